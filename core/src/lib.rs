@@ -1,0 +1,2 @@
+//! The sign-in core of native apps: login, renew and secure storage.
+#![forbid(unsafe_code)]

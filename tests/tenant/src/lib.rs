@@ -1,0 +1,1 @@
+//! An authorization server and an API for tests.
