@@ -1,0 +1,18 @@
+//! What the engine needs from the outside, one small trait each.
+//!
+//! The engine names no clock, network, key store or browser; it is handed them. Every port has a contract that all of
+//! its implementations pass (`adapters::contract` for the store), so that a platform can bring its own.
+
+mod browser;
+mod clock;
+mod lease;
+mod random;
+mod store;
+mod transport;
+
+pub use browser::{Browser, BrowserError, Visit};
+pub use clock::Clock;
+pub use lease::{Lease, LeaseBusy, LeaseGuard};
+pub use random::{Random, RandomUnavailable};
+pub use store::{EntryName, SecureStore, StoreError, StoredValue};
+pub use transport::{Transport, TransportError};

@@ -1,0 +1,15 @@
+//! Randomness that an attacker cannot guess.
+
+/// A cryptographically secure source of random bytes.
+pub trait Random: Send + Sync + 'static {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// [`RandomUnavailable`] when the operating system has none to give; nothing may be used then.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomUnavailable>;
+}
+
+/// The operating system gave no randomness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no randomness")]
+pub struct RandomUnavailable;
