@@ -1,0 +1,278 @@
+//! The authorization request: code flow with PKCE, `state` and `nonce` (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core
+//! §3.1.2.1, RFC 8707 §2).
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::client::{Client, ConfigError, Issuer, RedirectUri};
+use crate::discovery::ProviderMetadata;
+use crate::pkce;
+use crate::scope::Scope;
+use crate::secret::{CodeVerifier, Entropy, Nonce, State};
+use crate::time::Timestamp;
+
+/// What the app asks for.
+#[derive(Debug, Clone, Default)]
+pub struct AuthorizationParameters {
+    /// `scope`; `openid` in it makes the server give an ID token, `offline_access` a refresh token.
+    pub scope: Scope,
+    /// `audience`: the API that the access token is for, in Auth0's way.
+    pub audience: Option<String>,
+    /// `resource`, any number of times: the API that the access token is for, in RFC 8707's way.
+    pub resource: Vec<String>,
+    /// `prompt`
+    pub prompt: Option<Prompt>,
+    /// `max_age`, in seconds: how long ago the user may have authenticated. The ID token is checked against it.
+    pub max_age: Option<u64>,
+    /// `login_hint`
+    pub login_hint: Option<String>,
+    /// `ui_locales`, separated by spaces
+    pub ui_locales: Option<String>,
+    /// `acr_values`, separated by spaces
+    pub acr_values: Option<String>,
+    /// `organization`: the id (`org_…`) or name of an Auth0 organization. The ID token is checked against it.
+    pub organization: Option<String>,
+    /// `invitation`: the id of an invitation to an Auth0 organization.
+    pub invitation: Option<String>,
+    /// `connection`: the Auth0 connection to log in with.
+    pub connection: Option<String>,
+    /// Further parameters, sent last and in this order. None may have the name of one that the protocol sets.
+    pub extra: Vec<(String, String)>,
+}
+
+/// `prompt` (OpenID Connect Core §3.1.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prompt {
+    /// Show nothing; fail when something would have to be shown.
+    None,
+    /// Have the user authenticate again.
+    Login,
+    /// Have the user consent again.
+    Consent,
+    /// Have the user choose an account.
+    SelectAccount,
+}
+
+impl Prompt {
+    /// The value as it is sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
+}
+
+/// The random part of a login: three values of 32 bytes from a cryptographic generator, used once.
+pub struct LoginEntropy {
+    /// Becomes `state`.
+    pub state: Entropy,
+    /// Becomes `nonce`.
+    pub nonce: Entropy,
+    /// Becomes `code_verifier`.
+    pub code_verifier: Entropy,
+}
+
+/// A login that waits for its callback: all that is needed to judge the callback and the tokens after it, also in another
+/// process. Single use, and over at [`expires`](PendingLogin::expires). It holds secrets: store it encrypted.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PendingLogin {
+    state: State,
+    nonce: Nonce,
+    code_verifier: CodeVerifier,
+    redirect_uri: RedirectUri,
+    issuer: Issuer,
+    scope: Scope,
+    audience: Option<String>,
+    organization: Option<String>,
+    max_age: Option<u64>,
+    started: Timestamp,
+    expires: Timestamp,
+}
+
+impl PendingLogin {
+    /// The `state` that the callback has to bring back.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The `nonce` that the ID token has to have.
+    #[must_use]
+    pub const fn nonce(&self) -> &Nonce {
+        &self.nonce
+    }
+
+    /// The verifier that goes with the code.
+    #[must_use]
+    pub const fn code_verifier(&self) -> &CodeVerifier {
+        &self.code_verifier
+    }
+
+    /// Where the callback has to arrive.
+    #[must_use]
+    pub const fn redirect_uri(&self) -> &RedirectUri {
+        &self.redirect_uri
+    }
+
+    /// Who was asked.
+    #[must_use]
+    pub const fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The scope asked for; it is the one granted when the token response names none (RFC 6749 §5.1).
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The audience asked for.
+    #[must_use]
+    pub fn audience(&self) -> Option<&str> {
+        self.audience.as_deref()
+    }
+
+    /// The organization asked for.
+    #[must_use]
+    pub fn organization(&self) -> Option<&str> {
+        self.organization.as_deref()
+    }
+
+    /// How long ago the user may have authenticated, in seconds.
+    #[must_use]
+    pub const fn max_age(&self) -> Option<u64> {
+        self.max_age
+    }
+
+    /// When the login was started.
+    #[must_use]
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// From when on a callback is too late.
+    #[must_use]
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+/// Starts a login: the URL for the browser, and what to keep until the callback.
+///
+/// The parameters stand in the order `response_type`, `client_id`, `redirect_uri`, `scope`, `audience`, `state`, `nonce`,
+/// `code_challenge`, `code_challenge_method`, then the optional ones and the extra ones.
+///
+/// # Errors
+/// [`ConfigError::ExtraParameter`] when an extra parameter has the name of one of the protocol's, and
+/// [`ConfigError::Resource`] when a resource is no absolute URI.
+pub fn start(
+    client: &Client,
+    provider: &ProviderMetadata,
+    parameters: &AuthorizationParameters,
+    redirect_uri: RedirectUri,
+    entropy: LoginEntropy,
+    now: Timestamp,
+    lifetime: Duration,
+) -> Result<(Url, PendingLogin), ConfigError> {
+    check(client, parameters)?;
+    let pending = PendingLogin {
+        state: State::from_entropy(entropy.state),
+        nonce: Nonce::from_entropy(entropy.nonce),
+        code_verifier: CodeVerifier::from_entropy(entropy.code_verifier),
+        redirect_uri,
+        issuer: client.issuer.clone(),
+        scope: parameters.scope.clone(),
+        audience: parameters.audience.clone(),
+        organization: parameters.organization.clone(),
+        max_age: parameters.max_age,
+        started: now,
+        expires: now.saturating_add(lifetime),
+    };
+    // The endpoint may have a query of its own, which stays (RFC 6749 §3.1).
+    let mut url = provider.authorization_endpoint.clone();
+    append(&mut url, client, parameters, &pending);
+    Ok((url, pending))
+}
+
+/// Parameters that no extra one may stand beside: those that [`start`] sets, and those that would change what the callback
+/// looks like or where the request is taken from.
+const PROTOCOL_PARAMETERS: [&str; 21] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "audience",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "connection",
+    "organization",
+    "invitation",
+    "max_age",
+    "prompt",
+    "login_hint",
+    "ui_locales",
+    "acr_values",
+    "resource",
+    "response_mode",
+    "request",
+    "request_uri",
+];
+
+fn check(client: &Client, parameters: &AuthorizationParameters) -> Result<(), ConfigError> {
+    let telemetry = client.dialect.data().telemetry.as_ref();
+    let reserved =
+        |name: &str| PROTOCOL_PARAMETERS.contains(&name) || telemetry.is_some_and(|names| names.parameter == name);
+    if parameters.extra.iter().any(|(name, _)| reserved(name)) {
+        return Err(ConfigError::ExtraParameter);
+    }
+    let absolute = |text: &String| Url::parse(text).is_ok_and(|url| url.fragment().is_none());
+    if !parameters.resource.iter().all(absolute) {
+        return Err(ConfigError::Resource);
+    }
+    Ok(())
+}
+
+fn append(url: &mut Url, client: &Client, parameters: &AuthorizationParameters, pending: &PendingLogin) {
+    let mut query = url.query_pairs_mut();
+    let mut optional = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    };
+    optional("response_type", Some("code"));
+    optional("client_id", Some(client.client_id.as_str()));
+    optional("redirect_uri", Some(pending.redirect_uri.as_str()));
+    optional("scope", (!pending.scope.is_empty()).then(|| pending.scope.to_string()).as_deref());
+    optional("audience", parameters.audience.as_deref());
+    optional("state", Some(pending.state.expose()));
+    optional("nonce", Some(pending.nonce.expose()));
+    optional("code_challenge", Some(&pkce::challenge(&pending.code_verifier)));
+    optional("code_challenge_method", Some(pkce::METHOD));
+    if let (Some(names), Some(telemetry)) = (&client.dialect.data().telemetry, &client.telemetry) {
+        optional(names.parameter, Some(&telemetry.encoded()));
+    }
+    optional("connection", parameters.connection.as_deref());
+    optional("organization", parameters.organization.as_deref());
+    optional("invitation", parameters.invitation.as_deref());
+    optional("max_age", parameters.max_age.map(|seconds| seconds.to_string()).as_deref());
+    optional("prompt", parameters.prompt.map(Prompt::as_str));
+    optional("login_hint", parameters.login_hint.as_deref());
+    optional("ui_locales", parameters.ui_locales.as_deref());
+    optional("acr_values", parameters.acr_values.as_deref());
+    for resource in &parameters.resource {
+        optional("resource", Some(resource));
+    }
+    for (name, value) in &parameters.extra {
+        optional(name, Some(value));
+    }
+}

@@ -1,0 +1,125 @@
+//! The client as it is registered at the authorization server: parsed once, so that nothing wrong can be held.
+
+mod config_error;
+mod dialect;
+mod issuer;
+mod redirect_uri;
+mod telemetry;
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+pub use self::config_error::ConfigError;
+pub use self::dialect::{
+    Dialect, DialectData, EndpointPaths, LogoutStyle, RevocationMember, TelemetryNames, TokenEncoding,
+};
+pub use self::issuer::{Issuer, Loopback};
+pub use self::redirect_uri::RedirectUri;
+pub use self::telemetry::Telemetry;
+
+/// Who asks, and whom: the argument of every request builder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The client's identifier.
+    pub client_id: ClientId,
+    /// The authorization server.
+    pub issuer: Issuer,
+    /// How this server wants to be spoken to.
+    pub dialect: Dialect,
+    /// What the server learns about the SDK; `None` tells it nothing. Only a dialect that knows telemetry sends it.
+    pub telemetry: Option<Telemetry>,
+}
+
+/// A client identifier (RFC 6749 §2.2). Native apps are public clients: it is no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// Takes the identifier as it is registered.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is empty, was left as a placeholder such as `YOUR_CLIENT_ID` or `{clientId}`, or has a
+    /// character other than visible ASCII (a space or line break that came along when it was copied).
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        if text.is_empty() {
+            return Err(ConfigError::ClientIdEmpty);
+        }
+        if is_placeholder(text) {
+            return Err(ConfigError::ClientIdPlaceholder);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConfigError::ClientIdCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The identifier.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// Whether a setting still is what a template has in its place: `{clientId}`, `<client id>`, `%CLIENT_ID%`,
+/// `YOUR_DOMAIN`, `your-tenant.auth0.com`.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["yourclientid", "yourauth0", "yourdomain", "yourtenant", "yourissuer", "insertyour", "changeme"];
+    if text.contains(['{', '}', '<', '>']) || (text.starts_with('%') && text.ends_with('%')) {
+        return true;
+    }
+    let letters = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+    let begins_with = |word: &str| letters().take(word.len()).eq(word.bytes());
+    WORDS.into_iter().any(begins_with) || letters().eq("clientid".bytes()) || letters().eq("todo".bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_as_registered_is_kept() {
+        for text in ["aBcD1234", "0oa1b2c3", "urn:example:app", "com.example.app", "yours", "s6BhdRkqt3"] {
+            assert_eq!(ClientId::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_client_id_left_empty_or_as_a_placeholder_is_refused() {
+        assert_eq!(ClientId::parse(""), Err(ConfigError::ClientIdEmpty));
+        for text in
+            ["YOUR_CLIENT_ID", "yourClientId", "{clientId}", "<client-id>", "{{ID}}", "CLIENT_ID", "TODO", "%ID%"]
+        {
+            assert_eq!(ClientId::parse(text), Err(ConfigError::ClientIdPlaceholder), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_with_a_space_is_refused() {
+        for text in ["abc ", " abc", "a\nb", "é"] {
+            assert_eq!(ClientId::parse(text), Err(ConfigError::ClientIdCharacter), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_stored_is_judged_again_when_read() {
+        assert_eq!(serde_json::from_str::<ClientId>("\"abc\"").unwrap().as_str(), "abc");
+        assert!(serde_json::from_str::<ClientId>("\"\"").is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! The issuer identifier of an authorization server (OpenID Connect Discovery §3, RFC 8414 §2).
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use url::{Host, Url};
+
+use super::{ConfigError, is_placeholder};
+
+/// Whether plain HTTP to this very machine may be used, for development.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Loopback {
+    /// HTTPS everywhere.
+    #[default]
+    RequireHttps,
+    /// HTTPS, but for `localhost`, `127.0.0.0/8` and `::1`.
+    AllowHttp,
+}
+
+impl Loopback {
+    /// Whether requests may go to `url`: it is `https`, or `http` on this machine and that is allowed.
+    #[must_use]
+    pub fn permits(self, url: &Url) -> bool {
+        match (url.scheme(), self) {
+            ("https", Self::RequireHttps | Self::AllowHttp) => true,
+            ("http", Self::AllowHttp) => is_loopback(url),
+            (_, Self::RequireHttps | Self::AllowHttp) => false,
+        }
+    }
+}
+
+/// Whether the host is this very machine (RFC 8252 §7.3, RFC 6761 §6.3).
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// An issuer identifier, kept byte for byte as it was given, because that is how it is compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Issuer {
+    text: String,
+    url: Url,
+}
+
+impl Issuer {
+    /// Reads an issuer identifier: an absolute URL without query, fragment and user information.
+    ///
+    /// # Errors
+    /// [`ConfigError`], the field of each being `issuer`.
+    pub fn parse(text: &str, loopback: Loopback) -> Result<Self, ConfigError> {
+        if is_placeholder(text.strip_prefix("https://").unwrap_or(text)) {
+            return Err(ConfigError::IssuerPlaceholder);
+        }
+        // The URL parser drops some of these, and what it reads has to be what is compared.
+        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(ConfigError::IssuerNotUrl);
+        }
+        let url = Url::parse(text).map_err(|_| ConfigError::IssuerNotUrl)?;
+        if !url.has_host() {
+            return Err(ConfigError::IssuerNotUrl);
+        }
+        if !loopback.permits(&url) {
+            return Err(ConfigError::IssuerInsecure);
+        }
+        if url.query().is_some() || url.fragment().is_some() || has_user_information(&url) {
+            return Err(ConfigError::IssuerExtra);
+        }
+        Ok(Self { text: text.to_owned(), url })
+    }
+
+    /// The identifier as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The identifier as a URL.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+pub(super) fn has_user_information(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Issuer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+/// Whether plain HTTP is allowed was judged when the issuer was given; what is read here was stored by this crate.
+impl<'de> Deserialize<'de> for Issuer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?, Loopback::AllowHttp).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_given_is_kept_byte_for_byte() {
+        for text in ["https://tenant.eu.auth0.com/", "https://A.example", "https://a.example:443/realms/x"] {
+            assert_eq!(Issuer::parse(text, Loopback::RequireHttps).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn plain_http_is_accepted_on_this_machine_and_when_allowed() {
+        for text in ["http://localhost:3000/", "http://127.0.0.1/", "http://127.8.9.1/", "http://[::1]:80/"] {
+            assert!(Issuer::parse(text, Loopback::AllowHttp).is_ok(), "{text}");
+            assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerInsecure), "{text}");
+        }
+        for text in ["http://a.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://localhost/"] {
+            assert_eq!(Issuer::parse(text, Loopback::AllowHttp), Err(ConfigError::IssuerInsecure), "{text}");
+        }
+    }
+
+    #[test]
+    fn more_than_an_issuer_is_refused() {
+        for text in ["https://a.example/?q", "https://a.example/#f", "https://u@a.example/", "https://u:p@a.example/"] {
+            assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerExtra), "{text}");
+        }
+        for text in ["", "a.example", "https://", "https://a.example/\n", " https://a.example/", "mailto:a@b.example"] {
+            assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerNotUrl), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_left_is_refused_as_one() {
+        for text in ["https://{yourDomain}/", "https://YOUR_DOMAIN/", "https://your-tenant.auth0.com/", "{issuer}"] {
+            assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerPlaceholder), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_stored_is_read_as_it_was() {
+        let issuer = Issuer::parse("https://a.example", Loopback::RequireHttps).unwrap();
+        let text = serde_json::to_string(&issuer).unwrap();
+        assert_eq!(text, "\"https://a.example\"");
+        assert_eq!(serde_json::from_str::<Issuer>(&text).unwrap(), issuer);
+        assert!(serde_json::from_str::<Issuer>("\"x\"").is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! Where the endpoints of an authorization server are: OpenID Connect Discovery 1.0 and RFC 8414.
+//!
+//! A dialect that knows its endpoints needs no request at all ([`ProviderMetadata::of_dialect`]).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::client::{Client, Issuer, Loopback};
+use crate::http::{MAX_DISCOVERY_RESPONSE, Request, Response};
+use crate::json;
+use crate::jws::Algorithm;
+use crate::pkce;
+
+/// What is known about an authorization server. Made by [`parse`] or [`ProviderMetadata::of_dialect`]; it can be stored
+/// with its lifetime, so that a cold start needs no request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderMetadata {
+    /// The issuer, byte for byte that of the client.
+    pub issuer: Issuer,
+    /// Where the browser goes.
+    pub authorization_endpoint: Url,
+    /// Where codes and refresh tokens go.
+    pub token_endpoint: Url,
+    /// Where the keys are that sign ID tokens.
+    pub jwks_uri: Url,
+    /// Where claims about the user are, if anywhere.
+    pub userinfo_endpoint: Option<Url>,
+    /// Where tokens are revoked (RFC 7009), if anywhere.
+    pub revocation_endpoint: Option<Url>,
+    /// Where the browser logs out (OpenID Connect RP-Initiated Logout 1.0), if anywhere.
+    pub end_session_endpoint: Option<Url>,
+    /// Whether every callback has `iss` (RFC 9207 §3), so that one without it is refused.
+    pub authorization_response_iss_parameter_supported: bool,
+    /// The algorithms of ID tokens that this crate knows too; empty when the server does not say.
+    pub id_token_signing_alg_values_supported: Vec<Algorithm>,
+    /// The PKCE methods as announced (RFC 8414 §2); `None` when the server does not say.
+    pub code_challenge_methods_supported: Option<Vec<String>>,
+}
+
+impl ProviderMetadata {
+    /// The metadata that follows from issuer and dialect alone; `None` when discovery has to tell.
+    #[must_use]
+    pub fn of_dialect(client: &Client) -> Option<Self> {
+        let paths = client.dialect.data().endpoints.as_ref()?;
+        let endpoint = |path: &str| beneath(&client.issuer, path);
+        Some(Self {
+            issuer: client.issuer.clone(),
+            authorization_endpoint: endpoint(paths.authorization),
+            token_endpoint: endpoint(paths.token),
+            jwks_uri: endpoint(paths.jwks),
+            userinfo_endpoint: Some(endpoint(paths.userinfo)),
+            revocation_endpoint: Some(endpoint(paths.revocation)),
+            end_session_endpoint: Some(endpoint(paths.end_session)),
+            authorization_response_iss_parameter_supported: false,
+            id_token_signing_alg_values_supported: Vec::new(),
+            code_challenge_methods_supported: None,
+        })
+    }
+}
+
+/// Asks for `{issuer}/.well-known/openid-configuration` (OpenID Connect Discovery §4: appended to the issuer's path).
+#[must_use]
+pub fn request(client: &Client) -> Request {
+    Request::get_json(beneath(&client.issuer, ".well-known/openid-configuration"), MAX_DISCOVERY_RESPONSE)
+}
+
+/// Asks for RFC 8414's document, whose well-known path stands between the issuer's host and its path (§3.1), for a server
+/// that has no OpenID Connect document.
+#[must_use]
+pub fn oauth_request(client: &Client) -> Request {
+    let issuer = client.issuer.url();
+    let mut url = issuer.clone();
+    url.set_path(&["/.well-known/oauth-authorization-server", issuer.path().trim_end_matches('/')].concat());
+    Request::get_json(url, MAX_DISCOVERY_RESPONSE)
+}
+
+/// The URL `path` beneath the issuer, which ends in a slash or not.
+pub(crate) fn beneath(issuer: &Issuer, path: &str) -> Url {
+    let mut url = issuer.url().clone();
+    url.set_path(&[issuer.url().path().trim_end_matches('/'), "/", path].concat());
+    url
+}
+
+/// Reads the answer to either request.
+///
+/// # Errors
+/// [`DiscoveryError`]; see its variants.
+pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result<ProviderMetadata, DiscoveryError> {
+    if response.status != 200 {
+        return Err(DiscoveryError::Status { status: response.status });
+    }
+    let document: Document =
+        json::object(&response.body, MAX_DISCOVERY_RESPONSE).map_err(|json::Malformed| DiscoveryError::Malformed)?;
+
+    // OpenID Connect Discovery §4.3, RFC 8414 §3.3: identical, not merely equivalent.
+    if document.issuer.ok_or(DiscoveryError::Missing { member: "issuer" })? != client.issuer.as_str() {
+        return Err(DiscoveryError::IssuerMismatch);
+    }
+
+    let optional = |member: &'static str, text: Option<String>| -> Result<Option<Url>, DiscoveryError> {
+        let Some(text) = text else { return Ok(None) };
+        let url = Url::parse(&text).map_err(|_| DiscoveryError::Insecure { member })?;
+        if !loopback.permits(&url) || url.fragment().is_some() {
+            return Err(DiscoveryError::Insecure { member });
+        }
+        Ok(Some(url))
+    };
+    let required = |member, text| optional(member, text)?.ok_or(DiscoveryError::Missing { member });
+
+    // Required by both specifications; the rest of what either requires says nothing that a native app depends on.
+    let response_types =
+        document.response_types_supported.ok_or(DiscoveryError::Missing { member: "response_types_supported" })?;
+    if !response_types.iter().any(|name| name == "code") {
+        return Err(DiscoveryError::Unsupported { member: "response_types_supported" });
+    }
+    // A server that announces methods without S256 would let a stolen code be used.
+    let methods = document.code_challenge_methods_supported;
+    if methods.as_ref().is_some_and(|methods| !methods.iter().any(|name| name == pkce::METHOD)) {
+        return Err(DiscoveryError::Unsupported { member: "code_challenge_methods_supported" });
+    }
+    let announced = document.id_token_signing_alg_values_supported.unwrap_or_default();
+    let algorithms: Vec<Algorithm> = announced.iter().filter_map(|name| Algorithm::of_name(name)).collect();
+    if algorithms.is_empty() && !announced.is_empty() {
+        return Err(DiscoveryError::Unsupported { member: "id_token_signing_alg_values_supported" });
+    }
+
+    Ok(ProviderMetadata {
+        issuer: client.issuer.clone(),
+        authorization_endpoint: required("authorization_endpoint", document.authorization_endpoint)?,
+        token_endpoint: required("token_endpoint", document.token_endpoint)?,
+        jwks_uri: required("jwks_uri", document.jwks_uri)?,
+        userinfo_endpoint: optional("userinfo_endpoint", document.userinfo_endpoint)?,
+        revocation_endpoint: optional("revocation_endpoint", document.revocation_endpoint)?,
+        end_session_endpoint: optional("end_session_endpoint", document.end_session_endpoint)?,
+        authorization_response_iss_parameter_supported: document
+            .authorization_response_iss_parameter_supported
+            .unwrap_or(false),
+        id_token_signing_alg_values_supported: algorithms,
+        code_challenge_methods_supported: methods,
+    })
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: Option<String>,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    jwks_uri: Option<String>,
+    userinfo_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    response_types_supported: Option<Vec<String>>,
+    authorization_response_iss_parameter_supported: Option<bool>,
+    id_token_signing_alg_values_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
+}
+
+/// Why an answer is not the metadata of this issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The status is not 200.
+    #[error("the server answered with status {status}; check the issuer")]
+    Status {
+        /// The status.
+        status: u16,
+    },
+    /// The body is not a JSON object with unique members of the right types.
+    #[error("the answer is not a metadata document; check the issuer")]
+    Malformed,
+    /// The document speaks for another issuer.
+    #[error("the document is another issuer's; the issuer has to be given exactly as the server writes it")]
+    IssuerMismatch,
+    /// A required member is not there.
+    #[error("the document lacks `{member}`")]
+    Missing {
+        /// The member.
+        member: &'static str,
+    },
+    /// An endpoint is no URL, or one that must not be used: not `https`, or with a fragment.
+    #[error("`{member}` is not an https URL")]
+    Insecure {
+        /// The member.
+        member: &'static str,
+    },
+    /// The server lacks something that a native app needs: the code flow, PKCE with S256, an algorithm that is known.
+    #[error("`{member}` has nothing that can be used")]
+    Unsupported {
+        /// The member.
+        member: &'static str,
+    },
+}
+
+impl DiscoveryError {
+    /// What happened, from a fixed vocabulary.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "discovery_status",
+            Self::Malformed => "discovery_malformed",
+            Self::IssuerMismatch => "discovery_issuer",
+            Self::Missing { .. } => "discovery_missing",
+            Self::Insecure { .. } => "discovery_insecure",
+            Self::Unsupported { .. } => "discovery_unsupported",
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The token endpoint: a code or a refresh token in, tokens out (RFC 6749 §4.1.3, §5, §6).
+
+mod request;
+mod response;
+
+pub(crate) use self::request::post;
+pub use self::request::{code_request, refresh_request};
+pub use self::response::{MAX_LIFETIME, TokenError, TokenResponse, TokenType, parse};
