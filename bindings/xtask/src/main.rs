@@ -1,2 +1,38 @@
-//! Placeholder until its first commit.
-fn main() {}
+//! `cargo xtask`: the project's own commands, the same for a developer and for continuous integration.
+
+mod check;
+mod cli;
+mod process;
+mod report;
+mod setup;
+mod test;
+mod tokens;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns whether everything that was asked for is in order.
+fn run(command: Command) -> Result<bool> {
+    process::stop_children_on_interrupt()?;
+    match command {
+        Command::Check { checks } => check::run(&checks),
+        Command::Test { suites, skip } => test::run(&suites, &skip),
+        Command::Setup { tools } => setup::run(&tools).map(|()| true),
+    }
+}

@@ -1,0 +1,109 @@
+//! What can be asked for on the command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Looks at the project without running it. Everything when no check is named.
+    Check {
+        /// The checks to make.
+        checks: Vec<Check>,
+    },
+    /// Runs the test suites, and prepares what they need. All of them when none is named.
+    ///
+    /// A suite that cannot run on this machine is reported as missing, and that is a failure unless it is skipped.
+    Test {
+        /// The suites to run.
+        suites: Vec<Suite>,
+        /// Suites to leave out.
+        #[arg(long, value_name = "SUITE", num_args = 1..)]
+        skip: Vec<Suite>,
+    },
+    /// Fetches and builds the tools that checks and suites need, in a folder outside the checkout. All of them when
+    /// none is named. What is there already is kept.
+    ///
+    /// The folder is `hallpass` in the user's cache folder; HALLPASS_CACHE names another.
+    Setup {
+        /// The tools to prepare.
+        tools: Vec<Tool>,
+    },
+}
+
+/// One look at the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Check {
+    /// Sources stand as rustfmt would write them.
+    Format,
+    /// Clippy has nothing to say, with all features and with none.
+    Lint,
+    /// The documentation builds without a warning.
+    Doc,
+    /// Licences, banned crates and sources of the dependencies (cargo-deny).
+    Deny,
+    /// No dependency has a published vulnerability (cargo-deny).
+    Advisories,
+    /// Each layer names only what it may.
+    Layers,
+    /// What the documents name exists.
+    Facts,
+}
+
+/// One set of tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// Every Rust test of the workspace.
+    Rust,
+    /// The exercise, played from end to end by `cargo run`.
+    Walk,
+    /// The store contract against a real gnome-keyring on a bus of its own.
+    SecretService,
+    /// The core as a device from Apple would compile it.
+    Apple,
+}
+
+/// Something that checks or suites need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tool {
+    /// cargo-deny, built from its published source.
+    Deny,
+    /// gnome-keyring and a message bus, from the distribution.
+    SecretService,
+    /// The standard library for `aarch64-apple-ios`, and a C compiler that can aim at it.
+    Apple,
+}
+
+/// The name that the command line has for `value`.
+pub(crate) fn name_of(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn suites_and_skipped_suites_are_told_apart() {
+        let cli = Cli::try_parse_from(["cargo xtask", "test", "rust", "--skip", "apple", "walk"]).unwrap();
+        assert!(matches!(cli.command, Command::Test { suites, skip }
+            if suites == [Suite::Rust] && skip == [Suite::Apple, Suite::Walk]));
+    }
+
+    #[test]
+    fn suite_that_does_not_exist_is_refused() {
+        assert!(Cli::try_parse_from(["cargo xtask", "test", "cobol"]).is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! `cargo xtask test`: prepares what the suites need, runs them, and ends with one table.
+
+mod apple;
+mod rust;
+mod secret_service;
+mod walk;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::cli::{self, Suite};
+use crate::report::{Outcome, Report, Tally};
+
+/// A cold build of everything on a small machine, with room to spare.
+const COMPILE: Duration = Duration::from_secs(30 * 60);
+
+/// Runs the suites named, or all of them, but for those in `skip`. Returns whether none failed and none is missing.
+///
+/// # Errors
+/// None so far: a suite that cannot even start is a row of the table.
+pub(crate) fn run(named: &[Suite], skip: &[Suite]) -> Result<bool> {
+    let mut report = Report::new("suite");
+    for &suite in if named.is_empty() { Suite::value_variants() } else { named } {
+        let name = cli::name_of(&suite);
+        if skip.contains(&suite) {
+            report.skip(name, "asked for with --skip");
+        } else {
+            report.run(name, |tally| run_suite(suite, tally));
+        }
+    }
+    Ok(report.print())
+}
+
+fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
+    match suite {
+        Suite::Rust => rust::run(tally),
+        Suite::Walk => walk::run(),
+        Suite::SecretService => secret_service::run(tally),
+        Suite::Apple => apple::run(),
+    }
+}
+
+/// A suite whose tools cannot be had here is missing, and the table says why.
+fn missing(error: &anyhow::Error) -> Outcome {
+    Outcome::Missing(format!("{error:#}"))
+}

@@ -1,0 +1,19 @@
+//! The core, type-checked and linted as it would be compiled for an iPhone. Nothing is linked and nothing runs.
+
+use anyhow::Result;
+
+use super::{COMPILE, missing};
+use crate::process;
+use crate::report::Outcome;
+use crate::setup;
+
+/// Runs the suite.
+pub(super) fn run() -> Result<Outcome> {
+    let cargo = match setup::apple::prepare() {
+        Ok(cargo) => cargo,
+        Err(error) => return Ok(missing(&error)),
+    };
+    let mut lint = cargo.command(["clippy", "--locked", "--package", "hallpass-core", "--all-features"]);
+    process::run(lint.args(["--", "-D", "warnings"]), COMPILE)?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,113 @@
+//! The store contract against a real gnome-keyring, which runs on a message bus and in a home of its own: neither the
+//! user's bus nor the user's keyring is touched.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{missing, rust};
+use crate::process::{self, Group};
+use crate::report::{Outcome, Tally};
+use crate::setup;
+use crate::workspace::cargo;
+
+/// For the bus and the keyring to come up; they take well under a second.
+const START: Duration = Duration::from_secs(20);
+
+/// Runs the suite: every test of the core whose path names the Secret Service.
+pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
+    if let Err(error) = setup::secret_service::prepare() {
+        return Ok(missing(&error));
+    }
+    let home = tempfile::tempdir().context("cannot make a home for the keyring")?;
+    let bus = Bus::start(home.path())?;
+    let _keyring = start_keyring(&bus, home.path())?;
+    let mut tests = cargo(["test", "--locked", "--package", "hallpass-core", "--all-features", "secret_service"]);
+    tests.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("HALLPASS_TEST_SECRET_SERVICE", "1");
+    rust::run_tests(&mut tests, tally)
+}
+
+/// A message bus that starts no service by itself.
+struct Bus {
+    address: String,
+    /// The bus lives as long as this.
+    _daemon: Group,
+}
+
+impl Bus {
+    fn start(home: &Path) -> Result<Self> {
+        let configuration = home.join("bus.conf");
+        let rules = format!(
+            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n \
+             \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
+             <busconfig><type>session</type><listen>unix:dir={}</listen><policy context=\"default\">\
+             <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/>\
+             </policy></busconfig>\n",
+            home.display()
+        );
+        fs::write(&configuration, rules)?;
+        let mut command = Command::new("dbus-daemon");
+        command.args(["--nofork", "--nopidfile", "--print-address=1", "--config-file"]).arg(&configuration);
+        let mut daemon = Group::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let stdout = daemon.child.stdout.take().context("the output was asked for above")?;
+        let address = first_line(stdout).context("the message bus does not say its address")?;
+        Ok(Self { address, _daemon: daemon })
+    }
+
+    /// Calls a method of the service `destination` and returns the answer as `dbus-send` prints it.
+    fn call(&self, destination: &str, path: &str, method: &str, argument: &str) -> Result<String> {
+        let mut command = Command::new("dbus-send");
+        command.arg(format!("--bus={}", self.address)).arg("--print-reply=literal");
+        process::read(command.arg(format!("--dest={destination}")).args([path, method, argument]), START)
+    }
+}
+
+/// Starts gnome-keyring with a new keyring that is unlocked, and waits until it is the default one.
+fn start_keyring(bus: &Bus, home: &Path) -> Result<Group> {
+    let mut command = Command::new("gnome-keyring-daemon");
+    command.args(["--foreground", "--components=secrets", "--unlock"]).arg("--control-directory").arg(home);
+    command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("HOME", home);
+    command.env("XDG_DATA_HOME", home).env("XDG_RUNTIME_DIR", home);
+    let mut keyring = Group::spawn(command.stdin(Stdio::piped()).stdout(Stdio::null()))?;
+    // The password ends where the input does.
+    let mut password = keyring.child.stdin.take().context("the input was asked for above")?;
+    password.write_all(b"only for this test")?;
+    drop(password);
+
+    let deadline = Instant::now() + START;
+    while !default_keyring_is_there(bus) {
+        ensure!(!keyring.has_ended(), "gnome-keyring ended before it was ready");
+        if Instant::now() >= deadline {
+            bail!("gnome-keyring was not ready after {} s", START.as_secs());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(keyring)
+}
+
+/// An alias that means nothing leads to the path `/`.
+fn default_keyring_is_there(bus: &Bus) -> bool {
+    let (service, path) = ("org.freedesktop.secrets", "/org/freedesktop/secrets");
+    let answer = bus.call(service, path, "org.freedesktop.Secret.Service.ReadAlias", "string:default");
+    answer.is_ok_and(|collection| collection.trim().starts_with("/org/"))
+}
+
+/// The first line that comes out of `stdout`, unless it takes too long.
+fn first_line(stdout: impl std::io::Read + Send + 'static) -> Result<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        // Nobody listens any more when it took too long.
+        drop(sender.send(read.map(|_| line.trim().to_owned())));
+    });
+    let line = receiver.recv_timeout(START)??;
+    ensure!(!line.is_empty(), "it ended at once");
+    Ok(line)
+}
