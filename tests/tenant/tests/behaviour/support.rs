@@ -1,0 +1,153 @@
+//! A native app as the tests need it: it logs in through the pages and talks to the token endpoint, with no more cleverness
+//! than a protocol sketch.
+
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use hallpass_tenant::{Endpoint, Tenant, TenantOptions, browser::Browser};
+use reqwest::{Client, Response, redirect::Policy};
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use url::Url;
+
+pub(crate) const ADA: (&str, &str) = ("ada@example.com", "correct horse");
+pub(crate) const GRACE: (&str, &str) = ("grace@example.com", "battery staple");
+pub(crate) const REDIRECT_URI: &str = "com.example.hallpass://callback";
+pub(crate) const SCOPE: &str = "openid profile read:reports offline_access";
+pub(crate) const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
+
+/// A tenant, a client of it, and a browser.
+pub(crate) struct App {
+    pub(crate) tenant: Tenant,
+    pub(crate) http: Client,
+    pub(crate) browser: Browser,
+}
+
+impl App {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(TenantOptions { seed: Some(1), ..TenantOptions::default() }).await
+    }
+
+    pub(crate) async fn start_with(options: TenantOptions) -> Self {
+        // Another test of this process may have been first.
+        let _already_installed = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .timeout(Duration::from_secs(20))
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap();
+        Self { tenant: Tenant::start(options).await.unwrap(), http, browser: Browser::new() }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.tenant.issuer())
+    }
+
+    /// An authorization request; `changes` replaces or, with an empty value, removes parameters.
+    pub(crate) fn authorization_url(&self, changes: &[(&str, &str)]) -> String {
+        let challenge = Base64UrlUnpadded::encode_string(digest(&SHA256, VERIFIER.as_bytes()).as_ref());
+        let (client_id, audience) = (self.tenant.client_id(), self.tenant.audience());
+        let usual = [
+            ("response_type", "code"),
+            ("client_id", &client_id),
+            ("redirect_uri", REDIRECT_URI),
+            ("scope", SCOPE),
+            ("audience", &audience),
+            ("state", "a-state"),
+            ("nonce", "a-nonce"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let mut url = Url::parse(&self.url("authorize")).unwrap();
+        let kept = usual.into_iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        let changed = changes.iter().copied().filter(|(_, value)| !value.is_empty());
+        url.query_pairs_mut().extend_pairs(kept.chain(changed));
+        url.into()
+    }
+
+    /// Logs ada in and returns the callback's parameters.
+    pub(crate) async fn log_in(&mut self, changes: &[(&str, &str)]) -> Callback {
+        let url = self.authorization_url(changes);
+        Callback::parse(&self.browser.log_in(&url, ADA.0, ADA.1).await.unwrap())
+    }
+
+    /// Logs ada in and exchanges the code.
+    pub(crate) async fn tokens(&mut self, changes: &[(&str, &str)]) -> Value {
+        let code = self.log_in(changes).await.one("code");
+        let answer = self.exchange_code(&code).await;
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    pub(crate) async fn exchange_code(&self, code: &str) -> Response {
+        self.token(&json!({
+            "grant_type": "authorization_code", "client_id": self.tenant.client_id(), "code": code,
+            "code_verifier": VERIFIER, "redirect_uri": REDIRECT_URI,
+        }))
+        .await
+    }
+
+    /// Sends a token request as JSON.
+    pub(crate) async fn token(&self, body: &Value) -> Response {
+        self.http.post(self.url("oauth/token")).json(body).send().await.unwrap()
+    }
+
+    pub(crate) async fn renew(&self, refresh_token: &str) -> Response {
+        self.token(&self.renewal(refresh_token)).await
+    }
+
+    pub(crate) fn renewal(&self, refresh_token: &str) -> Value {
+        json!({
+            "grant_type": "refresh_token", "client_id": self.tenant.client_id(), "refresh_token": refresh_token,
+        })
+    }
+
+    pub(crate) async fn call_api(&self, access_token: &str) -> Response {
+        self.http.get(self.tenant.api_url()).bearer_auth(access_token).send().await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.http.get(self.url(path)).send().await.unwrap()
+    }
+
+    /// How many requests this endpoint has seen.
+    pub(crate) fn seen(&self, endpoint: Endpoint) -> usize {
+        self.tenant.requests().iter().filter(|request| request.endpoint == endpoint).count()
+    }
+}
+
+/// What came back to the app.
+#[derive(Debug)]
+pub(crate) struct Callback(Vec<(String, String)>);
+
+impl Callback {
+    pub(crate) fn parse(url: &str) -> Self {
+        assert!(url.starts_with(REDIRECT_URI), "sent to {url}");
+        Self(Url::parse(url).unwrap().query_pairs().into_owned().collect())
+    }
+
+    pub(crate) fn one(&self, name: &str) -> String {
+        self.find(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+}
+
+/// The claims of a JWT, unchecked.
+pub(crate) fn claims(token: &Value) -> Value {
+    let part = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
+}
+
+/// The header of a JWT.
+pub(crate) fn header(token: &Value) -> Value {
+    let part = token.as_str().unwrap().split('.').next().unwrap();
+    serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
