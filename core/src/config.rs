@@ -1,0 +1,200 @@
+//! What an app tells Hallpass about its tenant: parsed once, so that nothing wrong can be held.
+
+use std::time::Duration;
+
+use hallpass_protocol::client::{Client, ClientId, Dialect, Issuer, Loopback, RedirectUri, Telemetry};
+use hallpass_protocol::scope::Scope;
+use url::{Origin, Url};
+
+use crate::error::{Error, Result};
+
+/// The settings of one client at one authorization server.
+///
+/// ```
+/// use hallpass_core::Config;
+///
+/// let config = Config::auth0("tenant.eu.auth0.com", "aBcD1234", "com.example.app://tenant.eu.auth0.com/callback")?
+///     .audience("https://expenses-api")
+///     .scope("openid profile read:reports offline_access")?
+///     .api_origin("https://api.example.com")?;
+/// # Ok::<(), hallpass_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) client: Client,
+    pub(crate) redirect_uri: RedirectUri,
+    pub(crate) scope: Scope,
+    pub(crate) audience: Option<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) organization: Option<String>,
+    pub(crate) max_age: Option<u64>,
+    pub(crate) leeway: Duration,
+    pub(crate) login_lifetime: Duration,
+    pub(crate) api_origins: Vec<Origin>,
+    pub(crate) post_logout_redirect_uri: Option<RedirectUri>,
+    pub(crate) loopback: Loopback,
+}
+
+impl Config {
+    /// Settings for any OpenID Provider. Its endpoints are read from `{issuer}/.well-known/openid-configuration`.
+    ///
+    /// `issuer` is compared byte for byte with what the provider says of itself, a trailing slash included.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `issuer`, `client_id` or `redirect_uri` and what to fix.
+    pub fn new(issuer: &str, client_id: &str, redirect_uri: &str) -> Result<Self> {
+        Self::with_dialect(Dialect::OpenIdConnect, issuer, client_id, redirect_uri)
+    }
+
+    /// Settings for an Auth0 tenant. Its endpoints follow from `domain` (such as `tenant.eu.auth0.com`, or a custom
+    /// domain), so nothing needs to be read before the browser opens.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `domain`, `client_id` or `redirect_uri` and what to fix.
+    pub fn auth0(domain: &str, client_id: &str, redirect_uri: &str) -> Result<Self> {
+        let base = domain.trim_end_matches('/');
+        let issuer = if base.contains("://") { format!("{base}/") } else { format!("https://{base}/") };
+        Self::with_dialect(Dialect::Auth0, &issuer, client_id, redirect_uri).map_err(|error| match error {
+            Error::Misconfigured { field: "issuer", fix } => Error::Misconfigured { field: "domain", fix },
+            other => other,
+        })
+    }
+
+    fn with_dialect(dialect: Dialect, issuer: &str, client_id: &str, redirect_uri: &str) -> Result<Self> {
+        // Whether plain HTTP is meant is said by a later call, so it is judged when the session is built.
+        let loopback = Loopback::AllowHttp;
+        Ok(Self {
+            client: Client {
+                client_id: ClientId::parse(client_id)?,
+                issuer: Issuer::parse(issuer, loopback)?,
+                dialect,
+                telemetry: Some(Telemetry::default()),
+            },
+            redirect_uri: RedirectUri::parse(redirect_uri)?,
+            scope: Scope::parse("openid profile offline_access")?,
+            audience: None,
+            resources: Vec::new(),
+            organization: None,
+            max_age: None,
+            leeway: Duration::from_secs(60),
+            login_lifetime: Duration::from_secs(15 * 60),
+            api_origins: Vec::new(),
+            post_logout_redirect_uri: None,
+            loopback: Loopback::RequireHttps,
+        })
+    }
+
+    /// The API that the access token is for (Auth0's `audience`). Without it the server chooses.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`); may be given several times.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// The scope to ask for, its values separated by spaces; `openid profile offline_access` unless given. `openid` is
+    /// needed for an identity, `offline_access` for a refresh token.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `scope`: a character outside RFC 6749 §3.3, or no `openid`.
+    pub fn scope(mut self, scope: &str) -> Result<Self> {
+        let scope = Scope::parse(scope)?;
+        if !scope.contains("openid") {
+            return Err(Error::Misconfigured { field: "scope", fix: "add `openid`; without it nobody is signed in" });
+        }
+        self.scope = scope;
+        Ok(self)
+    }
+
+    /// The organization that the user must sign in to; its claim in the ID token is then checked.
+    #[must_use]
+    pub fn organization(mut self, organization: impl Into<String>) -> Self {
+        self.organization = Some(organization.into());
+        self
+    }
+
+    /// How long ago, in whole seconds, the user may have authenticated at most (OpenID Connect Core §3.1.2.1).
+    #[must_use]
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age.as_secs());
+        self
+    }
+
+    /// How far apart the clocks may be when an ID token's times are judged; 60 seconds unless given.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// How long a login may stay in the browser; 15 minutes unless given.
+    #[must_use]
+    pub fn login_lifetime(mut self, lifetime: Duration) -> Self {
+        self.login_lifetime = lifetime;
+        self
+    }
+
+    /// An origin (scheme, host and port) to which `Session::call` may send the access token; may be given several
+    /// times. No other origin ever gets it.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `api_origins`: not a URL with `https` (or with `http` on a loopback host).
+    pub fn api_origin(mut self, origin: &str) -> Result<Self> {
+        const FIX: &str = "give an absolute URL with https, such as `https://api.example.com`";
+        let url = Url::parse(origin).map_err(|_| Error::Misconfigured { field: "api_origins", fix: FIX })?;
+        if !(url.scheme() == "https" || (url.scheme() == "http" && Loopback::AllowHttp.permits(&url))) {
+            return Err(Error::Misconfigured { field: "api_origins", fix: FIX });
+        }
+        self.api_origins.push(url.origin());
+        Ok(self)
+    }
+
+    /// Where the browser returns after a logout that ends the server's session too.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `post_logout_redirect_uri`.
+    pub fn post_logout_redirect_uri(mut self, uri: &str) -> Result<Self> {
+        let parsed = RedirectUri::parse(uri).map_err(|error| match Error::from(error) {
+            Error::Misconfigured { fix, .. } => Error::Misconfigured { field: "post_logout_redirect_uri", fix },
+            other => other,
+        })?;
+        self.post_logout_redirect_uri = Some(parsed);
+        Ok(self)
+    }
+
+    /// Whether requests to an Auth0 tenant name the SDK and its version (the `Auth0-Client` header); they do unless
+    /// switched off. Other providers never get it.
+    #[must_use]
+    pub fn telemetry(mut self, enabled: bool) -> Self {
+        self.client.telemetry = enabled.then(Telemetry::default);
+        self
+    }
+
+    /// Allows plain HTTP to an authorization server and to APIs on this very machine (`localhost`, `127.0.0.0/8`,
+    /// `::1`), for development. Everything else stays HTTPS.
+    #[must_use]
+    pub fn danger_allow_loopback_http(mut self) -> Self {
+        self.loopback = Loopback::AllowHttp;
+        self
+    }
+
+    /// Whether everything configured may be used as it is.
+    pub(crate) fn check(&self) -> Result<()> {
+        const FIX: &str = "use https, or call `danger_allow_loopback_http` for a server on this machine";
+        if self.loopback == Loopback::RequireHttps {
+            if self.client.issuer.url().scheme() != "https" {
+                return Err(Error::Misconfigured { field: "issuer", fix: FIX });
+            }
+            if self.api_origins.iter().any(|origin| matches!(origin, Origin::Tuple(scheme, ..) if scheme != "https")) {
+                return Err(Error::Misconfigured { field: "api_origins", fix: FIX });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! The session of one account: log in, get credentials, renew, call APIs, log out, watch.
+//!
+//! This file is the public face; each verb's work is in the file of its name under `session/`. Verbs may be called from
+//! any thread and any executor: their work runs on the Tokio runtime that the session was built with, so that a caller
+//! who goes away interrupts nothing that must not be interrupted.
+
+mod answer;
+mod api;
+mod builder;
+mod credentials;
+mod engine;
+mod flight;
+mod identity;
+mod lease;
+mod login;
+mod logout;
+mod moment;
+mod patience;
+mod provider;
+mod published;
+mod record;
+mod registry;
+mod renewal;
+mod state;
+mod vault;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use hallpass_protocol::userinfo::UserInfo;
+use url::Url;
+
+pub use api::{ApiRequest, ApiResponse};
+pub use builder::{SessionBuilder, accounts};
+pub use credentials::{Credentials, CredentialsRequest, MinTtl};
+pub use login::{Login, StartedLogin};
+pub use logout::{LoggedOut, Logout};
+pub use state::{Event, Events, State, States, User};
+
+use builder::random_name;
+use engine::Engine;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// The session of one account. Cheap to clone; all clones are the same session.
+///
+/// It starts no thread and sets no timer. Dropping the last clone closes it, except for a renewal in flight, which is
+/// finished and stored first.
+#[derive(Clone)]
+pub struct Session {
+    engine: Arc<Engine>,
+}
+
+impl Session {
+    /// Begins a session with `config`. A store is needed; transport, clock and randomness have defaults.
+    pub fn builder(config: Config) -> SessionBuilder {
+        SessionBuilder::new(config)
+    }
+
+    /// Signs the user in: opens the authorization page in the system browser, exchanges the code of the redirect and
+    /// stores the session.
+    ///
+    /// Dropping the future before the redirect cancels the login; afterwards the exchange goes on and is stored.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] when the user closes the browser, another login begins or `cancel_login` is called;
+    /// [`Error::Denied`] when the server refuses, such as `access_denied`; [`Error::Offline`], [`Error::Untrusted`],
+    /// [`Error::Storage`]; [`Error::Misconfigured`] without a browser, or for an extra parameter that the protocol
+    /// defines. A failed login leaves a session that was there as it was.
+    pub async fn login(&self, login: Login) -> Result<User> {
+        let engine = Arc::clone(&self.engine);
+        self.unless_dropped(async move { engine.login(login).await }).await
+    }
+
+    /// Begins a login whose page the app opens itself, and stores it, so that it survives the end of the process. A
+    /// login that was in progress is cancelled.
+    ///
+    /// # Errors
+    /// As for [`Session::login`].
+    pub async fn start_login(&self, login: Login) -> Result<StartedLogin> {
+        let engine = Arc::clone(&self.engine);
+        let redirect_uri = engine.config.redirect_uri.clone();
+        self.to_the_end(async move { Ok(engine.start_login(login, redirect_uri).await?.0) }).await
+    }
+
+    /// Finishes a login with the URL that the browser came back with: of [`Session::start_login`], or of a
+    /// [`Session::login`] during which the process died.
+    ///
+    /// A URL that does not belong to the login in progress changes nothing, whoever sent it.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] when the URL is not the callback that is waited for; else as for [`Session::login`].
+    pub async fn resume(&self, callback: &str) -> Result<User> {
+        self.engine.finish_login(callback).await
+    }
+
+    /// Cancels the login in progress, if there is one. An exchange that has begun is not interrupted.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the stored login could not be deleted; it expires by itself.
+    pub async fn cancel_login(&self) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        self.to_the_end(async move { engine.cancel_login().await }).await
+    }
+
+    /// Returns a valid access token, renewing it when it does not last as long as asked for. This is the only way to
+    /// get one, and cheap enough to be asked before every request: a hit takes no lock and reads no store.
+    ///
+    /// # Errors
+    /// [`Error::LoginRequired`] when nobody is signed in or the session cannot be renewed; [`Error::Offline`] when the
+    /// token has expired and the server cannot be asked; [`Error::Denied`], [`Error::Untrusted`], [`Error::Storage`].
+    pub async fn credentials(&self, request: impl Into<CredentialsRequest>) -> Result<Credentials> {
+        self.engine.credentials(request.into()).await
+    }
+
+    /// Renews the access token of the login now, valid or not, and returns the new one. Callers at the same time share
+    /// one renewal.
+    ///
+    /// # Errors
+    /// As for [`Session::credentials`]; [`Error::LoginRequired`] without a refresh token, and then nothing is sent.
+    pub async fn renew(&self) -> Result<Credentials> {
+        self.engine.renew_now().await
+    }
+
+    /// Sends a request to an API with the access token; when the API answers 401, renews once and repeats it once.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`]; [`Error::Offline`] when
+    /// the API gives no answer; else as for [`Session::credentials`]. Any answer of the API is an `Ok`.
+    pub async fn call(&self, request: ApiRequest) -> Result<ApiResponse> {
+        let engine = Arc::clone(&self.engine);
+        self.unless_dropped(async move { engine.call(request).await }).await
+    }
+
+    /// Asks the provider for the user's claims (OpenID Connect Core §5.3), which must be about the signed-in user.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] when they are about somebody else; else as for [`Session::call`].
+    pub async fn userinfo(&self) -> Result<UserInfo> {
+        let engine = Arc::clone(&self.engine);
+        self.unless_dropped(async move { engine.userinfo().await }).await
+    }
+
+    /// Logs the user out: erases the session here, then revokes the refresh token at the server and, if asked for, ends
+    /// the server's session in the browser. When this returns, no credentials are given out any more.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the session could not be erased; then nothing has changed. What the server makes of it
+    /// is in [`LoggedOut`], not an error.
+    pub async fn logout(&self, logout: Logout) -> Result<LoggedOut> {
+        let engine = Arc::clone(&self.engine);
+        self.to_the_end(async move { engine.log_out(logout).await }).await
+    }
+
+    /// Revokes the refresh token at the server (RFC 7009) and, once that is confirmed, erases the session.
+    ///
+    /// # Errors
+    /// Those of the request; then nothing was erased, and [`Session::logout`] does so without asking the server.
+    pub async fn revoke(&self) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        self.to_the_end(async move { engine.revoke_session().await }).await
+    }
+
+    /// The page that ends the server's session, for apps that open it themselves; `post_logout_redirect_uri` has to be
+    /// registered with the server.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the provider has no such page; [`Error::Offline`] when its metadata is not known.
+    pub async fn logout_url(&self, post_logout_redirect_uri: Option<&str>) -> Result<Url> {
+        let engine = Arc::clone(&self.engine);
+        let redirect_uri = post_logout_redirect_uri.map(str::to_owned);
+        self.to_the_end(async move {
+            let metadata = engine.metadata().await?;
+            let vault = engine.opened_vault().await?;
+            let hint = vault.record().and_then(|record| record.signed_in()).map(|signed_in| &signed_in.id_token);
+            engine.logout_url(&metadata, redirect_uri.as_deref(), hint, false)
+        })
+        .await
+    }
+
+    /// The signed-in user, by the latest ID token; known offline too. `None` when nobody is, or it is not known yet.
+    pub fn user(&self) -> Option<User> {
+        self.engine.states.borrow().user().cloned()
+    }
+
+    /// The present state.
+    pub fn state(&self) -> State {
+        self.engine.states.borrow().clone()
+    }
+
+    /// Waits until the record has been read from the store, and returns the state.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it cannot be read now.
+    pub async fn restored(&self) -> Result<State> {
+        let engine = Arc::clone(&self.engine);
+        self.to_the_end(async move {
+            drop(engine.opened_vault().await?);
+            Ok(engine.states.borrow().clone())
+        })
+        .await
+    }
+
+    /// The states from now on, beginning with the present one.
+    pub fn states(&self) -> States {
+        States::new(self.engine.states.subscribe())
+    }
+
+    /// The events from now on.
+    pub fn events(&self) -> Events {
+        Events::new(self.engine.events.subscribe())
+    }
+
+    /// Runs `work` on the engine's runtime to its end, whether or not the caller waits for it.
+    async fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        self.engine.runtime.spawn(work).await.unwrap_or(Err(TASK_ENDED))
+    }
+
+    /// Runs `work` on the engine's runtime for as long as the caller waits for it.
+    async fn unless_dropped<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+        impl<T> Drop for AbortOnDrop<T> {
+            fn drop(&mut self) {
+                self.0.abort();
+            }
+        }
+        let mut task = AbortOnDrop(self.engine.runtime.spawn(work));
+        (&mut task.0).await.unwrap_or(Err(TASK_ENDED))
+    }
+}
+
+const TASK_ENDED: Error = Error::Internal { reference: "session_task_ended" };
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Session").field("state", &*self.engine.states.borrow()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! From settings and ports to a session.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, watch};
+
+use super::Session;
+use super::engine::Engine;
+use super::flight::Flights;
+use super::lease::SharedLease;
+use super::patience::Patience;
+use super::provider::Provider;
+use super::published::Published;
+use super::registry::Registration;
+use super::state::State;
+use super::vault::Vault;
+use crate::adapters::system::{SystemClock, SystemRandom};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ports::{Browser, Clock, EntryName, Lease, Random, SecureStore, Transport};
+
+/// A reader that falls further behind loses the oldest events.
+const EVENTS_KEPT: usize = 64;
+
+/// What a session is made of.
+#[must_use]
+pub struct SessionBuilder {
+    config: Config,
+    account: String,
+    store: Option<Arc<dyn SecureStore>>,
+    transport: Option<Arc<dyn Transport>>,
+    browser: Option<Arc<dyn Browser>>,
+    lease: Option<Arc<dyn Lease>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    runtime: Option<Handle>,
+}
+
+impl SessionBuilder {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            account: "default".to_owned(),
+            store: None,
+            transport: None,
+            browser: None,
+            lease: None,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom::default()),
+            runtime: None,
+        }
+    }
+
+    /// Which of several accounts on this device this is: 1 to 64 of `A-Z a-z 0-9 . _ - @ +`, not beginning with a dot;
+    /// `default` unless given.
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// Where the session is stored.
+    pub fn store(mut self, store: impl SecureStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// How requests are sent; by default with `reqwest` (feature `reqwest`).
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// In which browser the user signs in. Without one, `start_login` and `resume` serve an app that opens the page
+    /// itself.
+    pub fn browser(mut self, browser: impl Browser) -> Self {
+        self.browser = Some(Arc::new(browser));
+        self
+    }
+
+    /// How processes that share the account take turns; without one each renews for itself, which is right for an app
+    /// without extensions.
+    pub fn lease(mut self, lease: impl Lease) -> Self {
+        self.lease = Some(Arc::new(lease));
+        self
+    }
+
+    /// Another clock than the device's, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Another source of randomness than the operating system, for tests.
+    pub fn random(mut self, random: impl Random) -> Self {
+        self.random = Arc::new(random);
+        self
+    }
+
+    /// The Tokio runtime on which the session works, with time and (for `reqwest`) network enabled; by default the one
+    /// that `build` is called in.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Opens the session and begins to restore it from the store; nothing is sent unless the last process died during a
+    /// renewal.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming what is missing or wrong: `store`, `transport`, `runtime`, `issuer`,
+    /// `api_origins`, or `account` when it is not a name or is open in this process already.
+    pub fn build(self) -> Result<Session> {
+        self.config.check()?;
+        let store = self.store.ok_or(Error::Misconfigured { field: "store", fix: "give the session a store" })?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport()?,
+        };
+        let runtime = self.runtime.map_or_else(|| Handle::try_current().ok(), Some).ok_or(Error::Misconfigured {
+            field: "runtime",
+            fix: "build the session inside a Tokio runtime, or hand it one",
+        })?;
+        let names = Names::new(&self.config, &self.account)?;
+        let registration = Registration::new(store.identity(), names.session.clone())?;
+        let vault = Vault::new(Arc::clone(&store), names.session.clone(), names.quarantine, random_name(&*self.random)?);
+        let engine = Arc::new(Engine {
+            config: self.config,
+            transport,
+            clock: self.clock,
+            random: self.random,
+            store,
+            browser: self.browser,
+            runtime: runtime.clone(),
+            published: ArcSwap::from_pointee(Published::default()),
+            states: watch::Sender::new(State::Restoring),
+            events: broadcast::Sender::new(EVENTS_KEPT),
+            vault: tokio::sync::Mutex::new(vault),
+            renewals: Flights::default(),
+            refresh_token: tokio::sync::RwLock::new(()),
+            lease: SharedLease::new(self.lease, names.session),
+            patience: Patience::default(),
+            provider: Provider::new(names.provider),
+            login: tokio::sync::Mutex::new(None),
+            login_entry: names.login,
+            skew: 0.into(),
+            _registration: registration,
+        });
+        Engine::restore(&Arc::downgrade(&engine), &runtime);
+        Ok(Session { engine })
+    }
+}
+
+/// The accounts that are stored for `config`'s issuer and client in `store`, signed in or not, in order.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub async fn accounts(config: &Config, store: &dyn SecureStore) -> Result<Vec<String>> {
+    let prefix = format!("session.{}.", client_name(config));
+    let names = store.list().await?;
+    let mut accounts: Vec<String> =
+        names.iter().filter_map(|name| name.as_str().strip_prefix(&prefix)).map(str::to_owned).collect();
+    accounts.sort_unstable();
+    Ok(accounts)
+}
+
+/// The entries of one account in the store. Another issuer or client has entries of its own.
+struct Names {
+    session: EntryName,
+    quarantine: EntryName,
+    login: EntryName,
+    provider: EntryName,
+}
+
+impl Names {
+    fn new(config: &Config, account: &str) -> Result<Self> {
+        let client = client_name(config);
+        let entry = |kind: &str, account: &str| EntryName::parse(format!("{kind}.{client}.{account}")).filter(|_| account.len() <= 64);
+        let of_account = |kind: &str| entry(kind, account).filter(|_| EntryName::parse(account).is_some());
+        let names = (|| {
+            Some(Self {
+                session: of_account("session")?,
+                quarantine: of_account("quarantine")?,
+                login: of_account("login")?,
+                provider: entry("provider", "metadata")?,
+            })
+        })();
+        names.ok_or(Error::Misconfigured {
+            field: "account",
+            fix: "use 1 to 64 of A-Z a-z 0-9 . _ - @ +, not beginning with a dot",
+        })
+    }
+}
+
+/// 16 hexadecimal digits that stand for issuer and client.
+fn client_name(config: &Config) -> String {
+    let issuer = config.client.issuer.as_str();
+    let client_id = config.client.client_id.as_str();
+    let digest = ring::digest::digest(&ring::digest::SHA256, format!("{issuer}\n{client_id}").as_bytes());
+    hexadecimal(digest.as_ref().iter().take(8))
+}
+
+/// 16 random hexadecimal digits.
+pub(crate) fn random_name(random: &dyn Random) -> Result<String> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes)?;
+    Ok(hexadecimal(bytes.iter()))
+}
+
+fn hexadecimal<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
+    bytes.fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(feature = "reqwest")]
+fn default_transport() -> Result<Arc<dyn Transport>> {
+    Ok(Arc::new(crate::adapters::reqwest::ReqwestTransport::new()?))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn default_transport() -> Result<Arc<dyn Transport>> {
+    Err(Error::Misconfigured { field: "transport", fix: "give the session a transport, or enable the feature `reqwest`" })
+}

@@ -1,0 +1,140 @@
+//! What an app gets and asks for: an access token and how long it has to last.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hallpass_protocol::scope::Scope;
+use hallpass_protocol::secret::AccessToken;
+use hallpass_protocol::time::Timestamp;
+
+use super::record::GrantKey;
+use crate::error::Result;
+
+/// A valid access token. Cheap to clone; `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Credentials {
+    pub(crate) granted: Arc<Granted>,
+    pub(crate) renewed: bool,
+}
+
+/// The part of [`Credentials`] that all callers share.
+pub(crate) struct Granted {
+    pub(crate) access_token: AccessToken,
+    pub(crate) scope: Scope,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Credentials {
+    /// The access token, to be sent as `Authorization: Bearer …` (RFC 6750 §2.1).
+    pub fn access_token(&self) -> &AccessToken {
+        &self.granted.access_token
+    }
+
+    /// How the access token is to be presented: `Bearer`.
+    pub fn token_type(&self) -> &'static str {
+        "Bearer"
+    }
+
+    /// The scope granted, which may be narrower than the one asked for (RFC 6749 §3.3).
+    pub fn scope(&self) -> &Scope {
+        &self.granted.scope
+    }
+
+    /// When the access token expires, by this device's clock; `None` when the server did not say.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.granted.expires_at
+    }
+
+    /// Whether this call waited for a renewal.
+    pub fn renewed(&self) -> bool {
+        self.renewed
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Credentials")
+            .field("access_token", self.access_token())
+            .field("scope", self.scope())
+            .field("expires_at", &self.expires_at())
+            .field("renewed", &self.renewed)
+            .finish()
+    }
+}
+
+/// For how long an access token has to be valid at least, in the hand of the caller.
+///
+/// It is what the core aims for, never a reason to fail: when the server only issues shorter lifetimes, or cannot be
+/// reached while the present token still has some time left, that token is returned. One that has expired never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MinTtl(Duration);
+
+impl MinTtl {
+    /// At least this many seconds.
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// As a duration.
+    pub const fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for MinTtl {
+    /// 60 seconds: longer than any request may take, and than most clocks are wrong.
+    fn default() -> Self {
+        Self::seconds(60)
+    }
+}
+
+impl From<Duration> for MinTtl {
+    fn from(duration: Duration) -> Self {
+        Self(duration)
+    }
+}
+
+/// Which access token is wanted; by default the one of the login, valid for another 60 seconds.
+#[derive(Debug, Clone, Default)]
+pub struct CredentialsRequest {
+    pub(crate) min_ttl: MinTtl,
+    pub(crate) key: GrantKey,
+}
+
+impl CredentialsRequest {
+    /// The access token of the login.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// For how long it has to be valid at least.
+    #[must_use]
+    pub fn min_ttl(mut self, min_ttl: impl Into<MinTtl>) -> Self {
+        self.min_ttl = min_ttl.into();
+        self
+    }
+
+    /// For another API than the one of the login, obtained with the same refresh token.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.key.audience = Some(audience.into());
+        self
+    }
+
+    /// With a narrower scope than the one of the login (RFC 6749 §6), its values separated by spaces.
+    ///
+    /// # Errors
+    /// [`crate::Error::Misconfigured`] naming `scope`.
+    pub fn scope(mut self, scope: &str) -> Result<Self> {
+        self.key.scope = Some(Scope::parse(scope)?);
+        Ok(self)
+    }
+}
+
+impl From<MinTtl> for CredentialsRequest {
+    fn from(min_ttl: MinTtl) -> Self {
+        Self { min_ttl, ..Self::default() }
+    }
+}

@@ -1,0 +1,88 @@
+//! A point in time on both clocks, so that an age can be told after a restart.
+
+use std::time::Duration;
+
+use hallpass_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::Clock;
+
+/// When something happened: by the wall clock, which may be wrong and may jump, and by the clock of that boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    wall: Timestamp,
+    elapsed: Duration,
+    /// Whether it was taken by this process, whose own clock then suffices.
+    #[serde(skip)]
+    here: bool,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), elapsed: clock.elapsed(), here: true }
+    }
+
+    /// How long ago this was: exact for a moment of this process, and for one of another process never less than the
+    /// truth, unless the device was restarted *and* its clock set back. `None` when nobody can tell: the wall clock is
+    /// before it and the boot is another.
+    ///
+    /// Neither clock alone will do: the wall clock is set by people, and the boot's clock begins again with each boot.
+    /// The larger of both ages is right within one boot and, after another, errs to the safe side.
+    pub(crate) fn age(&self, now: Self) -> Option<Duration> {
+        let by_boot = now.elapsed.checked_sub(self.elapsed);
+        if self.here {
+            return by_boot;
+        }
+        let by_wall = (now.wall >= self.wall).then(|| now.wall.saturating_since(self.wall));
+        by_wall.max(by_boot)
+    }
+
+    pub(crate) fn wall(self) -> Timestamp {
+        self.wall
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.elapsed
+    }
+
+    /// Whether this is later than `other`, by the wall clock.
+    pub(crate) fn is_after(&self, other: Self) -> bool {
+        self.wall > other.wall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(wall: i64, elapsed: u64) -> Moment {
+        Moment { wall: Timestamp::from_unix_seconds(wall), elapsed: Duration::from_secs(elapsed), here: false }
+    }
+
+    #[test]
+    fn within_one_process_a_jump_of_the_wall_clock_changes_nothing() {
+        let here = Moment { here: true, ..moment(1_000, 50) };
+        assert_eq!(here.age(moment(9_000, 90)), Some(Duration::from_secs(40)));
+        assert_eq!(here.age(moment(1, 90)), Some(Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn within_one_boot_a_wall_clock_set_back_does_not_make_it_younger() {
+        assert_eq!(moment(1_000, 50).age(moment(400, 90)), Some(Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn within_one_boot_a_wall_clock_set_forward_errs_to_the_safe_side() {
+        assert_eq!(moment(1_000, 50).age(moment(9_000, 90)), Some(Duration::from_secs(8_000)));
+    }
+
+    #[test]
+    fn after_another_boot_the_wall_clock_decides() {
+        assert_eq!(moment(1_000, 500).age(moment(1_300, 20)), Some(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn after_another_boot_with_the_clock_set_back_nobody_can_tell() {
+        assert_eq!(moment(1_000, 500).age(moment(700, 20)), None);
+    }
+}

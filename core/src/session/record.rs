@@ -1,0 +1,170 @@
+//! What is stored of an account: one versioned value, replaced whole.
+//!
+//! The text is `version.check.body`: the version decides how the rest is read, the check (SHA-256 over the body) tells a
+//! damaged record from a good one, and the body is JSON. A version never changes its meaning; every version that ever
+//! shipped still loads (`tests/golden`), and an unknown newer one is left alone.
+
+use std::time::Duration;
+
+use hallpass_protocol::id_token::Claims;
+use hallpass_protocol::scope::Scope;
+use hallpass_protocol::secret::{AccessToken, Fingerprint, RawIdToken, RefreshToken};
+use hallpass_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::moment::Moment;
+use crate::error::LoginReason;
+use crate::ports::StoredValue;
+
+const VERSION: &str = "1";
+
+/// The record of an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Random, one a login: tells a session from the one that follows it.
+    pub(crate) lineage: String,
+    /// Grows by one with every save, so that two processes can tell whose record is newer.
+    pub(crate) revision: u64,
+    /// Random, one a process: tells two records of one revision apart.
+    pub(crate) writer: String,
+    pub(crate) content: Content,
+}
+
+/// Whether somebody is signed in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Content {
+    SignedIn(Box<SignedIn>),
+    /// The session ended, for this reason. Kept so that the reason survives a restart and reaches other processes.
+    SignedOut(LoginReason),
+}
+
+/// All that belongs to a signed-in user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SignedIn {
+    pub(crate) identity: Claims,
+    /// The latest ID token as it came, for `id_token_hint` (OpenID Connect RP-Initiated Logout 1.0 §2).
+    pub(crate) id_token: RawIdToken,
+    pub(crate) refresh: Option<Refresh>,
+    pub(crate) grants: Vec<Grant>,
+}
+
+/// The refresh token and what is known about it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Refresh {
+    pub(crate) token: RefreshToken,
+    pub(crate) received: Moment,
+    /// Whether it went on working after a renewal. Until that was seen it has to be taken for a one-time token.
+    pub(crate) reusable: bool,
+    /// A renewal with this very token whose answer has not been stored (rule 4).
+    pub(crate) attempt: Option<Attempt>,
+}
+
+/// A renewal that was begun.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    pub(crate) begun: Timestamp,
+    /// Whether this process knows that the server did not act on it. Another process cannot know.
+    #[serde(skip)]
+    pub(crate) settled: bool,
+}
+
+/// One access token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    pub(crate) key: GrantKey,
+    pub(crate) access_token: AccessToken,
+    /// The scope granted, which may be narrower than the one asked for (RFC 6749 §3.3).
+    pub(crate) scope: Scope,
+    pub(crate) received: Moment,
+    /// How long it lives from `received` on; `None` when the server did not say.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// Which access token is meant: the one of the login, or one for another audience or a narrower scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct GrantKey {
+    pub(crate) audience: Option<String>,
+    pub(crate) scope: Option<Scope>,
+}
+
+/// Why a stored text is not a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordError {
+    /// A newer version of Hallpass wrote it.
+    Newer,
+    /// It is damaged.
+    Damaged,
+}
+
+impl Record {
+    /// The record as text to store.
+    pub(crate) fn to_stored(&self) -> StoredValue {
+        let body = serde_json::to_string(self).expect("a record holds only strings, numbers and lists");
+        StoredValue::new(format!("{VERSION}.{}.{body}", check(&body)))
+    }
+
+    /// Reads a stored text.
+    pub(crate) fn from_stored(value: &StoredValue) -> Result<Self, RecordError> {
+        let (version, rest) = value.expose().split_once('.').ok_or(RecordError::Damaged)?;
+        match version {
+            VERSION => {
+                let (found, body) = rest.split_once('.').ok_or(RecordError::Damaged)?;
+                if found != check(body) {
+                    return Err(RecordError::Damaged);
+                }
+                serde_json::from_str(body).map_err(|_| RecordError::Damaged)
+            }
+            newer if newer.parse::<u32>().is_ok_and(|version| version > 1) => Err(RecordError::Newer),
+            _ => Err(RecordError::Damaged),
+        }
+    }
+
+    pub(crate) fn signed_in(&self) -> Option<&SignedIn> {
+        match &self.content {
+            Content::SignedIn(signed_in) => Some(signed_in),
+            Content::SignedOut(_) => None,
+        }
+    }
+
+    pub(crate) fn signed_in_mut(&mut self) -> Option<&mut SignedIn> {
+        match &mut self.content {
+            Content::SignedIn(signed_in) => Some(signed_in),
+            Content::SignedOut(_) => None,
+        }
+    }
+}
+
+impl SignedIn {
+    pub(crate) fn grant(&self, key: &GrantKey) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.key == *key)
+    }
+
+    /// Puts `grant` in the place of the one with the same key.
+    pub(crate) fn put_grant(&mut self, grant: Grant) {
+        match self.grants.iter_mut().find(|present| present.key == grant.key) {
+            Some(present) => *present = grant,
+            None => self.grants.push(grant),
+        }
+    }
+
+    /// The refresh token called `fingerprint`, if it is still the one in use.
+    pub(crate) fn refresh_mut(&mut self, fingerprint: Fingerprint) -> Option<&mut Refresh> {
+        self.refresh.as_mut().filter(|refresh| refresh.token.fingerprint() == fingerprint)
+    }
+
+    pub(crate) fn refresh_fingerprint(&self) -> Option<Fingerprint> {
+        self.refresh.as_ref().map(|refresh| refresh.token.fingerprint())
+    }
+}
+
+/// The first half of SHA-256 in hexadecimal: enough against accidents, which is all that it is for.
+fn check(body: &str) -> String {
+    use std::fmt::Write;
+
+    let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    digest.as_ref().iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,220 @@
+//! The record of an account, in memory and in the store: what is saved, what is not yet, and whose is newer.
+//!
+//! Rules 3, 5 and 11 live here. The vault decides nothing about tokens; it keeps the engine's word that what it was
+//! given is neither lost nor overwritten by something older.
+
+use std::sync::Arc;
+
+use super::record::{Content, Record, RecordError, SignedIn};
+use crate::error::{Error, LoginReason, Result, StorageProblem};
+use crate::ports::{EntryName, SecureStore, StoredValue};
+
+pub(crate) struct Vault {
+    store: Arc<dyn SecureStore>,
+    entry: EntryName,
+    quarantine: EntryName,
+    writer: String,
+    /// The record that counts; `None` when nobody ever signed in.
+    record: Option<Record>,
+    /// Which record of this session is known to be durable.
+    durable: Option<Version>,
+    opened: bool,
+    /// A damaged text found in the store, set aside before it is overwritten.
+    damaged: Option<StoredValue>,
+}
+
+/// Names one state of one session's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    lineage: String,
+    revision: u64,
+    writer: String,
+}
+
+impl Vault {
+    pub(crate) fn new(store: Arc<dyn SecureStore>, entry: EntryName, quarantine: EntryName, writer: String) -> Self {
+        Self { store, entry, quarantine, writer, record: None, durable: None, opened: false, damaged: None }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// The signed-in user's part of the record, if it is that of the session called `lineage`.
+    pub(crate) fn signed_in_mut(&mut self, lineage: &str) -> Option<&mut SignedIn> {
+        self.record.as_mut().filter(|record| record.lineage == lineage)?.signed_in_mut()
+    }
+
+    /// Whether the record in memory is what the store holds.
+    pub(crate) fn is_saved(&self) -> bool {
+        match &self.record {
+            Some(record) => self.durable.as_ref() == Some(&Version::of(record)),
+            None => self.durable.is_none(),
+        }
+    }
+
+    /// Reads the record if that was not done yet: one read in the life of a session.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the store is locked or fails, or when a newer version of Hallpass wrote the record; the
+    /// next call tries again.
+    pub(crate) async fn open(&mut self) -> Result<()> {
+        if !self.opened {
+            match self.read().await? {
+                Found::Record(record) => self.take_over(record),
+                Found::Absent => {}
+                Found::Unreadable => self.record = Some(signed_out(LoginReason::StorageInvalidated)),
+            }
+            self.opened = true;
+        }
+        Ok(())
+    }
+
+    /// Brings memory and store together: saves what is not yet saved, or takes over what another process saved.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; memory is then as it was.
+    pub(crate) async fn synchronize(&mut self) -> Result<()> {
+        if !self.opened {
+            return self.open().await;
+        }
+        match self.read().await? {
+            Found::Record(stored) if self.is_superseded_by(&stored) => self.take_over(stored),
+            Found::Record(_) | Found::Unreadable => {}
+            // Somebody logged out in another process; a login that could not be saved yet has nothing there to lose.
+            Found::Absent if self.durable.is_some() => {
+                self.durable = None;
+                self.record = self.record.take().map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
+                return Ok(());
+            }
+            Found::Absent => {}
+        }
+        if self.is_saved() || self.is_logged_out() { Ok(()) } else { self.save().await }
+    }
+
+    /// Makes `content` the record of the present session and saves it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it could not be saved; it is kept in memory, and saved by the next `synchronize`.
+    pub(crate) async fn commit(&mut self, content: Content) -> Result<()> {
+        let record = self.record.as_ref();
+        let lineage = record.map(|record| record.lineage.clone()).unwrap_or_default();
+        let revision = record.map_or(0, |record| record.revision).saturating_add(1);
+        self.record = Some(Record { lineage, revision, writer: self.writer.clone(), content });
+        self.save().await
+    }
+
+    /// Makes `content` the record of a new session called `lineage`, in place of whatever was there, and saves it.
+    ///
+    /// # Errors
+    /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
+    pub(crate) async fn begin(&mut self, lineage: String, content: Content) -> Result<()> {
+        self.open().await?;
+        if let Some(damaged) = self.damaged.take()
+            && let Err(error) = self.store.save(&self.quarantine, &damaged).await
+        {
+            self.damaged = Some(damaged);
+            return Err(error.into());
+        }
+        self.record = Some(Record { lineage, revision: 1, writer: self.writer.clone(), content });
+        self.durable = None;
+        self.save().await
+    }
+
+    /// Deletes the record from store and memory, also one that cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it is still there; memory is then as it was.
+    pub(crate) async fn erase(&mut self) -> Result<()> {
+        self.store.delete(&self.entry).await?;
+        self.store.delete(&self.quarantine).await?;
+        self.record = Some(signed_out(LoginReason::LoggedOut));
+        self.durable = None;
+        self.damaged = None;
+        self.opened = true;
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<()> {
+        if let Some(record) = &self.record {
+            self.store.save(&self.entry, &record.to_stored()).await?;
+            self.durable = Some(Version::of(record));
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<Found> {
+        let value = match self.store.load(&self.entry).await {
+            Ok(Some(value)) => value,
+            Ok(None) => return Ok(Found::Absent),
+            Err(error) => match Error::from(error) {
+                Error::Storage { problem: StorageProblem::Invalidated } => return Ok(Found::Unreadable),
+                other => return Err(other),
+            },
+        };
+        match Record::from_stored(&value) {
+            Ok(record) => Ok(Found::Record(record)),
+            Err(RecordError::Damaged) => {
+                self.damaged = Some(value);
+                Ok(Found::Unreadable)
+            }
+            Err(RecordError::Newer) => {
+                Err(Error::Storage { problem: StorageProblem::Failed("a newer version wrote the record; update the app") })
+            }
+        }
+    }
+
+    fn take_over(&mut self, record: Record) {
+        self.durable = Some(Version::of(&record));
+        self.record = Some(record);
+        self.damaged = None;
+    }
+
+    /// Whether `stored` was written by somebody else after what this process last saved, and wins over what it holds.
+    fn is_superseded_by(&self, stored: &Record) -> bool {
+        let Some(ours) = &self.record else { return true };
+        if self.durable.as_ref() == Some(&Version::of(stored)) {
+            return false;
+        }
+        if ours.lineage != stored.lineage {
+            // Another login. One of ours that is not saved yet came later than any that this process has seen saved.
+            return self.is_saved() || self.durable.is_some();
+        }
+        if self.is_saved() {
+            return stored.revision >= ours.revision;
+        }
+        // Both renewed at the same time. The token that arrived last is the one that the server goes on with.
+        match (received(stored), received(ours)) {
+            (Some(theirs), Some(ours)) => theirs.is_after(ours),
+            (_, None) => true,
+            (None, _) => matches!(stored.content, Content::SignedOut(_)),
+        }
+    }
+
+    fn is_logged_out(&self) -> bool {
+        self.record.as_ref().is_none_or(|record| {
+            matches!(record.content, Content::SignedOut(LoginReason::LoggedOut | LoginReason::StorageInvalidated))
+        })
+    }
+}
+
+impl Version {
+    fn of(record: &Record) -> Self {
+        Self { lineage: record.lineage.clone(), revision: record.revision, writer: record.writer.clone() }
+    }
+}
+
+enum Found {
+    Record(Record),
+    Absent,
+    Unreadable,
+}
+
+/// What stands in memory for a record that is not in the store.
+fn signed_out(reason: LoginReason) -> Record {
+    Record { lineage: String::new(), revision: 0, writer: String::new(), content: Content::SignedOut(reason) }
+}
+
+fn received(record: &Record) -> Option<super::moment::Moment> {
+    record.signed_in()?.refresh.as_ref().map(|refresh| refresh.received)
+}

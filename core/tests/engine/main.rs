@@ -1,0 +1,14 @@
+//! The engine against a server, a store and a clock that do on cue what real ones do at the worst moment. The tests are
+//! named after the rules of the design that they hold the engine to.
+
+mod support;
+
+mod callers;
+mod login;
+mod logout;
+mod many_processes;
+mod renewal;
+mod secrets;
+mod sign_out;
+mod storage;
+mod time;

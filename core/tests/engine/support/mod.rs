@@ -1,0 +1,150 @@
+//! What the tests of the engine stand on: a device (clock, store, session) and a server.
+
+pub(crate) mod clock;
+pub(crate) mod server;
+pub(crate) mod store;
+
+use std::future::Future;
+use std::time::Duration;
+
+use hallpass_core::{Config, CredentialsRequest, Error, Login, LoginReason, MinTtl, OfflineCause, Session, State, User};
+
+use clock::TestClock;
+use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
+use store::TestStore;
+
+/// A device, its account and the server that it signs in to.
+pub(crate) struct Device {
+    pub(crate) clock: TestClock,
+    pub(crate) server: Server,
+    pub(crate) store: TestStore,
+    session: Option<Session>,
+}
+
+impl Device {
+    pub(crate) fn new() -> Self {
+        let clock = TestClock::new();
+        let server = Server::new(&clock);
+        let store = TestStore::new();
+        let mut device = Self { clock, server, store, session: None };
+        device.open();
+        device
+    }
+
+    /// A device whose user has signed in.
+    pub(crate) async fn signed_in() -> Self {
+        let device = Self::new();
+        device.log_in("ada").await.unwrap();
+        device.server.forget_requests();
+        device.store.forget_counts();
+        device
+    }
+
+    /// A device whose user has signed in at a server that does not rotate, which the device knows.
+    pub(crate) async fn signed_in_without_rotation() -> Self {
+        let device = Self::new();
+        device.server.change(|server| server.rotation = false);
+        device.log_in("ada").await.unwrap();
+        device.session().renew().await.unwrap();
+        device.server.forget_requests();
+        device.store.forget_counts();
+        device
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        self.session.as_ref().expect("the app is running")
+    }
+
+    /// The app starts.
+    pub(crate) fn open(&mut self) {
+        self.session = Some(self.build(self.store.clone()).unwrap());
+    }
+
+    /// The app lets go of its session.
+    pub(crate) fn close(&mut self) {
+        self.session = None;
+    }
+
+    /// The process is killed, whatever it was doing, and another begins with what the store holds.
+    pub(crate) fn restart(&mut self) {
+        self.session = None;
+        self.store.kill();
+        self.store = self.store.other_process();
+        self.open();
+    }
+
+    /// A second process on the same store and clock, such as an extension.
+    pub(crate) fn extension(&self) -> Self {
+        let store = self.store.other_process();
+        let session = Some(self.build(store.clone()).unwrap());
+        Self { clock: self.clock.clone(), server: self.server.clone(), store, session }
+    }
+
+    pub(crate) fn build(&self, store: TestStore) -> hallpass_core::Result<Session> {
+        Session::builder(config()).store(store).transport(self.server.clone()).clock(self.clock.clone()).build()
+    }
+
+    pub(crate) async fn log_in(&self, user: &str) -> hallpass_core::Result<User> {
+        let started = self.session().start_login(Login::default()).await?;
+        let callback = self.server.sign_in(&started.url, user);
+        self.session().resume(&callback).await
+    }
+
+    /// The access token that the app would send now.
+    pub(crate) async fn access_token(&self) -> hallpass_core::Result<String> {
+        self.session().credentials(MinTtl::default()).await.map(|credentials| credentials.access_token().expose().to_owned())
+    }
+
+    /// Waits for the session to be restored.
+    pub(crate) async fn state(&self) -> State {
+        self.session().restored().await.unwrap()
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// The access token expires.
+    pub(crate) fn expire(&self) {
+        self.pass(3_601);
+    }
+}
+
+pub(crate) fn config() -> Config {
+    Config::new(ISSUER, CLIENT_ID, REDIRECT_URI).unwrap().api_origin(API).unwrap()
+}
+
+pub(crate) fn audience(name: &str) -> CredentialsRequest {
+    CredentialsRequest::new().audience(name)
+}
+
+pub(crate) fn login_required(reason: LoginReason) -> Error {
+    Error::LoginRequired { reason }
+}
+
+/// The cause of an `Offline` error.
+pub(crate) fn offline_cause(error: &Error) -> Option<OfflineCause> {
+    match error {
+        Error::Offline { cause, .. } => Some(*cause),
+        _ => None,
+    }
+}
+
+pub(crate) fn signed_out_reason(state: &State) -> Option<LoginReason> {
+    match state {
+        State::SignedOut { reason } => Some(*reason),
+        State::Restoring | State::SignedIn { .. } => None,
+    }
+}
+
+/// No test waits for ever.
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), work).await.expect("it took longer than a minute")
+}
+
+/// Lets everything that can go on without time passing do so.
+pub(crate) async fn settle() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
