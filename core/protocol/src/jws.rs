@@ -1,77 +1,220 @@
-//! JSON Web Signatures (RFC 7515) as ID tokens use them.
+//! JSON Web Signatures in compact form (RFC 7515), as ID tokens are.
+//!
+//! What the header may say is little: the algorithm, which has to be allowed and to suit the key, and the key's name. A key in
+//! the header, or a place to fetch one from (`jwk`, `jku`, `x5c`, `x5u`), is never looked at; an extension that has to be
+//! understood (`crit`, `b64`) is refused.
 
-use serde::{Deserialize, Serialize};
+mod algorithm;
 
-/// A signature algorithm that is accepted (RFC 7518 §3.1, RFC 8037 §3.1). There is no `none` and no HMAC among them: neither
-/// can prove anything to a public client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256
-    #[serde(rename = "RS256")]
-    Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384
-    #[serde(rename = "RS384")]
-    Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512
-    #[serde(rename = "RS512")]
-    Rs512,
-    /// RSASSA-PSS with SHA-256
-    #[serde(rename = "PS256")]
-    Ps256,
-    /// RSASSA-PSS with SHA-384
-    #[serde(rename = "PS384")]
-    Ps384,
-    /// RSASSA-PSS with SHA-512
-    #[serde(rename = "PS512")]
-    Ps512,
-    /// ECDSA on P-256 with SHA-256
-    #[serde(rename = "ES256")]
-    Es256,
-    /// ECDSA on P-384 with SHA-384
-    #[serde(rename = "ES384")]
-    Es384,
-    /// EdDSA on Ed25519
-    #[serde(rename = "EdDSA")]
-    EdDsa,
+use alloc::borrow::Cow;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use serde::de::{Error as _, MapAccess};
+
+pub use self::algorithm::Algorithm;
+use crate::base64url;
+use crate::json::{self, Fields, Inside, Scalar};
+use crate::jwk::KeySet;
+
+/// The longest token that is read, in bytes.
+pub const MAX_TOKEN: usize = 64 * 1024;
+
+/// Verifies a token in compact form with one of `keys`, and returns its payload. An empty list of `algorithms` allows all that
+/// [`Algorithm`] knows.
+///
+/// # Errors
+/// [`JwsError`]; see its variants.
+pub fn verify(token: &str, keys: &KeySet, algorithms: &[Algorithm]) -> Result<Vec<u8>, JwsError> {
+    let decoded = Decoded::of(token)?;
+    let header = decoded.header()?;
+    decoded.verify(&header, keys, algorithms)?;
+    Ok(decoded.into_payload())
 }
 
-impl Algorithm {
-    /// All that are accepted.
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
+/// A token decoded and not yet believed.
+pub(crate) struct Decoded<'t> {
+    signing_input: &'t str,
+    /// Payload, header and signature, one after another: one allocation, of which the payload stays.
+    bytes: Vec<u8>,
+    header_start: usize,
+    signature_start: usize,
+}
 
-    /// The name in a JOSE header.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
+impl<'t> Decoded<'t> {
+    /// Takes a token apart (RFC 7515 §5.2, steps 1 to 4 and 6 to 7).
+    pub(crate) fn of(token: &'t str) -> Result<Self, JwsError> {
+        if token.len() > MAX_TOKEN {
+            return Err(JwsError::TooLarge);
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(JwsError::Malformed)?;
+        if payload.contains('.') {
+            // Five parts are an encrypted token (RFC 7516 §7.1), any other number is nothing at all.
+            let parts = token.split('.').count();
+            return Err(if parts == 5 { JwsError::Encrypted } else { JwsError::Malformed });
+        }
+        let header_start = base64url::decoded_length(payload);
+        let signature_start = header_start + base64url::decoded_length(header);
+        let mut bytes = vec![0; signature_start + base64url::decoded_length(signature)];
+        for (text, start) in [(payload, 0), (header, header_start), (signature, signature_start)] {
+            base64url::decode_into(text, &mut bytes[start..]).map_err(|_| JwsError::Malformed)?;
+        }
+        Ok(Self { signing_input, bytes, header_start, signature_start })
+    }
+
+    pub(crate) fn header(&self) -> Result<Header<'_>, JwsError> {
+        Header::parse(&self.bytes[self.header_start..self.signature_start])
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes[..self.header_start]
+    }
+
+    pub(crate) fn into_payload(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.header_start);
+        self.bytes
+    }
+
+    /// Checks the signature (RFC 7515 §5.2, steps 5 and 8) and returns the algorithm that did it.
+    pub(crate) fn verify(
+        &self,
+        header: &Header<'_>,
+        keys: &KeySet,
+        allowed: &[Algorithm],
+    ) -> Result<Algorithm, JwsError> {
+        let algorithm = Algorithm::of_name(&header.algorithm).ok_or(JwsError::Algorithm)?;
+        if !allowed.is_empty() && !allowed.contains(&algorithm) {
+            return Err(JwsError::Algorithm);
+        }
+        let candidates = match &header.kid {
+            Some(kid) => keys.named(kid),
+            None => keys.all(),
+        };
+        if candidates.is_empty() {
+            return Err(JwsError::UnknownKey);
+        }
+        let mut suitable = candidates.iter().filter(|key| key.suits(algorithm)).peekable();
+        if suitable.peek().is_none() {
+            return Err(if header.kid.is_some() { JwsError::Algorithm } else { JwsError::UnknownKey });
+        }
+        let (message, signature) = (self.signing_input.as_bytes(), &self.bytes[self.signature_start..]);
+        if suitable.any(|key| algorithm.verify(&key.public, message, signature).is_ok()) {
+            return Ok(algorithm);
+        }
+        Err(if header.kid.is_some() { JwsError::Signature } else { JwsError::SignatureOfNoKey })
+    }
+}
+
+/// What a header says, as far as anybody listens (RFC 7515 §4.1).
+pub(crate) struct Header<'a> {
+    algorithm: Cow<'a, str>,
+    kid: Option<Cow<'a, str>>,
+    pub(crate) token_type: Option<Cow<'a, str>>,
+}
+
+#[derive(Default)]
+struct Members<'a> {
+    algorithm: Option<Cow<'a, str>>,
+    kid: Option<Cow<'a, str>>,
+    token_type: Option<Cow<'a, str>>,
+    is_extended: bool,
+}
+
+pub(crate) enum Member {
+    Algorithm,
+    Kid,
+    Type,
+    Extension,
+}
+
+impl<'a> Header<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, JwsError> {
+        let text = core::str::from_utf8(bytes).map_err(|_| JwsError::Malformed)?;
+        let mut members = Members::default();
+        json::read_object(text, &mut members).map_err(|json::Malformed| JwsError::Malformed)?;
+        if members.is_extended {
+            return Err(JwsError::Critical);
+        }
+        let algorithm = members.algorithm.ok_or(JwsError::Malformed)?;
+        Ok(Self { algorithm, kid: members.kid, token_type: members.token_type })
+    }
+}
+
+impl<'de> Fields<'de> for Members<'de> {
+    type Field = Member;
+
+    fn field(name: &str) -> Option<Member> {
+        match name {
+            "alg" => Some(Member::Algorithm),
+            "kid" => Some(Member::Kid),
+            "typ" => Some(Member::Type),
+            "crit" | "b64" => Some(Member::Extension),
+            _ => None,
         }
     }
 
-    /// The algorithm of this name in a JOSE header, compared byte for byte. `Ed25519`, the fully-specified name of
-    /// RFC 9864 §2.2, is the same algorithm as `EdDSA` here, where no other curve is accepted.
+    fn read<A: MapAccess<'de>>(&mut self, field: Member, map: &mut A, inside: Inside<'_, 'de>) -> Result<(), A::Error> {
+        let place = match field {
+            Member::Algorithm => &mut self.algorithm,
+            Member::Kid => &mut self.kid,
+            Member::Type => &mut self.token_type,
+            Member::Extension => {
+                self.is_extended = true;
+                return inside.scalar(map).map(drop);
+            }
+        };
+        match inside.scalar(map)? {
+            Scalar::Text(text) => *place = Some(text),
+            Scalar::Integer(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Null | Scalar::Compound => {
+                return Err(A::Error::custom("a member that is to be text is not"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a token is not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// It is longer than [`MAX_TOKEN`].
+    #[error("the token is too long")]
+    TooLarge,
+    /// It is not three parts of base64url of which the first is a JSON object with `alg`.
+    #[error("the token is malformed")]
+    Malformed,
+    /// It is encrypted.
+    #[error("the token is encrypted")]
+    Encrypted,
+    /// It has an extension that has to be understood (`crit`, `b64`), and none is.
+    #[error("the token has an extension that is not understood")]
+    Critical,
+    /// Its algorithm is not allowed, or not for the key that it names.
+    #[error("the token's algorithm is not allowed")]
+    Algorithm,
+    /// Its key is not in the set; a newer set may have it.
+    #[error("the token's key is not known")]
+    UnknownKey,
+    /// The key that it names did not make its signature.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// It names no key, and none in the set made its signature; one in a newer set may have.
+    #[error("the token's signature is of no known key")]
+    SignatureOfNoKey,
+}
+
+impl JwsError {
+    /// What happened, from a fixed vocabulary.
     #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        match name {
-            "Ed25519" => Some(Self::EdDsa),
-            name => Self::ALL.into_iter().find(|algorithm| algorithm.name() == name),
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "jws_too_large",
+            Self::Malformed => "jws_malformed",
+            Self::Encrypted => "jws_encrypted",
+            Self::Critical => "jws_critical",
+            Self::Algorithm => "jws_algorithm",
+            Self::UnknownKey => "jws_key_unknown",
+            Self::Signature | Self::SignatureOfNoKey => "jws_signature",
         }
     }
 }

@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod base64url;
+mod claims;
 mod json;
 
 pub mod authorize;
@@ -21,9 +22,14 @@ pub mod client;
 pub mod discovery;
 pub mod error;
 pub mod http;
+pub mod id_token;
+pub mod jwk;
 pub mod jws;
+pub mod logout;
 pub mod pkce;
+pub mod revoke;
 pub mod scope;
 pub mod secret;
 pub mod time;
 pub mod token;
+pub mod userinfo;

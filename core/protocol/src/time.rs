@@ -59,6 +59,45 @@ impl Timestamp {
     pub const fn saturating_offset_millis(self, milliseconds: i64) -> Self {
         Self(self.0.saturating_add(milliseconds))
     }
+
+    /// From RFC 3339 text in UTC, such as `2024-02-29T12:34:56.789Z`; `None` for anything else, another offset included.
+    pub(crate) fn of_rfc3339(text: &str) -> Option<Self> {
+        let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        let in_range = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
+        if !in_range || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        // Digits beyond the third are less than a millisecond.
+        let milliseconds = (0..3)
+            .fold(0, |sum, index| sum * 10 + fraction.as_bytes().get(index).map_or(0, |digit| i64::from(digit - b'0')));
+        let seconds = ((days_before(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+        Some(Self(seconds * 1_000 + milliseconds))
+    }
+}
+
+/// Three numbers of exactly so many digits.
+fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; 3];
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin with March here, so that the leap day is a year's
+/// last and the months before it have a regular pattern of 153 days in five months.
+fn days_before(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days_before_month = (153 * month + 2) / 5;
+    const FROM_MARCH_OF_YEAR_0_TO_1970: i64 = 719_468;
+    365 * year + leap_days + days_before_month + day - 1 - FROM_MARCH_OF_YEAR_0_TO_1970
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -88,6 +127,34 @@ mod tests {
         let now = Timestamp::from_unix_seconds(100);
         assert_eq!(now.saturating_since(Timestamp::from_unix_seconds(101)), Duration::ZERO);
         assert_eq!(now.saturating_since(Timestamp::from_unix_millis(98_500)), Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn rfc_3339_text_in_utc_is_read() {
+        for (text, milliseconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("2000-03-01T00:00:00.5Z", 951_868_800_500),
+            ("2024-02-29T12:34:56.789123Z", 1_709_210_096_789),
+            ("2100-03-01T00:00:00Z", 4_107_542_400_000),
+            ("0000-01-01T00:00:00Z", -62_167_219_200_000),
+        ] {
+            assert_eq!(Timestamp::of_rfc3339(text), Some(Timestamp::from_unix_millis(milliseconds)), "{text}");
+        }
+        for text in [
+            "",
+            "2024-02-29",
+            "2024-02-29T12:34:56",
+            "2024-02-29T12:34:56+01:00",
+            "2024-2-29T12:34:56Z",
+            "2024-13-01T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:00.xZ",
+            "2024-01-01T00:00:+1Z",
+            "2024-01-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Timestamp::of_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

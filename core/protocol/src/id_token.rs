@@ -1,0 +1,225 @@
+//! ID token validation: OpenID Connect Core §3.1.3.7 for a login and §12.2 for a renewal.
+//!
+//! The checks stand in the order of the specification and carry its numbers. Nothing of a token is returned before all of
+//! them have passed.
+
+mod claims;
+mod error;
+
+use alloc::string::String;
+use core::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use ring::digest;
+
+pub use self::claims::Claims;
+pub use self::error::IdTokenError;
+pub use crate::claims::Profile;
+use crate::claims::{ClaimSet, Text, Time};
+use crate::client::{ClientId, Issuer};
+use crate::jwk::KeySet;
+use crate::jws::{Algorithm, Decoded};
+use crate::secret::{AccessToken, Nonce, RawIdToken};
+use crate::time::Timestamp;
+
+/// What an ID token has to say.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectations<'a> {
+    /// Who made it.
+    pub issuer: &'a Issuer,
+    /// For whom.
+    pub client_id: &'a ClientId,
+    /// The nonce of the login; `None` when none was sent. Of no account for a renewed token.
+    pub nonce: Option<&'a Nonce>,
+    /// The access token that came with it, to be compared with `at_hash` where the token has one.
+    pub access_token: Option<&'a AccessToken>,
+    /// How long ago the user may have authenticated, in seconds; `None` when it was not asked for. Of no account for a
+    /// renewed token, which tells the time of the login.
+    pub max_age: Option<u64>,
+    /// The organization that was asked for: an id (`org_…`) or a name.
+    pub organization: Option<&'a str>,
+    /// The algorithms that are allowed; empty for all that [`Algorithm`] knows.
+    pub algorithms: &'a [Algorithm],
+    /// The time, as the server's clock has it.
+    pub now: Timestamp,
+    /// How far apart the clocks may be.
+    pub leeway: Duration,
+}
+
+/// Validates the ID token of a login and returns its claims.
+///
+/// # Errors
+/// [`IdTokenError`], one variant a check. [`IdTokenError::may_be_cured_by_newer_keys`] tells when to fetch the key set once
+/// more and to try again.
+pub fn validate(token: &RawIdToken, keys: &KeySet, expected: &Expectations<'_>) -> Result<Claims, IdTokenError> {
+    validate_with(token, keys, expected, |claims| {
+        check_nonce(claims, expected)?;
+        check_auth_time(claims, expected)
+    })
+}
+
+/// Validates the ID token that came with a renewal, and that it is about the user of `previous` (OpenID Connect Core §12.2).
+///
+/// # Errors
+/// As [`validate`], and [`IdTokenError::Subject`], [`Issuer`](IdTokenError::Issuer), [`Audience`](IdTokenError::Audience),
+/// [`AuthTime`](IdTokenError::AuthTime) or [`Nonce`](IdTokenError::Nonce) when that claim is not the one of `previous`.
+pub fn validate_refreshed(
+    token: &RawIdToken,
+    keys: &KeySet,
+    expected: &Expectations<'_>,
+    previous: &Claims,
+) -> Result<Claims, IdTokenError> {
+    validate_with(token, keys, expected, |claims| check_unchanged(claims, previous))
+}
+
+fn validate_with(
+    token: &RawIdToken,
+    keys: &KeySet,
+    expected: &Expectations<'_>,
+    check_login: impl FnOnce(&ClaimSet) -> Result<(), IdTokenError>,
+) -> Result<Claims, IdTokenError> {
+    // 1. An encrypted token is refused here: this client registers no key to encrypt to.
+    let decoded = Decoded::of(token.expose())?;
+    let header = decoded.header()?;
+    check_type(header.token_type.as_deref())?;
+    let payload = core::str::from_utf8(decoded.payload()).map_err(|_| IdTokenError::Malformed)?;
+    let claims = ClaimSet::parse(payload).map_err(|_| IdTokenError::Malformed)?;
+    check_issuer(&claims, expected)?;
+    check_audience(&claims, expected)?;
+    // 6. The signature is checked always, although TLS alone would do for a token from the token endpoint.
+    // 7. The algorithm has to be allowed, and to be one of the key's; the header alone does not choose.
+    // 8. HMAC is never allowed, since a native app has no client secret that is one.
+    let algorithm = decoded.verify(&header, keys, expected.algorithms)?;
+    check_times(&claims, expected)?;
+    check_login(&claims)?;
+    check_access_token_hash(&claims, algorithm, expected)?;
+    check_organization(&claims, expected)?;
+    let source = String::from_utf8(decoded.into_payload()).map_err(|_| IdTokenError::Malformed)?;
+    Claims::new(source, claims)
+}
+
+/// RFC 8725 §3.11: a token that says that it is something else, such as an access token (`at+jwt`, RFC 9068 §2.1), is not an
+/// ID token. One that says nothing may be.
+fn check_type(token_type: Option<&str>) -> Result<(), IdTokenError> {
+    match token_type {
+        None => Ok(()),
+        Some(name) if name.eq_ignore_ascii_case("jwt") || name.eq_ignore_ascii_case("application/jwt") => Ok(()),
+        Some(_) => Err(IdTokenError::Type),
+    }
+}
+
+/// 2. `iss` is the issuer, byte for byte.
+fn check_issuer(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    match claims.text(Text::Iss) {
+        Some(issuer) if issuer == expected.issuer.as_str() => Ok(()),
+        Some(_) | None => Err(IdTokenError::Issuer),
+    }
+}
+
+/// 3. `aud` has the client in it. Others beside it are trusted only when `azp` says that the token was made for this client.
+///    4. `azp` is required then. 5. `azp`, when there is one, is the client.
+fn check_audience(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    let client_id = expected.client_id.as_str();
+    if !claims.audience().any(|audience| audience == client_id) {
+        return Err(IdTokenError::Audience);
+    }
+    match claims.text(Text::Azp) {
+        Some(party) if party == client_id => Ok(()),
+        Some(_) => Err(IdTokenError::AuthorizedParty),
+        None if claims.audience().any(|audience| audience != client_id) => Err(IdTokenError::AuthorizedParty),
+        None => Ok(()),
+    }
+}
+
+/// 9. The time is before `exp`. 10. `iat` is not in the future. And `nbf`, which ID tokens rarely have, is not either
+///    (RFC 7519 §4.1.5).
+fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    let earliest = expected.now.saturating_sub(expected.leeway);
+    let latest = expected.now.saturating_add(expected.leeway);
+    let expires = claims.time(Time::Exp).ok_or(IdTokenError::Missing { claim: "exp" })?;
+    if earliest >= expires {
+        return Err(IdTokenError::Expired);
+    }
+    let issued = claims.time(Time::Iat).ok_or(IdTokenError::Missing { claim: "iat" })?;
+    if issued > latest {
+        return Err(IdTokenError::IssuedInFuture);
+    }
+    if claims.time(Time::Nbf).is_some_and(|not_before| not_before > latest) {
+        return Err(IdTokenError::NotYetValid);
+    }
+    Ok(())
+}
+
+/// 11. `nonce` is the one sent.
+fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    match (expected.nonce, claims.text(Text::Nonce)) {
+        (None, _) => Ok(()),
+        (Some(sent), Some(nonce)) if nonce == sent.expose() => Ok(()),
+        (Some(_), _) => Err(IdTokenError::Nonce),
+    }
+}
+
+/// 12. is about `acr`, which is a wish unless `claims` asks for it as essential (§5.5.1.1), and this client does not.
+///     13. `auth_time` is there and recent enough when `max_age` was sent.
+fn check_auth_time(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    let Some(max_age) = expected.max_age else { return Ok(()) };
+    let authenticated = claims.time(Time::AuthTime).ok_or(IdTokenError::AuthTime)?;
+    let over = authenticated.saturating_add(Duration::from_secs(max_age)).saturating_add(expected.leeway);
+    if expected.now > over { Err(IdTokenError::AuthTime) } else { Ok(()) }
+}
+
+/// §3.1.3.8: `at_hash` is the left half of the access token's hash. The token endpoint may leave it out.
+fn check_access_token_hash(
+    claims: &ClaimSet,
+    algorithm: Algorithm,
+    expected: &Expectations<'_>,
+) -> Result<(), IdTokenError> {
+    let (Some(access_token), Some(hash)) = (expected.access_token, claims.text(Text::AtHash)) else { return Ok(()) };
+    let digest = digest::digest(algorithm.hash(), access_token.expose().as_bytes());
+    let half = &digest.as_ref()[..digest.as_ref().len() / 2];
+    // 32 bytes at most become 43 characters.
+    let mut buffer = [0; 43];
+    match Base64UrlUnpadded::encode(half, &mut buffer) {
+        Ok(encoded) if encoded == hash => Ok(()),
+        Ok(_) | Err(_) => Err(IdTokenError::AccessTokenHash),
+    }
+}
+
+/// Auth0, "Work with Tokens and Organizations": a requested id is compared with `org_id` exactly, a requested name with
+/// `org_name` in lower case. A token without the claim is of no organization.
+fn check_organization(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    let Some(requested) = expected.organization else { return Ok(()) };
+    let matches = if requested.starts_with("org_") {
+        claims.text(Text::OrgId) == Some(requested)
+    } else {
+        claims.text(Text::OrgName).is_some_and(|name| name.eq_ignore_ascii_case(requested))
+    };
+    if matches { Ok(()) } else { Err(IdTokenError::Organization) }
+}
+
+/// §12.2, in its order. `iat` was checked as for any token.
+fn check_unchanged(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenError> {
+    if claims.text(Text::Iss) != Some(previous.iss()) {
+        return Err(IdTokenError::Issuer);
+    }
+    if claims.text(Text::Sub) != Some(previous.sub()) {
+        return Err(IdTokenError::Subject);
+    }
+    // Includes what it included before.
+    if !previous.aud().all(|before| claims.audience().any(|audience| audience == before)) {
+        return Err(IdTokenError::Audience);
+    }
+    // The time of the login, where both tell it.
+    if let (Some(before), Some(after)) = (previous.auth_time(), claims.time(Time::AuthTime))
+        && before != after
+    {
+        return Err(IdTokenError::AuthTime);
+    }
+    // There should be none, and the same if there is.
+    if claims.text(Text::Nonce).is_some_and(|nonce| previous.nonce() != Some(nonce)) {
+        return Err(IdTokenError::Nonce);
+    }
+    // `azp` is the client in both, by step 5. Whether it is there at all may change when a server is updated, and that should
+    // not cost anybody a session.
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Claims from the userinfo endpoint (OpenID Connect Core §5.3).
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+use serde_json::Value;
+
+pub use crate::claims::Profile;
+use crate::claims::{ClaimSet, Place, Text};
+use crate::discovery::ProviderMetadata;
+use crate::error::ServerError;
+use crate::http::{MAX_TOKEN_RESPONSE, Request, Response};
+use crate::secret::AccessToken;
+
+/// Asks for the claims of the user whose access token this is; `None` when the provider has no such endpoint.
+#[must_use]
+pub fn request(provider: &ProviderMetadata, access_token: &AccessToken) -> Option<Request> {
+    let mut request = Request::get_json(provider.userinfo_endpoint.clone()?, MAX_TOKEN_RESPONSE);
+    request.headers.push("Authorization", format!("Bearer {}", access_token.expose()));
+    Some(request)
+}
+
+/// Reads the answer, which has to be about the user `expected_sub` of the ID token: an access token may have been swapped
+/// for another user's (OpenID Connect Core §5.3.2, §5.3.4).
+///
+/// # Errors
+/// [`UserInfoError`].
+pub fn parse(response: &Response, expected_sub: &str) -> Result<UserInfo, UserInfoError> {
+    match response.status {
+        200 => {}
+        401 => return Err(UserInfoError::Unauthorized),
+        _ => return Err(UserInfoError::Server(ServerError::of_response(response))),
+    }
+    if response.content_type().as_deref() == Some("application/jwt") {
+        return Err(UserInfoError::Signed);
+    }
+    if response.body.len() > MAX_TOKEN_RESPONSE {
+        return Err(UserInfoError::Malformed);
+    }
+    let source = String::from_utf8(response.body.clone()).map_err(|_| UserInfoError::Malformed)?;
+    let set = ClaimSet::parse(&source).map_err(|_| UserInfoError::Malformed)?;
+    match set.place(Text::Sub) {
+        Some(sub) if set.at(sub) == expected_sub => Ok(UserInfo { source, set, sub }),
+        Some(_) | None => Err(UserInfoError::Subject),
+    }
+}
+
+/// What the provider says about the user.
+#[derive(Clone)]
+pub struct UserInfo {
+    source: String,
+    set: ClaimSet,
+    sub: Place,
+}
+
+impl UserInfo {
+    /// `sub`: who the user is; the one of the ID token.
+    #[must_use]
+    pub fn sub(&self) -> &str {
+        self.set.at(self.sub)
+    }
+
+    /// The claims about the person.
+    #[must_use]
+    pub const fn profile(&self) -> Profile<'_> {
+        Profile::new(&self.set)
+    }
+
+    /// Any claim, by name. Reads the JSON anew, so keep what you need often.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<Value> {
+        let mut claims: serde_json::Map<String, Value> = serde_json::from_str(&self.source).ok()?;
+        claims.remove(name)
+    }
+
+    /// All claims, as the JSON that was received.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.source
+    }
+}
+
+/// Personal data is not for logs.
+impl fmt::Debug for UserInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[UserInfo]")
+    }
+}
+
+/// Why there are no claims.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UserInfoError {
+    /// The access token was not accepted (401): renew it and ask again.
+    #[error("the userinfo endpoint did not accept the access token")]
+    Unauthorized,
+    /// Any other status than 200.
+    #[error(transparent)]
+    Server(ServerError),
+    /// The claims are signed or encrypted, which this client does not ask for (OpenID Connect Core §5.3.2).
+    #[error("the userinfo endpoint answers with a JWT; configure the client there for plain JSON")]
+    Signed,
+    /// It is not a JSON object with unique members.
+    #[error("the userinfo response is malformed")]
+    Malformed,
+    /// It is about another user, or does not say about whom.
+    #[error("the userinfo response is about another user")]
+    Subject,
+}
+
+impl UserInfoError {
+    /// What happened, from a fixed vocabulary; the server's own code when it refused.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "userinfo_unauthorized",
+            Self::Server(error) => error.code(),
+            Self::Signed => "userinfo_signed",
+            Self::Malformed => "userinfo_malformed",
+            Self::Subject => "userinfo_subject",
+        }
+    }
+}
