@@ -16,10 +16,13 @@ pub(crate) struct NamedPath {
 }
 
 impl NamedPath {
-    /// Whether `segments` stand in this path, one after the other: `fs::read` names `std::fs::read`.
-    pub(crate) fn names(&self, segments: &str) -> bool {
-        let wanted: Vec<&str> = segments.split("::").collect();
-        self.segments.windows(wanted.len()).any(|window| window.iter().eq(wanted.iter()))
+    /// Whether this path names `item`. A crate or module is named by a path that begins with it; a type, which has a
+    /// capital letter, wherever it stands: `Instant::now` is named by `std::time::Instant::now`.
+    pub(crate) fn names(&self, item: &str) -> bool {
+        let wanted: Vec<&str> = item.split("::").collect();
+        let anywhere = item.starts_with(char::is_uppercase);
+        let places = if anywhere { self.segments.len() } else { 1 };
+        self.segments.windows(wanted.len()).take(places).any(|window| window.iter().eq(wanted.iter()))
     }
 }
 
@@ -170,16 +173,16 @@ mod tests {
     #[test]
     fn item_after_a_test_only_item_is_seen_with_its_line() {
         let found = paths("#[cfg(test)]\nuse std::net;\nuse std::fs::read;").unwrap();
-        let read = found.iter().find(|path| path.names("fs::read")).unwrap();
+        let read = found.iter().find(|path| path.names("std::fs::read")).unwrap();
         assert_eq!(read.line, 3);
         assert!(found.iter().all(|path| !path.names("std::net")));
     }
 
     #[test]
-    fn names_compares_whole_segments() {
-        let path = NamedPath { segments: vec!["std".into(), "time".into(), "Instant".into()], line: 1 };
-        assert!(path.names("Instant") && path.names("std::time"));
-        assert!(!path.names("Inst") && !path.names("std::Instant"));
+    fn type_is_named_anywhere_and_a_crate_at_the_beginning() {
+        let path = NamedPath { segments: ["std", "time", "Instant"].map(str::to_owned).to_vec(), line: 1 };
+        assert!(path.names("Instant") && path.names("std") && path.names("std::time"));
+        assert!(!path.names("Inst") && !path.names("time") && !path.names("std::Instant"));
     }
 
     #[test]

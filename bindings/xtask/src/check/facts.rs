@@ -93,7 +93,19 @@ mod tests {
     #[test]
     fn path_that_does_not_exist_is_found_with_its_line() {
         assert_eq!(found("one\n\n`core/src/gone.rs`"), ["3: no file or folder `core/src/gone.rs`"]);
-        assert_eq!(found("`session.rs`"), ["1: no file or folder `session.rs`"]);
+    }
+
+    #[test]
+    fn path_may_leave_out_the_folders_it_begins_with() {
+        assert!(found("`session.rs` in `src/session.rs`").is_empty());
+        assert_eq!(found("`sion.rs`").len(), 1);
+    }
+
+    #[test]
+    fn outline_is_checked_where_it_names_files_and_methods() {
+        assert!(found("is:\n\n    Session::renew   (session.rs): and anything else, tokens\n").is_empty());
+        assert_eq!(found("is:\n\n    Session::renew\n      Session::gone  gone.rs\n").len(), 2);
+        assert_eq!(found("```text\ncore/src/gone.rs\n```"), ["2: no file or folder `core/src/gone.rs`"]);
     }
 
     #[test]

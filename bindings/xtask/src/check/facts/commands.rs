@@ -15,7 +15,7 @@ use crate::workspace::cargo;
 const CARGO: &[&str] = &["add", "bench", "build", "clippy", "doc", "fmt", "install", "run", "test", "tree", "update"];
 
 /// Programs that are not ours, and whose words are taken as they are.
-const FOREIGN: &[&str] = &["bash", "cd", "echo", "export", "git", "rustup"];
+const FOREIGN: &[&str] = &["bash", "cd", "echo", "export", "git", "openssl", "rustup"];
 
 /// Whether the command in `words` can be run as it stands. `lab` judges the words after `lab`.
 pub(super) fn check(

@@ -28,7 +28,7 @@ pub(super) enum Claim {
 }
 
 /// A command line in code font begins with one of these and has at least two words.
-const PROGRAMS: &[&str] = &["bash", "cargo", "git", "lab", "rustup"];
+const PROGRAMS: &[&str] = &["bash", "cargo", "git", "lab", "openssl", "rustup"];
 
 /// A word that ends like this is a file even without a folder.
 const FILE_ENDINGS: &[&str] =
@@ -52,6 +52,9 @@ impl Document {
                 Event::End(TagEnd::Heading(_)) => document.anchors.extend(heading.take().map(|text| anchor(&text))),
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
                     block = Some((language.into_string(), String::new(), line + 1));
+                }
+                Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => {
+                    block = Some((String::new(), String::new(), line));
                 }
                 Event::End(TagEnd::CodeBlock) => {
                     let claims = block.take().map(|(language, text, line)| block_claims(&language, &text, line));
@@ -120,6 +123,7 @@ fn block_claims(language: &str, text: &str, first_line: usize) -> Vec<(usize, Cl
         // Only what follows a prompt was typed; the rest is what was printed.
         "console" => commands(text, first_line, |line| line.strip_prefix("$ ")),
         "rust" | "swift" | "kotlin" => examples(text, first_line),
+        "" | "text" => drawing(text, first_line),
         _ => Vec::new(),
     }
 }
@@ -181,6 +185,22 @@ fn examples(text: &str, first_line: usize) -> Vec<(usize, Claim)> {
         }
     }
     claims
+}
+
+/// In a drawing or an outline only what can be nothing else is a claim: a file by its ending, and `Type::method`.
+fn drawing(text: &str, first_line: usize) -> Vec<(usize, Claim)> {
+    let claim = |word: &str| {
+        let word = word.trim_matches(|letter: char| !letter.is_alphanumeric());
+        if word.contains("::") {
+            return Some(Claim::Names(names_in(word).map(str::to_owned).collect()));
+        }
+        let file = FILE_ENDINGS.iter().any(|ending| word.ends_with(ending));
+        (file && looks_like_a_path(word)).then(|| Claim::Path(word.to_owned()))
+    };
+    let of_line = |(index, line): (usize, &str)| -> Vec<(usize, Claim)> {
+        line.split_whitespace().filter_map(claim).map(|claim| (first_line + index, claim)).collect()
+    };
+    text.lines().enumerate().flat_map(of_line).collect()
 }
 
 fn without_strings(code: &str) -> String {

@@ -63,10 +63,12 @@ impl Project {
         self.packages.contains(name)
     }
 
-    /// A path is meant from the document's own folder or from the root.
+    /// A path is meant from the document's own folder or from the root. It may leave out the folders it begins with.
     pub(super) fn check_path(&self, document: &str, path: &str) -> Result<(), String> {
+        let ending = format!("/{}", path.trim_end_matches('/'));
         let found = resolved(document, path).is_some_and(|path| self.paths.contains(&path))
-            || resolved("", path).is_some_and(|path| self.paths.contains(&path));
+            || resolved("", path).is_some_and(|path| self.paths.contains(&path))
+            || self.paths.iter().any(|known| known.ends_with(&ending));
         if found { Ok(()) } else { Err(format!("no file or folder `{path}`")) }
     }
 
