@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use zeroize::ZeroizeOnDrop;
 
 use crate::client::{Client, ConfigError, Issuer, RedirectUri};
 use crate::discovery::ProviderMetadata;
@@ -70,7 +71,8 @@ impl Prompt {
     }
 }
 
-/// The random part of a login: three values of 32 bytes from a cryptographic generator, used once.
+/// The random part of a login: three values of 32 bytes from a cryptographic generator, used once and wiped.
+#[derive(ZeroizeOnDrop)]
 pub struct LoginEntropy {
     /// Becomes `state`.
     pub state: Entropy,
@@ -173,6 +175,7 @@ impl PendingLogin {
 /// # Errors
 /// [`ConfigError::ExtraParameter`] when an extra parameter has the name of one of the protocol's, and
 /// [`ConfigError::Resource`] when a resource is no absolute URI.
+#[expect(clippy::needless_pass_by_value, reason = "entropy that was moved cannot be used for a second login")]
 pub fn start(
     client: &Client,
     provider: &ProviderMetadata,
@@ -274,5 +277,137 @@ fn append(url: &mut Url, client: &Client, parameters: &AuthorizationParameters, 
     }
     for (name, value) in &parameters.extra {
         optional(name, Some(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::borrow::ToOwned;
+    use alloc::format;
+    use alloc::vec;
+
+    use super::*;
+    use crate::client::Telemetry;
+    use crate::fixtures::{self, NOW, auth0, auth0_provider, entropy, openid, openid_provider};
+
+    const REDIRECT: &str = "com.example.app://tenant.eu.auth0.com/callback";
+
+    fn url(
+        client: &Client,
+        provider: &ProviderMetadata,
+        parameters: &AuthorizationParameters,
+    ) -> Result<Url, ConfigError> {
+        let redirect_uri = RedirectUri::parse(REDIRECT).unwrap();
+        start(client, provider, parameters, redirect_uri, entropy(), NOW, Duration::from_secs(60)).map(|(url, _)| url)
+    }
+
+    fn names(url: &Url) -> Vec<String> {
+        url.query_pairs().map(|(name, _)| name.into_owned()).collect()
+    }
+
+    #[test]
+    fn the_request_to_auth0_is_the_labs() {
+        let parameters = AuthorizationParameters {
+            scope: Scope::parse("openid profile read:reports offline_access").unwrap(),
+            audience: Some("https://expenses-api".to_owned()),
+            ..AuthorizationParameters::default()
+        };
+        let state = State::from_entropy([1; 32]);
+        let nonce = Nonce::from_entropy([2; 32]);
+        let challenge = pkce::challenge(&CodeVerifier::from_entropy([3; 32]));
+        assert_eq!(
+            url(&auth0(), &auth0_provider(), &parameters).unwrap().as_str(),
+            format!(
+                "https://tenant.eu.auth0.com/authorize?response_type=code&client_id=client-1\
+                 &redirect_uri=com.example.app%3A%2F%2Ftenant.eu.auth0.com%2Fcallback\
+                 &scope=openid+profile+read%3Areports+offline_access&audience=https%3A%2F%2Fexpenses-api\
+                 &state={}&nonce={}&code_challenge={challenge}&code_challenge_method=S256",
+                state.expose(),
+                nonce.expose(),
+            )
+        );
+    }
+
+    #[test]
+    fn every_optional_parameter_is_sent_once_and_after_the_required_ones() {
+        let some = |text: &str| Some(text.to_owned());
+        let parameters = AuthorizationParameters {
+            scope: Scope::parse("openid").unwrap(),
+            audience: some("a"),
+            resource: vec!["https://one.example/".to_owned(), "urn:two".to_owned()],
+            prompt: Some(Prompt::SelectAccount),
+            max_age: Some(0),
+            login_hint: some("l&h=1"),
+            ui_locales: some("de en"),
+            acr_values: some("x"),
+            organization: some("org_1"),
+            invitation: some("i"),
+            connection: some("c"),
+            extra: vec![("screen_hint".to_owned(), "signup".to_owned())],
+        };
+        let mut client = auth0();
+        client.telemetry = Some(Telemetry::default());
+        let url = url(&client, &auth0_provider(), &parameters).unwrap();
+        let expected = "response_type client_id redirect_uri scope audience state nonce code_challenge \
+             code_challenge_method auth0Client connection organization invitation max_age prompt login_hint ui_locales \
+             acr_values resource resource screen_hint";
+        assert_eq!(names(&url).join(" "), expected);
+        let value = |name: &str| url.query_pairs().find(|(found, _)| found == name).unwrap().1.into_owned();
+        assert_eq!(value("auth0Client"), Telemetry::default().encoded());
+        assert_eq!((value("prompt").as_str(), value("max_age").as_str()), ("select_account", "0"));
+        assert_eq!(value("login_hint"), "l&h=1");
+    }
+
+    #[test]
+    fn an_endpoint_with_a_query_keeps_it_and_another_dialect_sends_no_telemetry() {
+        let mut client = openid();
+        client.telemetry = Some(Telemetry::default());
+        let parameters = AuthorizationParameters::default();
+        let url = url(&client, &openid_provider(), &parameters).unwrap();
+        assert!(url.as_str().starts_with("https://op.example/realm/auth?tenant=7&response_type=code&"), "{url}");
+        assert!(!names(&url).iter().any(|name| name == "auth0Client" || name == "scope"));
+    }
+
+    #[test]
+    fn an_extra_parameter_with_a_name_of_the_protocols_is_refused() {
+        let attempt = |client: &Client, name: &str| {
+            let extra = vec![(name.to_owned(), "x".to_owned())];
+            let parameters = AuthorizationParameters { extra, ..AuthorizationParameters::default() };
+            url(client, &auth0_provider(), &parameters)
+        };
+        for name in PROTOCOL_PARAMETERS {
+            assert_eq!(attempt(&auth0(), name), Err(ConfigError::ExtraParameter), "{name}");
+        }
+        assert_eq!(attempt(&auth0(), "auth0Client"), Err(ConfigError::ExtraParameter));
+        assert!(attempt(&openid(), "auth0Client").is_ok());
+        assert!(attempt(&auth0(), "display").is_ok());
+    }
+
+    #[test]
+    fn a_resource_that_is_no_absolute_uri_is_refused() {
+        for resource in ["/api", "api", "https://api.example/#f", ""] {
+            let parameters =
+                AuthorizationParameters { resource: vec![resource.to_owned()], ..AuthorizationParameters::default() };
+            assert_eq!(url(&openid(), &openid_provider(), &parameters), Err(ConfigError::Resource), "{resource}");
+        }
+    }
+
+    #[test]
+    fn a_pending_login_stored_is_read_as_it_was_and_prints_no_secret() {
+        let (_, pending) = fixtures::start(&auth0(), &auth0_provider(), REDIRECT);
+        let shown = format!("{pending:?}");
+        for secret in [pending.state().expose(), pending.nonce().expose(), pending.code_verifier().expose()] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        let read: PendingLogin = serde_json::from_str(&serde_json::to_string(&pending).unwrap()).unwrap();
+        assert!(read.state().same(pending.state().expose()));
+        assert_eq!(read.nonce().expose(), pending.nonce().expose());
+        assert_eq!(read.code_verifier().expose(), pending.code_verifier().expose());
+        assert_eq!(
+            (read.redirect_uri(), read.issuer(), read.scope()),
+            (pending.redirect_uri(), pending.issuer(), pending.scope())
+        );
+        assert_eq!((read.started(), read.expires()), (NOW, NOW.saturating_add(Duration::from_secs(600))));
+        assert_eq!((read.audience(), read.organization(), read.max_age()), (None, None, None));
     }
 }

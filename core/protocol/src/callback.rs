@@ -20,6 +20,7 @@ pub const MAX_CALLBACK: usize = 16 * 1024;
 /// A URL that came back, taken apart and not yet believed.
 #[derive(Debug)]
 pub struct Callback {
+    /// Without its query.
     url: Url,
     state: Option<State>,
     code: Option<AuthorizationCode>,
@@ -49,7 +50,7 @@ impl Callback {
         if url.len() > MAX_CALLBACK {
             return Err(CallbackError::TooLarge);
         }
-        let url = Url::parse(url).map_err(|_| CallbackError::NotARedirect)?;
+        let mut url = Url::parse(url).map_err(|_| CallbackError::NotARedirect)?;
         // Some servers append an empty fragment, which says nothing.
         if url.fragment().is_some_and(|fragment| !fragment.is_empty()) {
             return Err(CallbackError::Malformed);
@@ -60,15 +61,14 @@ impl Callback {
         if code.as_ref().is_some_and(|code| !code.bytes().all(|byte| matches!(byte, 0x20..=0x7e))) {
             return Err(CallbackError::Malformed);
         }
-        Ok(Self {
-            state: parameters.state.map(State::new),
-            code: code.map(AuthorizationCode::new),
-            error: parameters
-                .error
-                .map(|error| ServerError::of_callback(&error, parameters.error_description.as_deref())),
-            issuer: parameters.iss.map(Cow::into_owned),
-            url,
-        })
+        let state = parameters.state.map(State::new);
+        let code = code.map(AuthorizationCode::new);
+        let description = parameters.error_description;
+        let error = parameters.error.map(|error| ServerError::of_callback(&error, description.as_deref()));
+        let issuer = parameters.iss.map(Cow::into_owned);
+        // From here on the URL only says where it arrived.
+        url.set_query(None);
+        Ok(Self { url, state, code, error, issuer })
     }
 
     /// The `state`, under which the pending login can be looked up.
@@ -212,6 +212,178 @@ impl CallbackError {
             Self::IssuerMismatch => "callback_iss",
             Self::CodeMissing => "callback_code_missing",
             Self::Server(error) => error.code(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+    use core::time::Duration;
+
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::fixtures::{self, NOW, auth0, auth0_provider, openid, openid_provider};
+
+    const REDIRECT: &str = "com.example.app://tenant.eu.auth0.com/callback";
+
+    /// Finishes a login at Auth0, which does not announce `iss`; `STATE` stands for the login's state.
+    fn finish(url: &str) -> Result<AuthorizationCode, CallbackError> {
+        let provider = auth0_provider();
+        let (_, pending) = fixtures::start(&auth0(), &provider, REDIRECT);
+        Callback::parse(&url.replace("STATE", pending.state().expose()))?.finish(&pending, &provider, NOW)
+    }
+
+    fn refused(url: &str) -> CallbackError {
+        finish(url).map(|_| url).unwrap_err()
+    }
+
+    #[test]
+    fn a_callback_of_the_login_gives_its_code() {
+        let code =
+            finish("com.example.app://tenant.eu.auth0.com/callback?code=a%2Fb+c&state=STATE&unknown=1&unknown=2");
+        assert_eq!(code.unwrap().expose(), "a/b c");
+        assert!(finish("com.example.app://tenant.eu.auth0.com/callback?code=x&state=STATE#").is_ok());
+    }
+
+    #[test]
+    fn a_callback_that_arrives_elsewhere_is_refused() {
+        for place in [
+            "com.example.app://tenant.eu.auth0.com/callback/",
+            "com.example.app://tenant.eu.auth0.com/callbac",
+            "com.example.app://tenant.eu.auth0.com:1/callback",
+            "com.example.app://evil.example/callback",
+            "com.example.app://u@tenant.eu.auth0.com/callback",
+            "com.example.app:/callback",
+            "com.evil.app://tenant.eu.auth0.com/callback",
+            "https://tenant.eu.auth0.com/callback",
+        ] {
+            assert_eq!(refused(&format!("{place}?code=x&state=STATE")), CallbackError::RedirectMismatch, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_loopback_callback_has_to_arrive_at_the_port_that_was_chosen() {
+        let provider = auth0_provider();
+        for (came, redirect, accepted) in [
+            ("http://127.0.0.1:5000/cb", "http://127.0.0.1:5000/cb", true),
+            ("http://127.0.0.1:5001/cb", "http://127.0.0.1:5000/cb", false),
+            ("http://localhost:5000/cb", "http://127.0.0.1:5000/cb", false),
+            ("http://[::1]:5000/cb", "http://[::1]:5000/cb", true),
+            ("https://127.0.0.1:5000/cb", "http://127.0.0.1:5000/cb", false),
+            ("HTTP://127.0.0.1:5000/cb", "http://127.0.0.1:5000/cb", true),
+            ("https://app.example/cb", "https://app.example:443/cb", true),
+        ] {
+            let (_, pending) = fixtures::start(&auth0(), &provider, redirect);
+            let url = format!("{came}?code=x&state={}", pending.state().expose());
+            let outcome = Callback::parse(&url).unwrap().finish(&pending, &provider, NOW);
+            assert_eq!(outcome.is_ok(), accepted, "{came} for {redirect}");
+        }
+    }
+
+    #[test]
+    fn a_callback_without_the_state_of_the_login_is_refused() {
+        assert_eq!(refused(&format!("{REDIRECT}?code=x")), CallbackError::StateMissing);
+        for state in ["", "other", "STATEx", "%20STATE"] {
+            assert_eq!(refused(&format!("{REDIRECT}?code=x&state={state}")), CallbackError::StateMismatch, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_callback_after_the_login_is_over_is_refused() {
+        let provider = auth0_provider();
+        let (_, pending) = fixtures::start(&auth0(), &provider, REDIRECT);
+        let url = format!("{REDIRECT}?code=x&state={}", pending.state().expose());
+        let at = |seconds| {
+            let now = NOW.saturating_add(Duration::from_secs(seconds));
+            Callback::parse(&url).unwrap().finish(&pending, &provider, now)
+        };
+        assert!(at(599).is_ok());
+        assert_eq!(at(600).map(|_| ()), Err(CallbackError::Expired));
+    }
+
+    #[test]
+    fn a_parameter_that_stands_twice_is_refused() {
+        for parameter in ["state", "code", "iss", "error", "error_description", "error_uri", "session_state"] {
+            let url = format!("{REDIRECT}?{parameter}=a&x=1&{parameter}=a");
+            assert_eq!(Callback::parse(&url).map(|_| ()), Err(CallbackError::Duplicate { parameter }));
+        }
+        assert!(Callback::parse(&format!("{REDIRECT}?%73tate=a&state=a")).is_err());
+    }
+
+    #[test]
+    fn an_iss_that_is_not_the_issuer_is_refused_and_one_announced_is_required() {
+        assert!(finish(&format!("{REDIRECT}?code=x&state=STATE&iss=https%3A%2F%2Ftenant.eu.auth0.com%2F")).is_ok());
+        for issuer in ["https://tenant.eu.auth0.com", "https://evil.example/", ""] {
+            let url = format!("{REDIRECT}?code=x&state=STATE&iss={issuer}");
+            assert_eq!(refused(&url), CallbackError::IssuerMismatch, "{issuer}");
+        }
+        let provider = openid_provider();
+        let (_, pending) = fixtures::start(&openid(), &provider, REDIRECT);
+        let finish = |more: &str| {
+            let url = format!("{REDIRECT}?state={}&{more}", pending.state().expose());
+            Callback::parse(&url).unwrap().finish(&pending, &provider, NOW).map(|_| ())
+        };
+        assert_eq!(finish("code=x&iss=https://op.example/realm"), Ok(()));
+        assert_eq!(finish("code=x"), Err(CallbackError::IssuerMissing));
+        assert_eq!(finish("error=access_denied"), Err(CallbackError::IssuerMissing));
+        assert_eq!(finish("error=access_denied&iss=https://evil.example"), Err(CallbackError::IssuerMismatch));
+    }
+
+    #[test]
+    fn an_error_beats_a_code_but_not_a_wrong_state() {
+        let url = format!("{REDIRECT}?code=x&error=access_denied&error_description=no&state=STATE");
+        let CallbackError::Server(error) = refused(&url) else { panic!("not the server's error") };
+        assert_eq!((error.code, error.status), (ErrorCode::AccessDenied, None));
+        assert_eq!(error.description.unwrap().as_str(), "no");
+        let hostile = format!("{REDIRECT}?error=access_denied&state=other");
+        assert_eq!(refused(&hostile), CallbackError::StateMismatch);
+    }
+
+    #[test]
+    fn a_callback_without_a_code_is_refused() {
+        assert_eq!(refused(&format!("{REDIRECT}?state=STATE")), CallbackError::CodeMissing);
+        assert_eq!(refused(&format!("{REDIRECT}?code=&state=STATE")), CallbackError::CodeMissing);
+    }
+
+    #[test]
+    fn what_is_no_callback_is_refused() {
+        assert_eq!(refused(""), CallbackError::NotARedirect);
+        assert_eq!(refused("/callback?code=x"), CallbackError::NotARedirect);
+        assert_eq!(refused(&format!("{REDIRECT}#code=x&state=STATE")), CallbackError::Malformed);
+        assert_eq!(refused(&format!("{REDIRECT}?code=%00&state=STATE")), CallbackError::Malformed);
+        assert_eq!(refused(&format!("{REDIRECT}?code=%ff&state=STATE")), CallbackError::Malformed);
+        let long = |length: usize| format!("{REDIRECT}?x={}", "x".repeat(length - REDIRECT.len() - 3));
+        assert!(Callback::parse(&long(MAX_CALLBACK)).is_ok());
+        assert_eq!(refused(&long(MAX_CALLBACK + 1)), CallbackError::TooLarge);
+    }
+
+    #[test]
+    fn a_callback_printed_shows_no_code_and_no_query() {
+        let callback = Callback::parse(&format!("{REDIRECT}?code=secret&state=secret&iss=i")).unwrap();
+        assert!(callback.state().unwrap().same("secret"));
+        assert!(!format!("{callback:?}").contains("secret"), "{callback:?}");
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        for (error, code) in [
+            (CallbackError::NotARedirect, "callback_not_a_redirect"),
+            (CallbackError::TooLarge, "callback_too_large"),
+            (CallbackError::Malformed, "callback_malformed"),
+            (CallbackError::Duplicate { parameter: "state" }, "callback_duplicate"),
+            (CallbackError::RedirectMismatch, "callback_redirect"),
+            (CallbackError::StateMissing, "callback_state_missing"),
+            (CallbackError::StateMismatch, "callback_state"),
+            (CallbackError::Expired, "callback_expired"),
+            (CallbackError::IssuerMissing, "callback_iss_missing"),
+            (CallbackError::IssuerMismatch, "callback_iss"),
+            (CallbackError::CodeMissing, "callback_code_missing"),
+            (CallbackError::Server(ServerError::of_callback("access_denied", None)), "access_denied"),
+        ] {
+            assert_eq!(error.code(), code);
+            assert!(!error.to_string().is_empty());
         }
     }
 }

@@ -105,7 +105,7 @@ pub(crate) struct ClaimSet {
     /// The texts of all claims, one after another.
     texts: String,
     places: [Option<Place>; Text::COUNT],
-    times: [Option<Timestamp>; Time::COUNT],
+    times: [Option<Timestamp>; NumericDate::COUNT],
     audience: Audience,
     email_verified: Option<bool>,
     updated_at: Option<Timestamp>,
@@ -157,16 +157,16 @@ impl Text {
     }
 }
 
-/// Claims that are points in time, as `NumericDate` (RFC 7519 §2). All are decisive.
+/// Claims that are points in time (RFC 7519 §2). All are decisive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Time {
+pub(crate) enum NumericDate {
     Exp,
     Iat,
     Nbf,
     AuthTime,
 }
 
-impl Time {
+impl NumericDate {
     const COUNT: usize = Self::AuthTime as usize + 1;
 }
 
@@ -181,7 +181,7 @@ impl ClaimSet {
             // Unescaped, no text is longer than where it came from, so this never grows.
             texts: String::with_capacity(source.len()),
             places: [None; Text::COUNT],
-            times: [None; Time::COUNT],
+            times: [None; NumericDate::COUNT],
             audience: Audience::default(),
             email_verified: None,
             updated_at: None,
@@ -202,7 +202,7 @@ impl ClaimSet {
         &self.texts[place.start..place.end]
     }
 
-    pub(crate) const fn time(&self, claim: Time) -> Option<Timestamp> {
+    pub(crate) const fn time(&self, claim: NumericDate) -> Option<Timestamp> {
         self.times[claim as usize]
     }
 
@@ -214,7 +214,7 @@ impl ClaimSet {
 #[derive(Clone, Copy)]
 pub(crate) enum Field {
     Text(Text),
-    Time(Time),
+    Date(NumericDate),
     Audience,
     EmailVerified,
     UpdatedAt,
@@ -228,10 +228,10 @@ impl<'de> Fields<'de> for ClaimSet {
             "iss" => Field::Text(Text::Iss),
             "sub" => Field::Text(Text::Sub),
             "aud" => Field::Audience,
-            "exp" => Field::Time(Time::Exp),
-            "iat" => Field::Time(Time::Iat),
-            "nbf" => Field::Time(Time::Nbf),
-            "auth_time" => Field::Time(Time::AuthTime),
+            "exp" => Field::Date(NumericDate::Exp),
+            "iat" => Field::Date(NumericDate::Iat),
+            "nbf" => Field::Date(NumericDate::Nbf),
+            "auth_time" => Field::Date(NumericDate::AuthTime),
             "nonce" => Field::Text(Text::Nonce),
             "azp" => Field::Text(Text::Azp),
             "at_hash" => Field::Text(Text::AtHash),
@@ -269,13 +269,14 @@ impl<'de> Fields<'de> for ClaimSet {
                     }
                 }
             },
-            Field::Time(claim) => match inside.scalar(map)? {
-                Scalar::Null => {}
-                value => {
-                    let time = numeric_date(&value).ok_or_else(|| A::Error::custom("a time is not a number"))?;
-                    self.times[claim as usize] = Some(time);
+            Field::Date(claim) => {
+                let value = inside.scalar(map)?;
+                let time = numeric_date(&value);
+                if time.is_none() && value != Scalar::Null {
+                    return Err(A::Error::custom("a time is not a number"));
                 }
-            },
+                self.times[claim as usize] = time;
+            }
             Field::EmailVerified => {
                 if let Scalar::Boolean(value) = inside.scalar(map)? {
                     self.email_verified = Some(value);
@@ -283,10 +284,8 @@ impl<'de> Fields<'de> for ClaimSet {
             }
             Field::UpdatedAt => {
                 let value = inside.scalar(map)?;
-                self.updated_at = match &value {
-                    Scalar::Text(text) => Timestamp::of_rfc3339(text),
-                    number => numeric_date(number),
-                };
+                self.updated_at =
+                    if let Scalar::Text(text) = &value { Timestamp::of_rfc3339(text) } else { numeric_date(&value) };
             }
         }
         Ok(())
@@ -336,9 +335,9 @@ mod tests {
         assert_eq!(claims.text(Text::Sub), Some("s"));
         assert_eq!(claims.text(Text::Nonce), Some("n\u{e9}\n"));
         assert_eq!(claims.audience().collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(claims.time(Time::Exp), Some(Timestamp::from_unix_seconds(2)));
-        assert_eq!(claims.time(Time::Iat), Some(Timestamp::from_unix_millis(1_500)));
-        assert_eq!(claims.time(Time::Nbf), None);
+        assert_eq!(claims.time(NumericDate::Exp), Some(Timestamp::from_unix_seconds(2)));
+        assert_eq!(claims.time(NumericDate::Iat), Some(Timestamp::from_unix_millis(1_500)));
+        assert_eq!(claims.time(NumericDate::Nbf), None);
         let profile = Profile::new(&claims);
         assert_eq!((profile.name(), profile.email()), (Some("N"), Some("e@x.example")));
         assert_eq!(profile.email_verified(), Some(true));
@@ -378,15 +377,15 @@ mod tests {
             parse(r#"{"name":1,"email":["x"],"email_verified":"true","updated_at":"then","nonce":null,"exp":null}"#);
         let profile = Profile::new(&claims);
         assert_eq!((profile.name(), profile.email(), profile.email_verified()), (None, None, None));
-        assert_eq!((profile.updated_at(), claims.text(Text::Nonce), claims.time(Time::Exp)), (None, None, None));
+        assert_eq!((profile.updated_at(), claims.text(Text::Nonce), claims.time(NumericDate::Exp)), (None, None, None));
     }
 
     #[test]
     fn a_time_beyond_all_time_is_the_end_of_it() {
         let claims = parse(r#"{"exp":1e300,"iat":-1e300,"nbf":99999999999999999999}"#);
-        assert_eq!(claims.time(Time::Exp), Some(Timestamp::from_unix_millis(i64::MAX)));
-        assert_eq!(claims.time(Time::Iat), Some(Timestamp::from_unix_millis(i64::MIN)));
-        assert_eq!(claims.time(Time::Nbf), Some(Timestamp::from_unix_millis(i64::MAX)));
+        assert_eq!(claims.time(NumericDate::Exp), Some(Timestamp::from_unix_millis(i64::MAX)));
+        assert_eq!(claims.time(NumericDate::Iat), Some(Timestamp::from_unix_millis(i64::MIN)));
+        assert_eq!(claims.time(NumericDate::Nbf), Some(Timestamp::from_unix_millis(i64::MAX)));
     }
 
     #[test]

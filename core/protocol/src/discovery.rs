@@ -207,3 +207,187 @@ impl DiscoveryError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::client::Dialect;
+    use crate::fixtures::{self, auth0, client, openid, response};
+
+    fn document() -> serde_json::Value {
+        json!({
+            "issuer": "https://op.example/realm",
+            "authorization_endpoint": "https://login.example/auth?tenant=7",
+            "token_endpoint": "https://op.example/token",
+            "jwks_uri": "https://op.example/jwks",
+            "userinfo_endpoint": "https://op.example/userinfo",
+            "response_types_supported": ["code", "id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["HS256", "RS256", "ES512", "ES256"],
+            "code_challenge_methods_supported": ["plain", "S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "claims_supported": ["sub"],
+        })
+    }
+
+    fn read(document: &serde_json::Value) -> Result<ProviderMetadata, DiscoveryError> {
+        parse(&response(200, "application/json", &document.to_string()), &openid(), Loopback::RequireHttps)
+    }
+
+    fn read_with(member: &str, value: serde_json::Value) -> Result<ProviderMetadata, DiscoveryError> {
+        let mut document = document();
+        document[member] = value;
+        read(&document)
+    }
+
+    fn read_without(member: &str) -> Result<ProviderMetadata, DiscoveryError> {
+        let mut document = document();
+        document.as_object_mut().unwrap().remove(member).unwrap();
+        read(&document)
+    }
+
+    #[test]
+    fn a_complete_document_is_read() {
+        let provider = read(&document()).unwrap();
+        assert_eq!(provider.issuer.as_str(), "https://op.example/realm");
+        assert_eq!(provider.authorization_endpoint.as_str(), "https://login.example/auth?tenant=7");
+        assert_eq!(provider.token_endpoint.as_str(), "https://op.example/token");
+        assert_eq!(provider.userinfo_endpoint.unwrap().as_str(), "https://op.example/userinfo");
+        assert_eq!(provider.revocation_endpoint, None);
+        assert!(provider.authorization_response_iss_parameter_supported);
+        assert_eq!(provider.id_token_signing_alg_values_supported, [Algorithm::Rs256, Algorithm::Es256]);
+    }
+
+    #[test]
+    fn metadata_stored_is_read_as_it_was() {
+        let provider = read(&document()).unwrap();
+        let text = serde_json::to_string(&provider).unwrap();
+        assert_eq!(serde_json::from_str::<ProviderMetadata>(&text).unwrap(), provider);
+    }
+
+    #[test]
+    fn an_issuer_that_is_equivalent_but_not_identical_is_refused() {
+        for issuer in ["https://op.example/realm/", "https://OP.example/realm", "https://op.example:443/realm", ""] {
+            assert_eq!(read_with("issuer", json!(issuer)), Err(DiscoveryError::IssuerMismatch), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn a_document_without_a_required_member_is_refused() {
+        for member in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported"] {
+            assert_eq!(read_without(member), Err(DiscoveryError::Missing { member }));
+        }
+        for member in ["userinfo_endpoint", "subject_types_supported", "id_token_signing_alg_values_supported"] {
+            assert!(read_without(member).is_ok(), "{member}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_https_is_refused_but_on_this_machine_when_allowed() {
+        for member in ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] {
+            for url in
+                ["http://op.example/x", "http://localhost/x", "javascript:alert(1)", "/x", "", "https://op.example/#x"]
+            {
+                assert_eq!(read_with(member, json!(url)), Err(DiscoveryError::Insecure { member }), "{url}");
+            }
+        }
+        let mut document = document();
+        document["token_endpoint"] = json!("http://127.0.0.1:3000/token");
+        let response = response(200, "application/json", &document.to_string());
+        assert!(parse(&response, &openid(), Loopback::AllowHttp).is_ok());
+    }
+
+    #[test]
+    fn a_server_that_lacks_the_code_flow_or_s256_or_every_known_algorithm_is_refused() {
+        for (member, value) in [
+            ("response_types_supported", json!(["id_token"])),
+            ("code_challenge_methods_supported", json!(["plain"])),
+            ("code_challenge_methods_supported", json!([])),
+            ("id_token_signing_alg_values_supported", json!(["HS256", "none"])),
+        ] {
+            assert_eq!(read_with(member, value), Err(DiscoveryError::Unsupported { member }));
+        }
+        assert!(read_without("code_challenge_methods_supported").is_ok());
+    }
+
+    #[test]
+    fn an_answer_that_is_no_document_is_refused() {
+        let text = document().to_string();
+        let twice = format!(r#"{{"jwks_uri":"https://evil.example/",{}"#, &text[1..]);
+        for body in ["", "<html>", "[]", "{\"issuer\":1}", &text[..text.len() - 1], &twice] {
+            let answer = response(200, "application/json", body);
+            assert_eq!(parse(&answer, &openid(), Loopback::RequireHttps), Err(DiscoveryError::Malformed), "{body}");
+        }
+        for status in [204, 302, 404, 500] {
+            let answer = response(status, "application/json", &text);
+            let expected = Err(DiscoveryError::Status { status });
+            assert_eq!(parse(&answer, &openid(), Loopback::RequireHttps), expected);
+        }
+    }
+
+    #[test]
+    fn the_request_goes_beneath_the_issuer() {
+        for (issuer, expected, oauth) in [
+            (
+                "https://a.example",
+                "https://a.example/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server",
+            ),
+            (
+                "https://a.example/",
+                "https://a.example/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server",
+            ),
+            (
+                "https://a.example/t/1",
+                "https://a.example/t/1/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server/t/1",
+            ),
+            (
+                "https://a.example/t/",
+                "https://a.example/t/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server/t",
+            ),
+        ] {
+            let client = client(Dialect::OpenIdConnect, issuer);
+            assert_eq!(request(&client).url.as_str(), expected);
+            assert_eq!(oauth_request(&client).url.as_str(), oauth);
+        }
+    }
+
+    #[test]
+    fn auth0s_endpoints_follow_from_its_issuer() {
+        let provider = fixtures::auth0_provider();
+        for (endpoint, path) in [
+            (&provider.authorization_endpoint, "authorize"),
+            (&provider.token_endpoint, "oauth/token"),
+            (&provider.jwks_uri, ".well-known/jwks.json"),
+            (provider.userinfo_endpoint.as_ref().unwrap(), "userinfo"),
+            (provider.revocation_endpoint.as_ref().unwrap(), "oauth/revoke"),
+            (provider.end_session_endpoint.as_ref().unwrap(), "oidc/logout"),
+        ] {
+            assert_eq!(endpoint.as_str(), format!("{}{path}", auth0().issuer));
+        }
+        assert_eq!(ProviderMetadata::of_dialect(&openid()), None);
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        for (error, code) in [
+            (DiscoveryError::Status { status: 404 }, "discovery_status"),
+            (DiscoveryError::Malformed, "discovery_malformed"),
+            (DiscoveryError::IssuerMismatch, "discovery_issuer"),
+            (DiscoveryError::Missing { member: "jwks_uri" }, "discovery_missing"),
+            (DiscoveryError::Insecure { member: "jwks_uri" }, "discovery_insecure"),
+            (DiscoveryError::Unsupported { member: "jwks_uri" }, "discovery_unsupported"),
+        ] {
+            assert_eq!(error.code(), code);
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}

@@ -255,11 +255,10 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-    use crate::http::Headers;
+    use crate::fixtures::response;
 
     fn error(status: u16, content_type: &str, body: &str) -> ServerError {
-        let headers = Headers::from_iter([("content-type", content_type)]);
-        ServerError::of_response(&Response { status, headers, body: body.as_bytes().to_vec() })
+        ServerError::of_response(&response(status, content_type, body))
     }
 
     fn description(error: &ServerError) -> Option<&str> {

@@ -15,7 +15,7 @@ use ring::digest;
 pub use self::claims::Claims;
 pub use self::error::IdTokenError;
 pub use crate::claims::Profile;
-use crate::claims::{ClaimSet, Text, Time};
+use crate::claims::{ClaimSet, NumericDate, Text};
 use crate::client::{ClientId, Issuer};
 use crate::jwk::KeySet;
 use crate::jws::{Algorithm, Decoded};
@@ -70,6 +70,19 @@ pub fn validate_refreshed(
     previous: &Claims,
 ) -> Result<Claims, IdTokenError> {
     validate_with(token, keys, expected, |claims| check_unchanged(claims, previous))
+}
+
+/// Whether a token that came with a renewal is about the user of `previous`, without a look at its signature: for a client that
+/// has no key for it, and got it straight from the token endpoint over TLS (OpenID Connect Core §3.1.3.7, step 6).
+///
+/// # Errors
+/// [`IdTokenError::Malformed`], [`Issuer`](IdTokenError::Issuer), [`Subject`](IdTokenError::Subject) or
+/// [`Audience`](IdTokenError::Audience).
+pub fn same_subject(token: &RawIdToken, previous: &Claims) -> Result<(), IdTokenError> {
+    let decoded = Decoded::of(token.expose())?;
+    let payload = core::str::from_utf8(decoded.payload()).map_err(|_| IdTokenError::Malformed)?;
+    let claims = ClaimSet::parse(payload).map_err(|_| IdTokenError::Malformed)?;
+    check_same_subject(&claims, previous)
 }
 
 fn validate_with(
@@ -136,15 +149,15 @@ fn check_audience(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), 
 fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let earliest = expected.now.saturating_sub(expected.leeway);
     let latest = expected.now.saturating_add(expected.leeway);
-    let expires = claims.time(Time::Exp).ok_or(IdTokenError::Missing { claim: "exp" })?;
+    let expires = claims.time(NumericDate::Exp).ok_or(IdTokenError::Missing { claim: "exp" })?;
     if earliest >= expires {
         return Err(IdTokenError::Expired);
     }
-    let issued = claims.time(Time::Iat).ok_or(IdTokenError::Missing { claim: "iat" })?;
+    let issued = claims.time(NumericDate::Iat).ok_or(IdTokenError::Missing { claim: "iat" })?;
     if issued > latest {
         return Err(IdTokenError::IssuedInFuture);
     }
-    if claims.time(Time::Nbf).is_some_and(|not_before| not_before > latest) {
+    if claims.time(NumericDate::Nbf).is_some_and(|not_before| not_before > latest) {
         return Err(IdTokenError::NotYetValid);
     }
     Ok(())
@@ -163,7 +176,7 @@ fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
 ///     13. `auth_time` is there and recent enough when `max_age` was sent.
 fn check_auth_time(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let Some(max_age) = expected.max_age else { return Ok(()) };
-    let authenticated = claims.time(Time::AuthTime).ok_or(IdTokenError::AuthTime)?;
+    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::AuthTime)?;
     let over = authenticated.saturating_add(Duration::from_secs(max_age)).saturating_add(expected.leeway);
     if expected.now > over { Err(IdTokenError::AuthTime) } else { Ok(()) }
 }
@@ -199,18 +212,9 @@ fn check_organization(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<
 
 /// §12.2, in its order. `iat` was checked as for any token.
 fn check_unchanged(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenError> {
-    if claims.text(Text::Iss) != Some(previous.iss()) {
-        return Err(IdTokenError::Issuer);
-    }
-    if claims.text(Text::Sub) != Some(previous.sub()) {
-        return Err(IdTokenError::Subject);
-    }
-    // Includes what it included before.
-    if !previous.aud().all(|before| claims.audience().any(|audience| audience == before)) {
-        return Err(IdTokenError::Audience);
-    }
+    check_same_subject(claims, previous)?;
     // The time of the login, where both tell it.
-    if let (Some(before), Some(after)) = (previous.auth_time(), claims.time(Time::AuthTime))
+    if let (Some(before), Some(after)) = (previous.auth_time(), claims.time(NumericDate::AuthTime))
         && before != after
     {
         return Err(IdTokenError::AuthTime);
@@ -221,5 +225,20 @@ fn check_unchanged(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenEr
     }
     // `azp` is the client in both, by step 5. Whether it is there at all may change when a server is updated, and that should
     // not cost anybody a session.
+    Ok(())
+}
+
+/// The part of §12.2 without which a renewal would be somebody else's.
+fn check_same_subject(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenError> {
+    if claims.text(Text::Iss) != Some(previous.iss()) {
+        return Err(IdTokenError::Issuer);
+    }
+    if claims.text(Text::Sub) != Some(previous.sub()) {
+        return Err(IdTokenError::Subject);
+    }
+    // Includes what it included before.
+    if !previous.aud().all(|before| claims.audience().any(|audience| audience == before)) {
+        return Err(IdTokenError::Audience);
+    }
     Ok(())
 }

@@ -14,6 +14,8 @@ extern crate alloc;
 
 mod base64url;
 mod claims;
+#[cfg(test)]
+mod fixtures;
 mod json;
 
 pub mod authorize;

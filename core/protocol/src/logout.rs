@@ -65,3 +65,64 @@ pub fn url(
     drop(query);
     Some(Ok(url))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::fixtures::{auth0, auth0_provider, openid, openid_provider};
+
+    fn text(client: &Client, provider: &ProviderMetadata, parameters: LogoutParameters<'_>) -> String {
+        url(client, provider, parameters).unwrap().unwrap().into()
+    }
+
+    #[test]
+    fn auth0s_logout_is_its_own_unless_asked_otherwise() {
+        let hint = RawIdToken::new("h.e.y");
+        let parameters = LogoutParameters {
+            post_logout_redirect_uri: Some("com.example.app://x/out"),
+            id_token_hint: Some(&hint),
+            federated: true,
+            ..LogoutParameters::default()
+        };
+        let (client, provider) = (auth0(), auth0_provider());
+        assert_eq!(
+            text(&client, &provider, parameters),
+            "https://tenant.eu.auth0.com/v2/logout?client_id=client-1&returnTo=com.example.app%3A%2F%2Fx%2Fout&federated"
+        );
+        assert_eq!(
+            text(&client, &provider, LogoutParameters::default()),
+            "https://tenant.eu.auth0.com/v2/logout?client_id=client-1"
+        );
+        let parameters = LogoutParameters { style: Some(LogoutStyle::RpInitiated), ..parameters };
+        assert_eq!(
+            text(&client, &provider, parameters),
+            "https://tenant.eu.auth0.com/oidc/logout?id_token_hint=h.e.y\
+             &post_logout_redirect_uri=com.example.app%3A%2F%2Fx%2Fout&client_id=client-1"
+        );
+    }
+
+    #[test]
+    fn a_logout_at_an_openid_provider_goes_to_its_endpoint() {
+        let state = State::new("s");
+        let parameters = LogoutParameters { state: Some(&state), federated: true, ..LogoutParameters::default() };
+        assert_eq!(
+            text(&openid(), &openid_provider(), parameters),
+            "https://op.example/realm/logout?state=s&client_id=client-1"
+        );
+    }
+
+    #[test]
+    fn a_provider_without_the_endpoint_has_no_url() {
+        let provider = ProviderMetadata { end_session_endpoint: None, ..openid_provider() };
+        assert!(url(&openid(), &provider, LogoutParameters::default()).is_none());
+    }
+
+    #[test]
+    fn a_return_address_that_is_no_uri_is_refused() {
+        let parameters = LogoutParameters { post_logout_redirect_uri: Some("/out"), ..LogoutParameters::default() };
+        let outcome = url(&auth0(), &auth0_provider(), parameters).unwrap();
+        assert_eq!(outcome, Err(ConfigError::PostLogoutRedirectUri));
+    }
+}

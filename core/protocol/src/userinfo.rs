@@ -121,3 +121,71 @@ impl UserInfoError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::fixtures::{openid_provider, response};
+
+    fn read(status: u16, content_type: &str, body: &str) -> Result<UserInfo, UserInfoError> {
+        parse(&response(status, content_type, body), "u1")
+    }
+
+    fn refused(status: u16, content_type: &str, body: &str) -> UserInfoError {
+        read(status, content_type, body).unwrap_err()
+    }
+
+    #[test]
+    fn the_request_carries_the_access_token() {
+        let request = request(&openid_provider(), &AccessToken::new("at")).unwrap();
+        assert_eq!(request.url.as_str(), "https://op.example/realm/userinfo");
+        assert_eq!(request.headers.get("authorization"), Some("Bearer at"));
+        let provider = ProviderMetadata { userinfo_endpoint: None, ..openid_provider() };
+        assert!(super::request(&provider, &AccessToken::new("at")).is_none());
+    }
+
+    #[test]
+    fn claims_about_the_same_user_are_read() {
+        let body = r#"{"sub":"u1","name":"Ada","email":"ada@x.example","roles":["a"]}"#;
+        let user = read(200, "application/json; charset=utf-8", body).unwrap();
+        assert_eq!((user.sub(), user.profile().name(), user.json()), ("u1", Some("Ada"), body));
+        assert_eq!(user.claim("roles"), Some(serde_json::json!(["a"])));
+        assert_eq!(user.claim("absent"), None);
+        assert_eq!(format!("{user:?} {:?}", user.profile()), "[UserInfo] [Profile]");
+    }
+
+    #[test]
+    fn claims_about_another_user_or_nobody_are_refused() {
+        for body in [r#"{"sub":"u2"}"#, r#"{"sub":"U1"}"#, r#"{"sub":""}"#, r#"{"name":"Ada"}"#] {
+            assert_eq!(refused(200, "application/json", body), UserInfoError::Subject, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_plain_claims_is_refused() {
+        assert_eq!(refused(200, "application/jwt", "e.y.J"), UserInfoError::Signed);
+        for body in ["", "<html>", "[]", r#"{"sub":"u1","sub":"u1"}"#, r#"{"sub":1}"#] {
+            assert_eq!(refused(200, "application/json", body), UserInfoError::Malformed, "{body}");
+        }
+        assert_eq!(refused(401, "application/json", "{}"), UserInfoError::Unauthorized);
+        let error = refused(403, "application/json", r#"{"error":"insufficient_scope"}"#);
+        assert_eq!(error.code(), "insufficient_scope");
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        let server = ServerError::of_response(&response(500, "text/plain", "x"));
+        for (error, code) in [
+            (UserInfoError::Unauthorized, "userinfo_unauthorized"),
+            (UserInfoError::Server(server), "absent"),
+            (UserInfoError::Signed, "userinfo_signed"),
+            (UserInfoError::Malformed, "userinfo_malformed"),
+            (UserInfoError::Subject, "userinfo_subject"),
+        ] {
+            assert_eq!(error.code(), code);
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use super::IdTokenError;
-use crate::claims::{ClaimSet, Place, Profile, Text, Time};
+use crate::claims::{ClaimSet, NumericDate, Place, Profile, Text};
 use crate::time::Timestamp;
 
 /// What a validated ID token says. It is stored as the JSON that was signed, so nothing is lost that this version does not
@@ -28,8 +28,8 @@ impl Claims {
         let missing = |claim| IdTokenError::Missing { claim };
         let iss = set.place(Text::Iss).ok_or(missing("iss"))?;
         let sub = set.place(Text::Sub).filter(|place| !set.at(*place).is_empty()).ok_or(missing("sub"))?;
-        let exp = set.time(Time::Exp).ok_or(missing("exp"))?;
-        let iat = set.time(Time::Iat).ok_or(missing("iat"))?;
+        let exp = set.time(NumericDate::Exp).ok_or(missing("exp"))?;
+        let iat = set.time(NumericDate::Iat).ok_or(missing("iat"))?;
         Ok(Self { source, set, iss, sub, exp, iat })
     }
 
@@ -65,7 +65,7 @@ impl Claims {
     /// `auth_time`: when the user authenticated.
     #[must_use]
     pub const fn auth_time(&self) -> Option<Timestamp> {
-        self.set.time(Time::AuthTime)
+        self.set.time(NumericDate::AuthTime)
     }
 
     /// `nonce`

@@ -118,3 +118,107 @@ fn push_json_string(text: &mut String, value: &str) {
 fn with_room_for(members: &[(&str, Option<&str>)]) -> String {
     String::with_capacity(present(members).map(|(name, value)| 6 * (name.len() + value.len() + 1)).sum::<usize>() + 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::client::Telemetry;
+    use crate::fixtures::{self, auth0, auth0_provider, openid, openid_provider};
+
+    const REDIRECT: &str = "com.example.app://tenant.eu.auth0.com/callback";
+
+    fn body(request: &Request) -> &str {
+        core::str::from_utf8(request.body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_renewal_at_auth0_is_the_labs_byte_for_byte() {
+        let mut client = auth0();
+        client.telemetry = Some(Telemetry::default());
+        let request = refresh_request(&client, &auth0_provider(), &RefreshToken::new("v1.abc"), None, None);
+        assert_eq!((request.method, request.url.as_str()), (Method::Post, "https://tenant.eu.auth0.com/oauth/token"));
+        assert_eq!(body(&request), r#"{"grant_type":"refresh_token","client_id":"client-1","refresh_token":"v1.abc"}"#);
+        let headers: Vec<_> = request.headers.iter().collect();
+        let telemetry = Telemetry::default().encoded();
+        let expected = [
+            ("Auth0-Client", telemetry.as_str()),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json"),
+        ];
+        assert_eq!(headers, expected);
+        assert_eq!(request.max_response_bytes, MAX_TOKEN_RESPONSE);
+    }
+
+    #[test]
+    fn a_renewal_with_scope_and_audience_has_them_last() {
+        let scope = Scope::parse("openid read:reports").unwrap();
+        let token = RefreshToken::new("v1.abc");
+        let at_auth0 = refresh_request(&auth0(), &auth0_provider(), &token, Some(&scope), Some("https://api"));
+        assert_eq!(
+            body(&at_auth0),
+            r#"{"grant_type":"refresh_token","client_id":"client-1","refresh_token":"v1.abc","scope":"openid read:reports","audience":"https://api"}"#
+        );
+        let elsewhere = refresh_request(&openid(), &openid_provider(), &token, Some(&scope), None);
+        assert_eq!(
+            body(&elsewhere),
+            "grant_type=refresh_token&client_id=client-1&refresh_token=v1.abc&scope=openid+read%3Areports"
+        );
+    }
+
+    #[test]
+    fn telemetry_switched_off_or_at_another_provider_is_not_sent() {
+        let token = RefreshToken::new("t");
+        let off = refresh_request(&auth0(), &auth0_provider(), &token, None, None);
+        assert_eq!(off.headers.get("Auth0-Client"), None);
+        let mut client = openid();
+        client.telemetry = Some(Telemetry::default());
+        let elsewhere = refresh_request(&client, &openid_provider(), &token, None, None);
+        assert_eq!(elsewhere.headers.get("Auth0-Client"), None);
+        assert_eq!(elsewhere.headers.get("Content-Type"), Some("application/x-www-form-urlencoded"));
+    }
+
+    #[test]
+    fn a_code_is_exchanged_with_its_verifier_and_redirect_uri() {
+        let (_, pending) = fixtures::start(&auth0(), &auth0_provider(), REDIRECT);
+        let verifier = pending.code_verifier().expose();
+        let code = AuthorizationCode::new("c0/de");
+        assert_eq!(
+            body(&code_request(&auth0(), &auth0_provider(), &code, &pending)),
+            format!(
+                r#"{{"grant_type":"authorization_code","client_id":"client-1","code":"c0/de","code_verifier":"{verifier}","redirect_uri":"{REDIRECT}"}}"#
+            )
+        );
+        assert_eq!(
+            body(&code_request(&openid(), &openid_provider(), &code, &pending)),
+            format!(
+                "grant_type=authorization_code&client_id=client-1&code=c0%2Fde&code_verifier={verifier}\
+                 &redirect_uri=com.example.app%3A%2F%2Ftenant.eu.auth0.com%2Fcallback"
+            )
+        );
+    }
+
+    #[test]
+    fn every_character_in_a_json_body_is_read_back_as_it_was() {
+        let text: String = (0..=0x2ff_u32).filter_map(char::from_u32).chain(['\u{2028}', '\u{1f511}']).collect();
+        let bytes = json(&[("a", Some(&text)), ("b", None), ("c", Some(""))]);
+        let read: serde_json::Value = serde_json::from_slice(bytes.as_bytes()).unwrap();
+        assert_eq!(read, serde_json::json!({ "a": text, "c": "" }));
+        assert_eq!(serde_json::to_string(&read).unwrap().len(), bytes.len() - escapes_that_have_a_short_form(&text));
+    }
+
+    /// `serde_json` writes `\b \t \n \f \r` in two characters where six are written here.
+    fn escapes_that_have_a_short_form(text: &str) -> usize {
+        4 * text.chars().filter(|character| matches!(character, '\u{8}' | '\t' | '\n' | '\u{c}' | '\r')).count()
+    }
+
+    #[test]
+    fn a_body_is_written_without_moving_its_buffer() {
+        let worst = "\u{0}".repeat(1_000);
+        let members = [("name", Some(worst.as_str())), ("x", Some(""))];
+        let room = with_room_for(&members).capacity();
+        assert!(json(&members).len() <= room && form(&members).len() <= room);
+    }
+}

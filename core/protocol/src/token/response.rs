@@ -144,3 +144,146 @@ impl TokenError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::fixtures::response;
+
+    fn read(body: &str) -> Result<TokenResponse, TokenError> {
+        parse(&response(200, "application/json", body))
+    }
+
+    fn malformed(body: &str) -> &'static str {
+        match read(body).map(|_| body) {
+            Err(TokenError::Malformed(what)) => what,
+            Err(TokenError::Server(_)) | Ok(_) => panic!("not malformed: {body}"),
+        }
+    }
+
+    #[test]
+    fn the_labs_response_is_read() {
+        let tokens = read(
+            r#"{"access_token":"at","id_token":"it","scope":"openid profile read:reports offline_access","expires_in":3600,"token_type":"Bearer"}"#,
+        )
+        .unwrap();
+        assert_eq!(tokens.access_token.expose(), "at");
+        assert_eq!(tokens.id_token.unwrap().expose(), "it");
+        assert_eq!(tokens.scope.unwrap().to_string(), "openid profile read:reports offline_access");
+        assert_eq!(tokens.lifetime, Some(Duration::from_secs(3600)));
+        assert_eq!(tokens.token_type.as_str(), "Bearer");
+        assert!(tokens.refresh_token.is_none());
+    }
+
+    #[test]
+    fn a_lifetime_is_read_from_whatever_form_it_comes_in() {
+        let ten = Some(Duration::from_secs(10));
+        for (expires_in, lifetime) in [
+            ("10", ten),
+            ("\"10\"", ten),
+            ("\" 10 \"", ten),
+            ("10.9", ten),
+            ("1e1", ten),
+            ("0", Some(Duration::ZERO)),
+            ("-5", Some(Duration::ZERO)),
+            ("1e300", Some(MAX_LIFETIME)),
+            ("99999999999999999999", Some(MAX_LIFETIME)),
+            ("\"inf\"", Some(MAX_LIFETIME)),
+            ("\"NaN\"", None),
+            ("\"soon\"", None),
+            ("\"\"", None),
+            ("null", None),
+            ("true", None),
+            ("[10]", None),
+            ("{}", None),
+        ] {
+            let body = format!(r#"{{"access_token":"a","token_type":"bearer","expires_in":{expires_in}}}"#);
+            assert_eq!(read(&body).unwrap().lifetime, lifetime, "{expires_in}");
+        }
+        assert_eq!(read(r#"{"access_token":"a","token_type":"BEARER"}"#).unwrap().lifetime, None);
+    }
+
+    #[test]
+    fn members_that_are_empty_or_null_or_odd_do_not_lose_the_tokens() {
+        let tokens = read(
+            r#"{"access_token":"a","token_type":"Bearer","refresh_token":"","id_token":null,"scope":["openid"],"x":{"y":[]}}"#,
+        )
+        .unwrap();
+        assert!(tokens.refresh_token.is_none() && tokens.id_token.is_none() && tokens.scope.is_none());
+        let rotated =
+            read(r#"{"access_token":"a","token_type":"Bearer","refresh_token":"r2","scope":"a\u0001 b"}"#).unwrap();
+        assert_eq!(rotated.refresh_token.unwrap().expose(), "r2");
+        assert_eq!(rotated.scope.unwrap().to_string(), "b");
+    }
+
+    #[test]
+    fn a_success_that_cannot_be_used_is_malformed() {
+        let not_json = malformed("<html>captive portal</html>");
+        for body in [
+            "",
+            "[]",
+            "{",
+            r#"{"access_token":"a","token_type":"Bearer","access_token":"b"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","x":{"y":1,"y":2}}"#,
+            r#"{"access_token":1,"token_type":"Bearer"}"#,
+        ] {
+            assert_eq!(malformed(body), not_json, "{body}");
+        }
+        for body in [r#"{"token_type":"Bearer"}"#, r#"{"access_token":"","token_type":"Bearer"}"#] {
+            assert_eq!(malformed(body), "no access_token");
+        }
+        assert_eq!(malformed(r#"{"access_token":"a"}"#), "no token_type");
+        assert_eq!(malformed(r#"{"access_token":"a","token_type":"DPoP"}"#), "a token_type other than Bearer");
+        for token in ["a\\nb", "a\\u0000", "\u{e9}"] {
+            let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer"}}"#);
+            assert_eq!(malformed(&body), "a character in access_token that no token has");
+        }
+    }
+
+    #[test]
+    fn only_invalid_grant_in_json_ends_a_grant() {
+        let outcome =
+            |status, content_type, body| parse(&response(status, content_type, body)).map(|_| ()).unwrap_err();
+        let error = outcome(
+            403,
+            "application/json",
+            r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#,
+        );
+        assert!(error.is_invalid_grant());
+        assert_eq!(error.code(), "invalid_grant");
+        for (status, content_type, body) in [
+            (429, "application/json", r#"{"error":"too_many_requests"}"#),
+            (401, "application/json", r#"{"error":"invalid_client"}"#),
+            (403, "text/html", "<html>invalid_grant</html>"),
+            (500, "application/json", r#"{"error":"invalid_grant"}"#),
+            (503, "text/plain", ""),
+            (302, "text/html", ""),
+            (200, "application/json", r#"{"error":"invalid_grant"}"#),
+        ] {
+            assert!(!outcome(status, content_type, body).is_invalid_grant(), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn every_error_has_its_code_and_prints_no_server_text() {
+        let server = ServerError::of_response(&response(
+            400,
+            "application/json",
+            r#"{"error":"x secret","error_description":"secret"}"#,
+        ));
+        assert_eq!(server.code, ErrorCode::Unrecognised);
+        for (error, code) in
+            [(TokenError::Server(server), "unrecognised"), (TokenError::Malformed("x"), "token_response_malformed")]
+        {
+            assert_eq!(error.code(), code);
+            assert!(!format!("{error} {error:?}").contains("secret"));
+        }
+        let tokens =
+            read(r#"{"access_token":"secret","token_type":"Bearer","refresh_token":"secret","id_token":"secret"}"#);
+        assert!(!format!("{tokens:?}").contains("secret"));
+    }
+}
