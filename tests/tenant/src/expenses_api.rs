@@ -37,14 +37,14 @@ async fn expenses(State(shared): State<Arc<Shared>>, Extension(exchange): Extens
     let state = shared.state();
     let header = state.settings.challenge_header;
     let Some(token) = exchange.bearer_token() else {
-        return answer::noted(challenge(header, StatusCode::UNAUTHORIZED, INVALID_TOKEN), "no bearer token");
+        return answer::noted(challenge(header, StatusCode::UNAUTHORIZED, &INVALID_TOKEN), "no bearer token");
     };
     let audience = &shared.options.audience;
     match AcceptedToken::for_audience(&shared, &state, token, audience, exchange.now) {
-        Err(refusal) => answer::noted(challenge(header, StatusCode::UNAUTHORIZED, INVALID_TOKEN), refusal.reason()),
+        Err(refusal) => answer::noted(challenge(header, StatusCode::UNAUTHORIZED, &INVALID_TOKEN), refusal.reason()),
         Ok(accepted) if !accepted.scope.contains(REQUIRED_SCOPE) => {
             let note = format!("the token lacks {REQUIRED_SCOPE}");
-            answer::noted(challenge(header, StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE), note)
+            answer::noted(challenge(header, StatusCode::FORBIDDEN, &INSUFFICIENT_SCOPE), note)
         }
         Ok(_) => answer::json(StatusCode::OK, &EXPENSES),
     }
@@ -71,7 +71,7 @@ struct Challenge {
     description: &'static str,
 }
 
-fn challenge(header: ChallengeHeader, status: StatusCode, challenge: Challenge) -> Response {
+fn challenge(header: ChallengeHeader, status: StatusCode, challenge: &Challenge) -> Response {
     let body = json!({ "error": challenge.error, "error_description": challenge.description });
     let mut response = answer::json(status, &body);
     response.headers_mut().insert(HeaderName::from_static(header.name()), HeaderValue::from_static(challenge.header));

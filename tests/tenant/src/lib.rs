@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod access_token;
+mod admin;
 mod answer;
 mod authorization_request;
 #[cfg(feature = "browser")]

@@ -79,11 +79,7 @@ impl TenantOptions {
     /// The exercise: ports 3000 and 3001, the client of the reference apps and of the `lab` command, and an issuer that
     /// follows the address under which it is asked for, so that simulators and emulators find it too.
     pub fn lab() -> Self {
-        let mut options = Self::default();
-        options.ports = Some(Ports { tenant: 3000, api: 3001 });
-        options.settings.public_host = None;
-        options.api_host = "localhost".to_owned();
-        options.clients = vec![client(
+        let clients = vec![client(
             "hallpass-lab",
             "Hallpass lab",
             &[
@@ -99,7 +95,13 @@ impl TenantOptions {
                 "http://localhost/callback",
             ],
         )];
-        options
+        Self {
+            ports: Some(Ports { tenant: 3000, api: 3001 }),
+            settings: Settings { public_host: None, ..Settings::default() },
+            api_host: "localhost".to_owned(),
+            clients,
+            ..Self::default()
+        }
     }
 }
 

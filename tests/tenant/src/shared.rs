@@ -69,6 +69,11 @@ impl Shared {
         format!("http://{host}:{}/", self.ports.tenant)
     }
 
+    /// Where the expenses API is.
+    pub(crate) fn api_url(&self) -> String {
+        format!("http://{}:{}/", self.options.api_host, self.ports.api)
+    }
+
     /// Whether a token of this issuer may be one of ours.
     pub(crate) fn is_own_issuer(&self, settings: &Settings, issuer: &str) -> bool {
         let hosts = OWN_HOSTS.into_iter().chain(settings.public_host.as_deref());

@@ -5,6 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
+    admin,
     clock::Timestamp,
     dashboard, endpoints, expenses_api,
     faults::Fault,
@@ -58,7 +59,8 @@ impl Tenant {
         let seed = options.seed.unwrap_or_else(fresh_seed);
         let shared = Arc::new(Shared::new(options, seed, ports));
 
-        let router = endpoints::router().merge(dashboard::router()).with_state(Arc::clone(&shared));
+        let router =
+            endpoints::router().merge(dashboard::router()).merge(admin::router()).with_state(Arc::clone(&shared));
         let tenant_pipeline = Pipeline::new(Server::AuthorizationServer, Arc::clone(&shared), router);
         let api_router = expenses_api::router().with_state(Arc::clone(&shared));
         let api_pipeline = Pipeline::new(Server::Api, Arc::clone(&shared), api_router);
@@ -87,7 +89,7 @@ impl Tenant {
 
     /// Where the expenses API is: `http://127.0.0.1:PORT/`.
     pub fn api_url(&self) -> String {
-        format!("http://{}:{}/", self.shared.options.api_host, self.shared.ports.api)
+        self.shared.api_url()
     }
 
     /// Where the dashboard is.

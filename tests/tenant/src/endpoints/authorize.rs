@@ -38,11 +38,11 @@ pub(super) async fn authorize(
         Step::LogIn if request.prompt.none => {
             refuse(&request.target, &exchange, &state.settings, "login_required", "Login required")
         }
-        Step::Consent(_) if request.prompt.none => {
+        Step::Consent if request.prompt.none => {
             refuse(&request.target, &exchange, &state.settings, "consent_required", "Consent required")
         }
         Step::LogIn => wait_at("/u/login", &mut state, request, &exchange),
-        Step::Consent(_) => wait_at("/u/consent", &mut state, request, &exchange),
+        Step::Consent => wait_at("/u/consent", &mut state, request, &exchange),
         Step::Finish(session) => finish(&mut state, &request, &session, &exchange, StatusCode::FOUND),
     }
 }
@@ -50,7 +50,7 @@ pub(super) async fn authorize(
 /// What a request needs before it can be answered.
 pub(super) enum Step {
     LogIn,
-    Consent(BrowserSession),
+    Consent,
     Finish(BrowserSession),
 }
 
@@ -72,7 +72,7 @@ fn next_step(
 pub(super) fn after_login(state: &shared::State, request: &AuthorizationRequest, session: &BrowserSession) -> Step {
     let ask = request.prompt.consent
         || (state.settings.require_consent && !state.sessions.has_consent(&session.subject, request));
-    if ask { Step::Consent(session.clone()) } else { Step::Finish(session.clone()) }
+    if ask { Step::Consent } else { Step::Finish(session.clone()) }
 }
 
 /// The signed-in session of this browser, if its user still exists.

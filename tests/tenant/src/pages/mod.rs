@@ -1,6 +1,7 @@
 //! What people see. HTML is written with maud: text is escaped unless it says otherwise, and tags that do not close do not
 //! compile.
 
+mod dashboard;
 mod interaction;
 
 use axum::{http::StatusCode, response::Response};
@@ -8,9 +9,11 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::answer;
 
+pub(crate) use dashboard::{Dashboard, dashboard, request_rows};
 pub(crate) use interaction::{ConsentPage, LoginPage, confirm_logout, consent, logged_out, login, problem};
 
 pub(crate) const STYLE_SHEET: &str = include_str!("style.css");
+pub(crate) const SCRIPT: &str = include_str!("dashboard.js");
 
 pub(crate) fn response(status: StatusCode, page: Markup) -> Response {
     let mut response = answer::with_body(status, "text/html; charset=utf-8", page.into_string());

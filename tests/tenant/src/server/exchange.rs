@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{
     body::Bytes,
     http::{
-        HeaderMap, Method,
+        HeaderMap,
         header::{AUTHORIZATION, CONTENT_TYPE, COOKIE},
     },
 };
@@ -18,7 +18,6 @@ use crate::{
 
 /// One request, read, with the time and the issuer that hold for it.
 pub(crate) struct Exchange {
-    pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) query: Parameters,
     pub(crate) body: Parameters,

@@ -151,7 +151,6 @@ impl Pipeline {
         let issuer = self.shared.issuer(&self.shared.state().settings, host);
         let now = self.shared.clock.now();
         Exchange {
-            method: parts.method.clone(),
             headers: parts.headers.clone(),
             query: Parameters::from_urlencoded(parts.uri.query().unwrap_or_default().as_bytes()),
             body,

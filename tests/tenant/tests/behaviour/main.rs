@@ -1,4 +1,5 @@
 //! What the tenant does, seen over HTTP by an app and a browser.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "in a test's support a panic is a failed test")]
 
 mod exercise;
 mod support;
