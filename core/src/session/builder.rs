@@ -17,7 +17,7 @@ use super::published::Published;
 use super::registry::Registration;
 use super::state::State;
 use super::vault::Vault;
-use crate::adapters::system::{SystemClock, SystemRandom};
+use crate::adapters::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ports::{Browser, Clock, EntryName, Lease, Random, SecureStore, Transport};
@@ -218,7 +218,7 @@ fn hexadecimal<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
 
 #[cfg(feature = "reqwest")]
 fn default_transport() -> Result<Arc<dyn Transport>> {
-    Ok(Arc::new(crate::adapters::reqwest::ReqwestTransport::new()?))
+    Ok(Arc::new(crate::adapters::ReqwestTransport::new()?))
 }
 
 #[cfg(not(feature = "reqwest"))]

@@ -1,7 +1,5 @@
 //! Who the user is, by ID tokens: checked against the provider's keys, fetched once more for a key not seen before.
 
-use std::sync::Arc;
-
 use hallpass_protocol::authorize::PendingLogin;
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::id_token::{self, Claims, Expectations, IdTokenError};
@@ -9,7 +7,7 @@ use hallpass_protocol::jwk::KeySet;
 use hallpass_protocol::secret::{AccessToken, RawIdToken};
 
 use super::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Engine {
     /// Validates the ID token of a login (OpenID Connect Core §3.1.3.7).
@@ -30,14 +28,21 @@ impl Engine {
             organization: pending.organization(),
             ..self.expectations(metadata)
         };
-        self.with_keys(metadata, |keys| id_token::validate(id_token, keys, &expectations)).await
+        let keys = self.keys(metadata).await?;
+        match id_token::validate(id_token, &keys, &expectations) {
+            Err(error) if error.may_be_cured_by_newer_keys() => {
+                let newer = self.newer_keys(metadata).await?;
+                Ok(id_token::validate(id_token, &newer, &expectations)?)
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
     /// Validates the ID token of a renewal against the identity before it (OpenID Connect Core §12.2).
     ///
-    /// Returns `None`, and the old identity stays, when the keys cannot be had: the token came straight from the token
-    /// endpoint over TLS, and losing the refresh token beside it would sign the user out. That it is about the same
-    /// user is checked all the same.
+    /// Returns `None`, and the old identity stays, when the token is about the same user but cannot be used: its key
+    /// cannot be had, a clock is wrong, or a server tells the time of the login differently. It came straight from the
+    /// token endpoint over TLS, and losing the refresh token beside it would sign the user out (rule 7).
     ///
     /// # Errors
     /// [`crate::Error::Untrusted`] when a check fails.
@@ -49,10 +54,22 @@ impl Engine {
     ) -> Result<Option<Claims>> {
         id_token::same_subject(id_token, previous)?;
         let expectations = self.expectations(metadata);
-        match self.with_keys(metadata, |keys| id_token::validate_refreshed(id_token, keys, &expectations, previous)).await {
+        let keys = match self.keys(metadata).await {
+            Ok(keys) => keys,
+            Err(error) => return Ok(unused(&error)),
+        };
+        let validate = |keys: &KeySet| id_token::validate_refreshed(id_token, keys, &expectations, previous);
+        let outcome = match validate(&keys) {
+            Err(error) if error.may_be_cured_by_newer_keys() => match self.newer_keys(metadata).await {
+                Ok(newer) => validate(&newer),
+                Err(error) => return Ok(unused(&error)),
+            },
+            outcome => outcome,
+        };
+        match outcome {
             Ok(claims) => Ok(Some(claims)),
-            Err(error) if error.is_retryable() => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if says_nothing_of_the_user(error) => Ok(unused(&error.into())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -69,20 +86,23 @@ impl Engine {
             leeway: self.config.leeway,
         }
     }
+}
 
-    /// Runs `check` with the provider's keys and, when it misses one, with newer ones.
-    async fn with_keys(
-        &self,
-        metadata: &ProviderMetadata,
-        check: impl Fn(&KeySet) -> std::result::Result<Claims, IdTokenError>,
-    ) -> Result<Claims> {
-        let keys = self.keys(metadata).await?;
-        match check(&keys) {
-            Err(IdTokenError::UnknownKey) => {
-                let newer = self.newer_keys(metadata).await?;
-                if Arc::ptr_eq(&keys, &newer) { Err(IdTokenError::UnknownKey.into()) } else { Ok(check(&newer)?) }
-            }
-            other => Ok(other?),
-        }
-    }
+/// Whether a check failed that tells nothing about who the user is.
+fn says_nothing_of_the_user(error: IdTokenError) -> bool {
+    matches!(
+        error,
+        IdTokenError::UnknownKey
+            | IdTokenError::SignatureOfNoKey
+            | IdTokenError::Expired
+            | IdTokenError::IssuedInFuture
+            | IdTokenError::NotYetValid
+            | IdTokenError::AuthTime
+            | IdTokenError::Nonce
+    )
+}
+
+fn unused(error: &Error) -> Option<Claims> {
+    tracing::debug!(%error, "the ID token of a renewal is not used; the identity stays");
+    None
 }

@@ -116,8 +116,9 @@ impl Engine {
             federated,
             ..LogoutParameters::default()
         };
-        logout::url(&self.config.client, metadata, &parameters)
-            .ok_or(Error::Misconfigured { field: "issuer", fix: "this provider has no end-session endpoint" })
+        let url = logout::url(&self.config.client, metadata, parameters)
+            .ok_or(Error::Misconfigured { field: "issuer", fix: "this provider has no end-session endpoint" })?;
+        Ok(url?)
     }
 
     /// Revokes a refresh token, and with it what was issued for it (RFC 7009 §2.1).
