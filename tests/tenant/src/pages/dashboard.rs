@@ -266,8 +266,8 @@ fn requests(requests: &[&LoggedRequest]) -> Markup {
                         tr {
                             th scope="col" { "No." }
                             th scope="col" { "Time" }
-                            th scope="col" { "Request" }
                             th scope="col" { "Answer" }
+                            th scope="col" { "Request" }
                             th scope="col" { "Grant" }
                             th scope="col" { "Body" }
                             th scope="col" { "Fault" }
@@ -292,8 +292,8 @@ pub(crate) fn request_rows<'a>(requests: impl Iterator<Item = &'a LoggedRequest>
             tr {
                 td.number { (request.number) }
                 td { (request.at.time_of_day()) }
-                td { code { (request.method) " " (request.path) } @if request.endpoint == Endpoint::Api { " " span.tag { "API" } } }
                 td { (outcome(request.outcome)) }
+                td { code { (request.method) " " (request.path) } @if request.endpoint == Endpoint::Api { " " span.tag { "API" } } }
                 td { (request.grant_type.as_deref().unwrap_or_default()) }
                 td { (request.body.map(body_format).unwrap_or_default()) }
                 td { (request.fault.unwrap_or_default()) }

@@ -3,3 +3,4 @@
 
 mod exercise;
 mod support;
+mod tokens;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hallpass_tenant::{Endpoint, Tenant, TenantOptions, browser::Browser};
+use hallpass_tenant::{ClockSource, Endpoint, Tenant, TenantOptions, Timestamp, browser::Browser};
 use reqwest::{Client, Response, redirect::Policy};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -38,6 +38,21 @@ impl App {
             .build()
             .unwrap();
         Self { tenant: Tenant::start(options).await.unwrap(), http, browser: Browser::new() }
+    }
+
+    pub(crate) async fn start_with_reuse_interval(seconds: u64) -> Self {
+        let app = Self::start().await;
+        app.tenant.set(|settings| {
+            settings.refresh_token_rotation = true;
+            settings.refresh_token_reuse_interval_seconds = seconds;
+        });
+        app
+    }
+
+    /// A tenant whose time stands still.
+    pub(crate) async fn start_frozen(seed: u64) -> Self {
+        let clock = ClockSource::Fixed(Timestamp::from_milliseconds(1_800_000_000_000));
+        Self::start_with(TenantOptions { seed: Some(seed), clock, ..TenantOptions::default() }).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -78,6 +93,24 @@ impl App {
         let answer = self.exchange_code(&code).await;
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
+    }
+
+    /// Logs ada in for a refresh token.
+    pub(crate) async fn refresh_token(&mut self) -> String {
+        text(&self.tokens(&[]).await["refresh_token"]).to_owned()
+    }
+
+    /// Renews with success and returns the new refresh token.
+    pub(crate) async fn rotated(&self, refresh_token: &str) -> String {
+        let answer = self.renew(refresh_token).await;
+        assert_eq!(answer.status(), 200);
+        text(&answer.json::<Value>().await.unwrap()["refresh_token"]).to_owned()
+    }
+
+    /// The `kid`s of the key set.
+    pub(crate) async fn published_key_ids(&self) -> Vec<String> {
+        let document: Value = self.get(".well-known/jwks.json").await.json().await.unwrap();
+        document["keys"].as_array().unwrap().iter().map(|key| text(&key["kid"]).to_owned()).collect()
     }
 
     pub(crate) async fn exchange_code(&self, code: &str) -> Response {
