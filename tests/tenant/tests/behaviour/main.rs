@@ -2,5 +2,6 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test's support a panic is a failed test")]
 
 mod exercise;
+mod login;
 mod support;
 mod tokens;

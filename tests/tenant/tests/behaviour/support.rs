@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hallpass_tenant::{ClockSource, Endpoint, Tenant, TenantOptions, Timestamp, browser::Browser};
+use hallpass_tenant::{
+    ClockSource, Endpoint, Tenant, TenantOptions, Timestamp,
+    browser::{Browser, Page},
+};
 use reqwest::{Client, Response, redirect::Policy};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -85,6 +88,18 @@ impl App {
     pub(crate) async fn log_in(&mut self, changes: &[(&str, &str)]) -> Callback {
         let url = self.authorization_url(changes);
         Callback::parse(&self.browser.log_in(&url, ADA.0, ADA.1).await.unwrap())
+    }
+
+    /// Opens the login page.
+    pub(crate) async fn login_page(&mut self, changes: &[(&str, &str)]) -> Page {
+        let url = self.authorization_url(changes);
+        self.browser.open(&url).await.unwrap().page().unwrap()
+    }
+
+    /// Asks for a code with `prompt=none`.
+    pub(crate) async fn silent(&mut self, changes: &[(&str, &str)]) -> Callback {
+        let url = self.authorization_url(&[changes, &[("prompt", "none")]].concat());
+        Callback::parse(&self.browser.open(&url).await.unwrap().left().unwrap())
     }
 
     /// Logs ada in and exchanges the code.
