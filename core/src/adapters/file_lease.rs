@@ -1,0 +1,67 @@
+//! A lease that is a lock on a file.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use crate::ports::{EntryName, Lease, LeaseBusy, LeaseGuard};
+
+/// How long a waiter sleeps before it looks again: soon at first, because a renewal takes about a tenth of a second, and
+/// never often, because the one who holds the lease may be suspended.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Leases as locked files in one directory, for processes that share it: an app and its extensions in their group's
+/// container, two terminals in the user's state directory.
+///
+/// The system takes the lock back when the process ends, however it ends. The files stay, empty. The lock is advisory
+/// and local: over a network file system it may do nothing, which costs a request and no correctness.
+///
+/// iOS ends an app that is suspended while it has a file in a shared container locked (`0xdead10cc`); an app there asks
+/// for background time around what it awaits of the engine, or goes without a lease.
+#[derive(Debug, Clone)]
+pub struct FileLease {
+    directory: Arc<Path>,
+}
+
+impl FileLease {
+    /// Keeps its files in `directory`, which has to exist when a lease is taken. The directory of a
+    /// [`DangerPlainFiles`](super::DangerPlainFiles) will do: it does not take the locks for entries.
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into().into() }
+    }
+}
+
+#[async_trait]
+impl Lease for FileLease {
+    async fn acquire(&self, name: &EntryName, patience: Duration) -> Result<LeaseGuard, LeaseBusy> {
+        let start = Instant::now();
+        let path = self.directory.join(format!(".{name}.lock"));
+        // Every acquisition opens the file anew, because the lock belongs to the opened file: so that two in one
+        // process exclude each other as well.
+        let opened =
+            tokio::task::spawn_blocking(move || OpenOptions::new().write(true).create(true).truncate(false).open(path));
+        let file = opened.await.map_err(|_| LeaseBusy)?.map_err(|_| LeaseBusy)?;
+
+        let mut pause = FIRST_PAUSE;
+        while !try_lock(&file)? {
+            let left = patience.checked_sub(start.elapsed()).filter(|left| !left.is_zero()).ok_or(LeaseBusy)?;
+            sleep(pause.min(left)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(LeaseGuard::new(file))
+    }
+}
+
+/// Returns whether the lock is taken. It does not wait, so it needs no thread of its own.
+fn try_lock(file: &File) -> Result<bool, LeaseBusy> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(_)) => Err(LeaseBusy),
+    }
+}

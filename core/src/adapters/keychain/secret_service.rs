@@ -1,0 +1,200 @@
+//! Linux: the Secret Service (freedesktop.org), which GNOME Keyring, KWallet and KeePassXC provide.
+//!
+//! Spoken to through the crate that the keyring family's store is built on. That store blocks a thread, unlocks what it
+//! finds locked (a password prompt in the middle of a background renewal), and tells a locked collection from a
+//! dismissed prompt only by text.
+//!
+//! Each call has a connection of its own. Calls are rare (one load a start, one save a renewal) and a connection costs
+//! milliseconds; none is left open to be woken by the bus's signals, to outlive the runtime that made it, or to go on
+//! using a session of a service that was restarted. What passes over the bus is encrypted for that session.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use secret_service::{Collection, EncryptionType, Error, SecretService};
+use zbus::DBusError;
+use zeroize::Zeroizing;
+
+use super::{Options, Protection};
+use crate::ports::{EntryName, StoreError, StoredValue};
+
+/// The longest that a call may take. A service that waits for the user answers nothing meanwhile.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Item attributes: the entry's schema, service and name. They are how an entry is found again: a stored format.
+const SCHEMA: (&str, &str) = ("xdg:schema", "hallpass.Entry");
+const SERVICE: &str = "service";
+const ENTRY: &str = "entry";
+
+pub(super) fn identity(options: &Options) -> String {
+    format!("secret service:{}", options.service)
+}
+
+pub(super) async fn load(options: &Options, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
+    bounded(options, async {
+        let service = connect().await?;
+        let Some(collection) = unlocked_collection(&service).await? else { return Ok(None) };
+        let items = collection.search_items(attributes(options, Some(name))).await.map_err(|error| failure(&error))?;
+        let Some(item) = items.first() else { return Ok(None) };
+        match item.get_secret().await {
+            Ok(secret) => text(secret).map(Some),
+            // Deleted by another process since the search.
+            Err(error) if is_named(&error, &GONE) => Ok(None),
+            Err(error) => Err(failure(&error)),
+        }
+    })
+    .await
+}
+
+pub(super) async fn save(options: &Options, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
+    const NO_COLLECTION: StoreError =
+        StoreError::Failed("the Secret Service has no default collection; create one in the system's password manager");
+    bounded(options, async {
+        let service = connect().await?;
+        let collection = unlocked_collection(&service).await?.ok_or(NO_COLLECTION)?;
+        let label = format!("{} ({name})", options.service);
+        let (attributes, secret) = (attributes(options, Some(name)), value.expose().as_bytes());
+        // "Replace" makes the service change the item with these attributes, if there is one, in one step.
+        collection
+            .create_item(&label, attributes, secret, true, "text/plain")
+            .await
+            .map_err(|error| failure(&error))?;
+        Ok(())
+    })
+    .await
+}
+
+pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), StoreError> {
+    bounded(options, async {
+        let service = connect().await?;
+        let Some(collection) = unlocked_collection(&service).await? else { return Ok(()) };
+        let items = collection.search_items(attributes(options, Some(name))).await.map_err(|error| failure(&error))?;
+        for item in items {
+            match item.delete().await {
+                Err(error) if !is_named(&error, &GONE) => return Err(failure(&error)),
+                _deleted_here_or_by_another_process => {}
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError> {
+    bounded(options, async {
+        let service = connect().await?;
+        let Some(collection) = unlocked_collection(&service).await? else { return Ok(Vec::new()) };
+        let items = collection.search_items(attributes(options, None)).await.map_err(|error| failure(&error))?;
+        let mut names = Vec::with_capacity(items.len());
+        for item in items {
+            match item.get_attributes().await {
+                Ok(mut attributes) => names.extend(attributes.remove(ENTRY).and_then(EntryName::parse)),
+                Err(error) if is_named(&error, &GONE) => {}
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        Ok(names)
+    })
+    .await
+}
+
+async fn bounded<T>(options: &Options, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match options.protection {
+        Protection::AfterFirstUnlock => {}
+        Protection::UserPresence | Protection::Biometry | Protection::CurrentBiometry => {
+            return Err(StoreError::Failed("the Secret Service cannot ask for the user's presence"));
+        }
+    }
+    let silence = Err(StoreError::Failed("the Secret Service does not answer"));
+    tokio::time::timeout(PATIENCE, call).await.unwrap_or(silence)
+}
+
+async fn connect() -> Result<SecretService<'static>, StoreError> {
+    SecretService::connect(EncryptionType::Dh).await.map_err(|error| failure(&error))
+}
+
+/// The default collection; `None` when there is none. A locked one hides even the names of its entries, so it has to be
+/// told from an empty one before anything is looked up.
+async fn unlocked_collection<'a>(service: &'a SecretService<'_>) -> Result<Option<Collection<'a>>, StoreError> {
+    let collection = match service.get_default_collection().await {
+        Ok(collection) => collection,
+        Err(Error::NoResult) => return Ok(None),
+        Err(error) => return Err(failure(&error)),
+    };
+    collection.ensure_unlocked().await.map_err(|error| failure(&error))?;
+    Ok(Some(collection))
+}
+
+fn attributes<'a>(options: &'a Options, name: Option<&'a EntryName>) -> HashMap<&'a str, &'a str> {
+    let entry = name.map(|name| (ENTRY, name.as_str()));
+    [SCHEMA, (SERVICE, &options.service)].into_iter().chain(entry).collect()
+}
+
+fn text(secret: Vec<u8>) -> Result<StoredValue, StoreError> {
+    String::from_utf8(secret).map(StoredValue::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        StoreError::Failed("the entry is not UTF-8")
+    })
+}
+
+fn failure(error: &Error) -> StoreError {
+    const NO_SERVICE: StoreError = StoreError::Failed("no Secret Service answers on the session bus");
+    match error {
+        Error::Locked | Error::Prompt | Error::PromptDisconnected => StoreError::Locked,
+        Error::Unavailable => NO_SERVICE,
+        Error::Crypto(_) => StoreError::Failed("the Secret Service's answer could not be decrypted"),
+        // Without a bus, or without one that lets us in, nothing answers on it either.
+        Error::Zbus(
+            zbus::Error::Connection(..)
+            | zbus::Error::InputOutput(_)
+            | zbus::Error::Address(_)
+            | zbus::Error::Handshake(_),
+        ) => NO_SERVICE,
+        error if is_named(error, &["org.freedesktop.Secret.Error.IsLocked"]) => StoreError::Locked,
+        error if is_named(error, &NOBODY) => NO_SERVICE,
+        _ => StoreError::Failed("the Secret Service reported an error"),
+    }
+}
+
+/// What the bus says when nobody has the service's name and nobody can be started for it, or when he who had it died.
+const NOBODY: [&str; 8] = [
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.DBus.Error.NameHasNoOwner",
+    "org.freedesktop.DBus.Error.NoReply",
+    "org.freedesktop.DBus.Error.TimedOut",
+    "org.freedesktop.DBus.Error.Spawn.ExecFailed",
+    "org.freedesktop.DBus.Error.Spawn.ChildExited",
+    "org.freedesktop.DBus.Error.Spawn.ChildSignaled",
+    "org.freedesktop.DBus.Error.Spawn.Failed",
+];
+
+/// What the service says of an item that was there a moment ago.
+const GONE: [&str; 3] = [
+    "org.freedesktop.Secret.Error.NoSuchObject",
+    "org.freedesktop.DBus.Error.UnknownObject",
+    "org.freedesktop.DBus.Error.UnknownMethod",
+];
+
+fn is_named(error: &Error, names: &[&str]) -> bool {
+    let name = match error {
+        Error::Zbus(error) => name(error),
+        Error::ZbusFdo(error) => standard_name(error),
+        _ => None,
+    };
+    name.is_some_and(|name| names.contains(&name.as_str()))
+}
+
+fn name(error: &zbus::Error) -> Option<String> {
+    match error {
+        zbus::Error::MethodError(name, ..) => Some(name.to_string()),
+        zbus::Error::FDO(error) => standard_name(error),
+        _ => None,
+    }
+}
+
+fn standard_name(error: &zbus::fdo::Error) -> Option<String> {
+    match error {
+        zbus::fdo::Error::ZBus(error) => name(error),
+        error => Some(error.name().to_string()),
+    }
+}

@@ -1,0 +1,1 @@
+//! The Secret Service store against the service on the session bus.
