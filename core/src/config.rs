@@ -54,10 +54,8 @@ impl Config {
     pub fn auth0(domain: &str, client_id: &str, redirect_uri: &str) -> Result<Self> {
         let base = domain.trim_end_matches('/');
         let issuer = if base.contains("://") { format!("{base}/") } else { format!("https://{base}/") };
-        Self::with_dialect(Dialect::Auth0, &issuer, client_id, redirect_uri).map_err(|error| match error {
-            Error::Misconfigured { field: "issuer", fix } => Error::Misconfigured { field: "domain", fix },
-            other => other,
-        })
+        Self::with_dialect(Dialect::Auth0, &issuer, client_id, redirect_uri)
+            .map_err(|error| if error.code() == "issuer" { error.about("domain") } else { error })
     }
 
     fn with_dialect(dialect: Dialect, issuer: &str, client_id: &str, redirect_uri: &str) -> Result<Self> {
@@ -160,10 +158,7 @@ impl Config {
     /// # Errors
     /// [`Error::Misconfigured`] naming `post_logout_redirect_uri`.
     pub fn post_logout_redirect_uri(mut self, uri: &str) -> Result<Self> {
-        let parsed = RedirectUri::parse(uri).map_err(|error| match Error::from(error) {
-            Error::Misconfigured { fix, .. } => Error::Misconfigured { field: "post_logout_redirect_uri", fix },
-            other => other,
-        })?;
+        let parsed = RedirectUri::parse(uri).map_err(|error| Error::from(error).about("post_logout_redirect_uri"))?;
         self.post_logout_redirect_uri = Some(parsed);
         Ok(self)
     }

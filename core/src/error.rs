@@ -185,6 +185,13 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The same misconfiguration under the name that the app knows it by.
+    pub(crate) fn about(self, field: &'static str) -> Self {
+        if let Error::Misconfigured { fix, .. } = self { Error::Misconfigured { field, fix } } else { self }
+    }
+}
+
 impl LoginReason {
     /// The reason in `snake_case`.
     pub fn code(&self) -> &'static str {
@@ -234,9 +241,10 @@ impl From<TransportError> for Error {
             TransportError::Tls => offline(OfflineCause::Tls),
             TransportError::NoAnswer => offline(OfflineCause::NoAnswer),
             TransportError::TooLarge { .. } => Error::Untrusted { check: "response_too_large" },
-            TransportError::InvalidRequest => {
-                Error::Misconfigured { field: "request", fix: "a header or the URL holds a character that HTTP forbids" }
-            }
+            TransportError::InvalidRequest => Error::Misconfigured {
+                field: "request",
+                fix: "a header or the URL holds a character that HTTP forbids",
+            },
         }
     }
 }
@@ -310,14 +318,13 @@ impl From<CallbackError> for Error {
 
 impl From<ServerError> for Error {
     fn from(error: ServerError) -> Self {
-        match error.code {
-            ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => {
-                Error::Offline { cause: OfflineCause::ServerFailed, retry_after: None }
-            }
-            ErrorCode::SlowDown | ErrorCode::TooManyRequests => {
-                Error::Offline { cause: OfflineCause::RateLimited, retry_after: None }
-            }
-            code => Error::Denied { code },
+        let offline = |cause| Error::Offline { cause, retry_after: None };
+        if matches!(error.code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable) {
+            offline(OfflineCause::ServerFailed)
+        } else if matches!(error.code, ErrorCode::SlowDown | ErrorCode::TooManyRequests) {
+            offline(OfflineCause::RateLimited)
+        } else {
+            Error::Denied { code: error.code }
         }
     }
 }
@@ -347,7 +354,9 @@ impl From<UserInfoError> for Error {
     fn from(error: UserInfoError) -> Self {
         match error {
             UserInfoError::Server(refusal) => refusal.into(),
-            other => Error::Untrusted { check: other.code() },
+            UserInfoError::Unauthorized | UserInfoError::Signed | UserInfoError::Malformed | UserInfoError::Subject => {
+                Error::Untrusted { check: error.code() }
+            }
         }
     }
 }

@@ -218,7 +218,10 @@ impl Session {
     }
 
     /// Runs `work` on the engine's runtime for as long as the caller waits for it.
-    async fn unless_dropped<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    async fn unless_dropped<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
         struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
         impl<T> Drop for AbortOnDrop<T> {
             fn drop(&mut self) {

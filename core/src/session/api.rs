@@ -111,7 +111,9 @@ impl Engine {
             .await?;
         let state = self.states.borrow().clone();
         match state {
-            State::SignedIn { user } => userinfo::parse(&response, user.sub()).map_err(|error| self.unusable(&response, error)),
+            State::SignedIn { user } => {
+                userinfo::parse(&response, user.sub()).map_err(|error| self.unusable(&response, error))
+            }
             State::SignedOut { reason } => Err(Error::LoginRequired { reason }),
             State::Restoring => Err(Error::Internal { reference: "userinfo_while_restoring" }),
         }

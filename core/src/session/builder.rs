@@ -125,7 +125,8 @@ impl SessionBuilder {
         })?;
         let names = Names::new(&self.config, &self.account)?;
         let registration = Registration::new(store.identity(), names.session.clone())?;
-        let vault = Vault::new(Arc::clone(&store), names.session.clone(), names.quarantine, random_name(&*self.random)?);
+        let vault =
+            Vault::new(Arc::clone(&store), names.session.clone(), names.quarantine, random_name(&*self.random)?);
         let engine = Arc::new(Engine {
             config: self.config,
             transport,
@@ -177,7 +178,9 @@ struct Names {
 impl Names {
     fn new(config: &Config, account: &str) -> Result<Self> {
         let client = client_name(config);
-        let entry = |kind: &str, account: &str| EntryName::parse(format!("{kind}.{client}.{account}")).filter(|_| account.len() <= 64);
+        let entry = |kind: &str, account: &str| {
+            EntryName::parse(format!("{kind}.{client}.{account}")).filter(|_| account.len() <= 64)
+        };
         let of_account = |kind: &str| entry(kind, account).filter(|_| EntryName::parse(account).is_some());
         let names = (|| {
             Some(Self {
@@ -216,12 +219,16 @@ fn hexadecimal<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
     })
 }
 
-#[cfg(feature = "reqwest")]
+#[cfg(all(feature = "reqwest", not(target_os = "android")))]
 fn default_transport() -> Result<Arc<dyn Transport>> {
-    Ok(Arc::new(crate::adapters::ReqwestTransport::new()?))
+    let transport = crate::adapters::Reqwest::new();
+    Ok(Arc::new(transport.map_err(|error| Error::Misconfigured { field: "transport", fix: error.fix() })?))
 }
 
-#[cfg(not(feature = "reqwest"))]
+#[cfg(not(all(feature = "reqwest", not(target_os = "android"))))]
 fn default_transport() -> Result<Arc<dyn Transport>> {
-    Err(Error::Misconfigured { field: "transport", fix: "give the session a transport, or enable the feature `reqwest`" })
+    Err(Error::Misconfigured {
+        field: "transport",
+        fix: "give the session a transport, or enable the feature `reqwest`",
+    })
 }

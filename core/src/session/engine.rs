@@ -150,10 +150,7 @@ impl Engine {
         runtime.spawn(async move {
             let Some(engine) = engine.upgrade() else { return };
             let interrupted = match engine.opened_vault().await {
-                Ok(vault) => vault
-                    .record()
-                    .and_then(|record| record.signed_in()?.refresh.as_ref()?.attempt)
-                    .is_some(),
+                Ok(vault) => vault.record().and_then(|record| record.signed_in()?.refresh.as_ref()?.attempt).is_some(),
                 Err(error) => {
                     tracing::debug!(%error, "the record could not be read yet");
                     false

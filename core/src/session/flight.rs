@@ -27,7 +27,13 @@ where
     /// Joins the work under `key`, or starts it on `runtime`, and waits for its outcome.
     ///
     /// `flights` finds this map again when the work has landed: the work owns what it needs, and this is part of it.
-    pub(crate) async fn join<O, W>(owner: &Arc<O>, runtime: &Handle, key: K, flights: fn(&O) -> &Self, work: W) -> Result<T>
+    pub(crate) async fn join<O, W>(
+        owner: &Arc<O>,
+        runtime: &Handle,
+        key: K,
+        flights: fn(&O) -> &Self,
+        work: W,
+    ) -> Result<T>
     where
         O: Send + Sync + 'static,
         W: Future<Output = Result<T>> + Send + 'static,

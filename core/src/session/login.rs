@@ -158,8 +158,15 @@ impl Engine {
         let entropy = LoginEntropy { state: self.entropy()?, nonce: self.entropy()?, code_verifier: self.entropy()? };
         let parameters = self.parameters(login);
         let lifetime = self.config.login_lifetime;
-        let (url, pending) =
-            authorize::start(&self.config.client, &metadata, &parameters, redirect_uri, entropy, self.clock.now(), lifetime)?;
+        let (url, pending) = authorize::start(
+            &self.config.client,
+            &metadata,
+            &parameters,
+            redirect_uri,
+            entropy,
+            self.clock.now(),
+            lifetime,
+        )?;
 
         let state = pending.state().expose().to_owned();
         let stored = serde_json::to_string(&StoredLogin { version: VERSION, pending })
@@ -197,7 +204,8 @@ impl Engine {
             let callback = Callback::parse(&callback)?;
             let metadata = engine.metadata().await?;
             let (code, pending) = engine.take_login(callback, &metadata).await?;
-            let tokens = engine.exchange_code(|| token::code_request(&engine.config.client, &metadata, &code, &pending)).await?;
+            let tokens =
+                engine.exchange_code(|| token::code_request(&engine.config.client, &metadata, &code, &pending)).await?;
             engine.install_login(tokens, &pending, &metadata).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
@@ -217,7 +225,9 @@ impl Engine {
             .map(|stored| stored.pending)
             .ok_or(Error::Untrusted { check: "callback_without_login" })?;
         let outcome = callback.finish(&pending, metadata, self.clock.now());
-        if let Err(CallbackError::RedirectMismatch | CallbackError::StateMissing | CallbackError::StateMismatch) = outcome {
+        if let Err(CallbackError::RedirectMismatch | CallbackError::StateMissing | CallbackError::StateMismatch) =
+            outcome
+        {
             // Not an answer to this login: somebody else's, an old one, or an attack. The login goes on waiting.
             return outcome.map(|code| (code, pending)).map_err(Error::from);
         }

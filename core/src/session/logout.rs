@@ -60,7 +60,10 @@ impl Engine {
             _ if !logout.end_session => None,
             (Some(browser), Some(redirect_uri)) => Some((browser, redirect_uri)),
             (None, _) => {
-                return Err(Error::Misconfigured { field: "browser", fix: "give the session a browser to end the server's session in" });
+                return Err(Error::Misconfigured {
+                    field: "browser",
+                    fix: "give the session a browser to end the server's session in",
+                });
             }
             (_, None) => {
                 return Err(Error::Misconfigured {

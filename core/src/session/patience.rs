@@ -33,7 +33,9 @@ impl Patience {
     /// [`Error::Offline`] with what is left to wait.
     pub(crate) fn check(&self, elapsed: Duration) -> Result<()> {
         match self.lock().until {
-            Some((until, cause)) if until > elapsed => Err(Error::Offline { cause, retry_after: Some(until - elapsed) }),
+            Some((until, cause)) if until > elapsed => {
+                Err(Error::Offline { cause, retry_after: Some(until - elapsed) })
+            }
             Some(_) | None => Ok(()),
         }
     }

@@ -115,7 +115,8 @@ impl Engine {
         }
         let response = self.send(jwk::request(metadata)).await?;
         let keys = Arc::new(jwk::parse(&response).map_err(|error| self.unusable(&response, error))?);
-        cache.keys = Some(Cached { value: Arc::clone(&keys), received: now, lifetime: lifetime(&response, KEYS_LIFETIME) });
+        cache.keys =
+            Some(Cached { value: Arc::clone(&keys), received: now, lifetime: lifetime(&response, KEYS_LIFETIME) });
         self.save_provider(&cache).await;
         Ok(keys)
     }
@@ -157,7 +158,11 @@ impl Engine {
         let known = ProviderMetadata::of_dialect(&self.config.client).is_some();
         let stored = Stored {
             version: VERSION,
-            metadata: cache.metadata.as_ref().filter(|_| !known).map(|cached| cached.as_ref().map(|value| (**value).clone())),
+            metadata: cache
+                .metadata
+                .as_ref()
+                .filter(|_| !known)
+                .map(|cached| cached.as_ref().map(|value| (**value).clone())),
             keys: cache.keys.as_ref().map(|cached| cached.as_ref().map(|keys| keys.source().into())),
         };
         match serde_json::to_string(&stored) {

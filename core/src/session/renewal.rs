@@ -53,7 +53,9 @@ struct Prepared {
 enum Exchanged {
     Tokens(Box<TokenResponse>),
     /// `invalid_grant`, and whether the token was in doubt by then.
-    InvalidGrant { in_doubt: bool },
+    InvalidGrant {
+        in_doubt: bool,
+    },
 }
 
 /// The right to use the refresh token.
@@ -86,7 +88,11 @@ impl Engine {
         let trigger = present.map_or(Trigger::Always, Trigger::Replacing);
         let credentials = self.renewed(key.clone(), trigger).await?;
         // Shared with callers to whom the present token was good enough: that was no renewal.
-        if present == Some(credentials.access_token().fingerprint()) { self.renewed(key, trigger).await } else { Ok(credentials) }
+        if present == Some(credentials.access_token().fingerprint()) {
+            self.renewed(key, trigger).await
+        } else {
+            Ok(credentials)
+        }
     }
 
     /// Renews the access token called `key`, or waits for the renewal of it that is in the air.
@@ -180,7 +186,7 @@ impl Engine {
             }
             vault.commit(Content::SignedIn(Box::new(signed_in))).await?;
         }
-        Ok(Step::Send(prepared))
+        Ok(Step::Send(Box::new(prepared)))
     }
 
     /// Sends the renewal and, when no usable answer comes, sends the same once more (rule 8).
@@ -246,8 +252,8 @@ impl Engine {
         let told = patience::told(&response, self.server_now());
         match (token::parse(&response), response.status) {
             (Ok(tokens), _) => Attempted::Tokens(Box::new(tokens)),
-            (Err(TokenError::Server(error)), _) if error.is_invalid_grant() => Attempted::InvalidGrant,
             (Err(TokenError::Server(_)), 429) => Attempted::Unused(fail(OfflineCause::RateLimited, told)),
+            (Err(TokenError::Server(error)), _) if error.is_invalid_grant() => Attempted::InvalidGrant,
             (Err(TokenError::Server(_)), 503) => Attempted::Unused(fail(OfflineCause::ServerFailed, told)),
             // It may have failed before or after it replaced the token.
             (Err(TokenError::Server(_)), 500..) => Attempted::Unanswered(fail(OfflineCause::ServerFailed, told)),
@@ -350,7 +356,7 @@ enum Step {
     Done(Credentials),
     /// The token turned out to be a one-time token; take a turn alone.
     Again,
-    Send(Prepared),
+    Send(Box<Prepared>),
 }
 
 /// What one request came to.
@@ -372,7 +378,9 @@ fn next_refresh(
 ) -> Refresh {
     let used = prepared.token.fingerprint();
     match (arrived, present) {
-        (Some(token), _) if token.fingerprint() != used => Refresh { token, received: now, reusable: false, attempt: None },
+        (Some(token), _) if token.fingerprint() != used => {
+            Refresh { token, received: now, reusable: false, attempt: None }
+        }
         // Renewals side by side: another audience's answer has already replaced the token.
         (_, Some(present)) if present.token.fingerprint() != used => present,
         (_, present) => Refresh {
@@ -394,7 +402,7 @@ fn has_reusable_token(record: &Record) -> bool {
 }
 
 fn subject(record: Option<&Record>) -> Option<&str> {
-    Some(&record?.signed_in()?.identity.sub())
+    Some(record?.signed_in()?.identity.sub())
 }
 
 fn signed_in(record: Option<&Record>) -> Result<(&str, &SignedIn)> {

@@ -77,7 +77,9 @@ impl State {
         match (self, next) {
             (State::SignedIn { .. }, State::SignedOut { reason }) => Some(Event::SignedOut { reason: *reason }),
             (State::SignedOut { .. }, State::SignedIn { .. }) => Some(Event::SignedIn),
-            (State::SignedIn { user }, State::SignedIn { user: next }) if user.sub() != next.sub() => Some(Event::SignedIn),
+            (State::SignedIn { user }, State::SignedIn { user: next }) if user.sub() != next.sub() => {
+                Some(Event::SignedIn)
+            }
             (_, State::Restoring | State::SignedOut { .. } | State::SignedIn { .. }) => None,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::record::{Content, Record, RecordError, SignedIn};
 use crate::error::{Error, LoginReason, Result, StorageProblem};
-use crate::ports::{EntryName, SecureStore, StoredValue};
+use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
 
 pub(crate) struct Vault {
     store: Arc<dyn SecureStore>,
@@ -84,7 +84,10 @@ impl Vault {
             // Somebody logged out in another process; a login that could not be saved yet has nothing there to lose.
             Found::Absent if self.durable.is_some() => {
                 self.durable = None;
-                self.record = self.record.take().map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
+                self.record = self
+                    .record
+                    .take()
+                    .map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
                 return Ok(());
             }
             Found::Absent => {}
@@ -147,10 +150,8 @@ impl Vault {
         let value = match self.store.load(&self.entry).await {
             Ok(Some(value)) => value,
             Ok(None) => return Ok(Found::Absent),
-            Err(error) => match Error::from(error) {
-                Error::Storage { problem: StorageProblem::Invalidated } => return Ok(Found::Unreadable),
-                other => return Err(other),
-            },
+            Err(StoreError::Invalidated) => return Ok(Found::Unreadable),
+            Err(error @ (StoreError::Locked | StoreError::Failed(_))) => return Err(error.into()),
         };
         match Record::from_stored(&value) {
             Ok(record) => Ok(Found::Record(record)),
@@ -158,9 +159,9 @@ impl Vault {
                 self.damaged = Some(value);
                 Ok(Found::Unreadable)
             }
-            Err(RecordError::Newer) => {
-                Err(Error::Storage { problem: StorageProblem::Failed("a newer version wrote the record; update the app") })
-            }
+            Err(RecordError::Newer) => Err(Error::Storage {
+                problem: StorageProblem::Failed("a newer version wrote the record; update the app"),
+            }),
         }
     }
 

@@ -13,7 +13,11 @@ async fn after_the_callback_one_request_remains() {
     let device = Device::new();
     let started = device.session().start_login(Login::default()).await.unwrap();
     settle().await;
-    assert_eq!((device.server.count("metadata"), device.server.count("keys")), (1, 1), "fetched while the browser is open");
+    assert_eq!(
+        (device.server.count("metadata"), device.server.count("keys")),
+        (1, 1),
+        "fetched while the browser is open"
+    );
     device.server.forget_requests();
     let callback = device.server.sign_in(&started.url, "ada");
     device.session().resume(&callback).await.unwrap();
@@ -86,7 +90,10 @@ async fn rule_12_a_cancelled_login_and_a_failed_start_leave_nothing_behind() {
     let started = device.session().start_login(Login::default()).await.unwrap();
     device.session().cancel_login().await.unwrap();
     let callback = device.server.sign_in(&started.url, "ada");
-    assert!(matches!(device.session().resume(&callback).await, Err(Error::Untrusted { check: "callback_without_login" })));
+    assert!(matches!(
+        device.session().resume(&callback).await,
+        Err(Error::Untrusted { check: "callback_without_login" })
+    ));
 
     let error = device.session().start_login(Login::new().extra("state", "mine")).await.unwrap_err();
     assert!(matches!(error, Error::Misconfigured { .. }), "{error:?}");
@@ -124,7 +131,9 @@ async fn rule_13_a_hostile_or_stale_callback_is_inert() {
 async fn rule_13_the_issuer_in_the_callback_is_checked_and_required_when_advertised() {
     for (parameter, check) in [("&iss=https%3A%2F%2Fother.example", "callback_iss"), ("", "callback_iss_missing")] {
         let device = Device::new();
-        device.server.change(|server| server.metadata = json!({ "authorization_response_iss_parameter_supported": true }));
+        device
+            .server
+            .change(|server| server.metadata = json!({ "authorization_response_iss_parameter_supported": true }));
         let started = device.session().start_login(Login::default()).await.unwrap();
         let callback = device.server.sign_in(&started.url, "ada") + parameter;
         assert_eq!(device.session().resume(&callback).await.unwrap_err(), Error::Untrusted { check });
@@ -200,7 +209,9 @@ async fn a_failed_login_leaves_the_session_that_was_there() {
 #[tokio::test]
 async fn rule_15_tokens_go_to_allowed_origins_only() {
     let device = Device::signed_in().await;
-    for url in ["https://evil.example/", "http://api.example/", "https://api.example:444/", "https://api.example.evil/", "/x"] {
+    for url in
+        ["https://evil.example/", "http://api.example/", "https://api.example:444/", "https://api.example.evil/", "/x"]
+    {
         let error = device.session().call(ApiRequest::get(url)).await.unwrap_err();
         assert!(matches!(error, Error::Misconfigured { .. }), "{url}: {error:?}");
     }
@@ -215,7 +226,8 @@ async fn rule_15_plain_http_is_refused_unless_it_is_this_machine_and_allowed() {
     assert!(matches!(refused, Error::Misconfigured { field: "issuer", .. }), "{refused:?}");
     let local = || Config::new("http://127.0.0.1:3000", "client-1", "com.example.app:/callback").unwrap();
     let device = Device::new();
-    let build = |config| Session::builder(config).store(device.store.other_process()).transport(device.server.clone()).build();
+    let build =
+        |config| Session::builder(config).store(device.store.other_process()).transport(device.server.clone()).build();
     assert!(matches!(build(local()), Err(Error::Misconfigured { field: "issuer", .. })));
     build(local().danger_allow_loopback_http()).unwrap();
 }
@@ -256,7 +268,7 @@ async fn a_call_that_is_refused_again_is_the_apis_answer() {
 #[tokio::test]
 async fn userinfo_about_somebody_else_is_not_believed() {
     let device = Device::signed_in().await;
-    assert_eq!(device.session().userinfo().await.unwrap().sub, "ada");
+    assert_eq!(device.session().userinfo().await.unwrap().sub(), "ada");
     let started = device.session().start_login(Login::default()).await.unwrap();
     // The server now speaks of the user who signs in there, while this session is still ada's.
     let _ = device.server.sign_in(&started.url, "grace");
@@ -276,7 +288,10 @@ fn settings_that_are_wrong_are_told_with_their_name() {
         let error = Config::new(issuer, client_id, redirect_uri).unwrap_err();
         assert!(matches!(error, Error::Misconfigured { field: found, .. } if found == field), "{error:?}");
     }
-    assert!(matches!(Config::auth0("", "c", "com.example.app:/cb").unwrap_err(), Error::Misconfigured { field: "domain", .. }));
+    assert!(matches!(
+        Config::auth0("", "c", "com.example.app:/cb").unwrap_err(),
+        Error::Misconfigured { field: "domain", .. }
+    ));
     assert!(matches!(config().scope("profile").unwrap_err(), Error::Misconfigured { field: "scope", .. }));
     assert!(matches!(config().api_origin("ftp://api").unwrap_err(), Error::Misconfigured { field: "api_origins", .. }));
 }

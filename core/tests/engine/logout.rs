@@ -13,7 +13,10 @@ async fn a_logout_erases_here_and_revokes_at_the_server() {
     let done = device.session().logout(Logout::default()).await.unwrap();
     assert_eq!(done, LoggedOut { erased: true, revoked: true, session_ended: false });
     assert_eq!(device.server.count("revocation"), 1);
-    assert_eq!(device.session().credentials(MinTtl::default()).await.unwrap_err(), login_required(LoginReason::LoggedOut));
+    assert_eq!(
+        device.session().credentials(MinTtl::default()).await.unwrap_err(),
+        login_required(LoginReason::LoggedOut)
+    );
     assert_eq!(events.next().await, Some(Event::SignedOut { reason: LoginReason::LoggedOut }));
     assert!(device.store.text("session").is_none());
     device.restart();

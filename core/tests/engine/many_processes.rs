@@ -27,7 +27,8 @@ async fn rule_5_a_superseded_token_is_never_sent() {
         app.session().renew().await.unwrap();
         extension.session().renew().await.unwrap();
     }
-    let tokens: Vec<_> = app.server.seen("token").into_iter().map(|seen| seen.parameters["refresh_token"].clone()).collect();
+    let tokens: Vec<_> =
+        app.server.seen("token").into_iter().map(|seen| seen.parameters["refresh_token"].clone()).collect();
     let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
     assert_eq!(distinct.len(), tokens.len(), "each token was sent once: {tokens:?}");
 }

@@ -208,7 +208,8 @@ async fn rule_8_a_server_that_says_when_is_not_asked_sooner() {
     for (status, header) in [(429, "Retry-After"), (503, "Retry-After"), (429, "x-ratelimit-reset")] {
         let device = Device::signed_in().await;
         device.expire();
-        let value = if header == "Retry-After" { "30".to_owned() } else { (device.clock.unix_seconds() + 30).to_string() };
+        let value =
+            if header == "Retry-After" { "30".to_owned() } else { (device.clock.unix_seconds() + 30).to_string() };
         device.server.fail([Fault::Answer(status, vec![(header, value)], "{}".to_owned())]);
         let Error::Offline { retry_after: Some(wait), .. } = device.access_token().await.unwrap_err() else { panic!() };
         assert!((30..=38).contains(&wait.as_secs()), "{wait:?}");

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use hallpass_core::{Login, Logout, MinTtl};
 
-use crate::support::server::Fault;
 use crate::support::Device;
+use crate::support::server::Fault;
 
 #[tokio::test(start_paused = true)]
 async fn rule_16_nothing_that_can_be_printed_holds_a_secret() {

@@ -71,7 +71,9 @@ async fn rule_6_nothing_else_ends_it() {
 
 #[tokio::test]
 async fn rule_6_a_refusal_in_oauths_words_is_told_and_ends_nothing() {
-    for (status, code) in [(401, ErrorCode::InvalidClient), (400, ErrorCode::InvalidScope), (403, ErrorCode::AccessDenied)] {
+    for (status, code) in
+        [(401, ErrorCode::InvalidClient), (400, ErrorCode::InvalidScope), (403, ErrorCode::AccessDenied)]
+    {
         let device = Device::signed_in().await;
         device.expire();
         device.server.fail([answer(status, "application/json", &format!(r#"{{"error":"{}"}}"#, code.as_str()))]);

@@ -98,7 +98,10 @@ async fn rule_11_a_record_of_a_newer_version_is_left_alone() {
     device.store.tamper("session", |text| *text = "2.new.format".to_owned());
     device.restart();
     let error = device.access_token().await.unwrap_err();
-    assert!(matches!(error, Error::Storage { problem: StorageProblem::Failed(why) } if why.contains("newer")), "{error:?}");
+    assert!(
+        matches!(error, Error::Storage { problem: StorageProblem::Failed(why) } if why.contains("newer")),
+        "{error:?}"
+    );
     device.log_in("ada").await.unwrap_err();
     assert_eq!(device.store.text("session").unwrap(), "2.new.format");
 }

@@ -7,7 +7,9 @@ pub(crate) mod store;
 use std::future::Future;
 use std::time::Duration;
 
-use hallpass_core::{Config, CredentialsRequest, Error, Login, LoginReason, MinTtl, OfflineCause, Session, State, User};
+use hallpass_core::{
+    Config, CredentialsRequest, Error, Login, LoginReason, MinTtl, OfflineCause, Session, State, User,
+};
 
 use clock::TestClock;
 use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
@@ -92,7 +94,10 @@ impl Device {
 
     /// The access token that the app would send now.
     pub(crate) async fn access_token(&self) -> hallpass_core::Result<String> {
-        self.session().credentials(MinTtl::default()).await.map(|credentials| credentials.access_token().expose().to_owned())
+        self.session()
+            .credentials(MinTtl::default())
+            .await
+            .map(|credentials| credentials.access_token().expose().to_owned())
     }
 
     /// Waits for the session to be restored.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hallpass_core::ports::{Clock, Transport, TransportError};
+use hallpass_core::ports::{Transport, TransportError};
 use hallpass_core::protocol::http::{Headers, Method, Request, Response};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -321,9 +321,14 @@ impl Inner {
         let rotation = self.behaviour.rotation;
         let interval = i64::try_from(self.behaviour.reuse_interval.as_secs()).unwrap();
         let next = self.next("refresh");
-        let Some(family) = self.families.iter_mut().find(|family| family.knows(presented)) else { return invalid_grant() };
+        let Some(family) = self.families.iter_mut().find(|family| family.knows(presented)) else {
+            return invalid_grant();
+        };
         let usable = family.current == *presented
-            || family.previous.as_ref().is_some_and(|(previous, at)| previous == presented && now - at <= interval && interval > 0);
+            || family
+                .previous
+                .as_ref()
+                .is_some_and(|(previous, at)| previous == presented && now - at <= interval && interval > 0);
         if family.revoked || !usable {
             // A spent token that comes back is a stolen one, as far as anybody can tell.
             family.revoked |= !self.forgiving;
@@ -377,7 +382,8 @@ impl Inner {
     }
 
     fn api(&self, request: &Request, now: i64) -> (u16, Value) {
-        let valid = bearer(request).and_then(|token| self.access_tokens.get(token)).is_some_and(|expires| *expires > now);
+        let valid =
+            bearer(request).and_then(|token| self.access_tokens.get(token)).is_some_and(|expires| *expires > now);
         if valid { (200, json!([{ "expense": 1 }])) } else { (401, json!({})) }
     }
 }
@@ -403,7 +409,11 @@ fn invalid_grant() -> (u16, Value) {
 fn merged(mut base: Value, changes: &Value) -> Value {
     let members = base.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() { members.remove(name) } else { members.insert(name.clone(), value.clone()) };
+        if value.is_null() {
+            members.remove(name)
+        } else {
+            members.insert(name.clone(), value.clone())
+        };
     }
     members.retain(|_, value| !value.is_null());
     base
@@ -431,12 +441,4 @@ fn sign(kid: &str, key: &EcdsaKeyPair, claims: &Value) -> String {
 fn base64(bytes: &[u8]) -> String {
     use base64ct::{Base64UrlUnpadded, Encoding};
     Base64UrlUnpadded::encode_string(bytes)
-}
-
-impl TestClock {
-    /// The server's idea of a date, for headers.
-    pub(crate) fn http_date(&self, ahead: i64) -> String {
-        let seconds = u64::try_from(self.now().unix_seconds() + ahead).unwrap();
-        httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(seconds))
-    }
 }
