@@ -2,6 +2,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test's support a panic is a failed test")]
 
 mod exercise;
+mod faults;
 mod login;
+mod resources;
 mod support;
 mod tokens;

@@ -1,7 +1,7 @@
 //! A native app as the tests need it: it logs in through the pages and talks to the token endpoint, with no more cleverness
 //! than a protocol sketch.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hallpass_tenant::{
@@ -9,7 +9,10 @@ use hallpass_tenant::{
     browser::{Browser, Page},
 };
 use reqwest::{Client, Response, redirect::Policy};
-use ring::digest::{SHA256, digest};
+use ring::{
+    digest::{SHA256, digest},
+    signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey},
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -159,6 +162,22 @@ impl App {
         self.http.get(self.url(path)).send().await.unwrap()
     }
 
+    /// The same under another name of this machine.
+    pub(crate) async fn get_as(&self, host: &str, path: &str) -> Response {
+        let port = self.tenant.ports().tenant;
+        let url = format!("http://127.0.0.1:{port}/{path}");
+        self.http.get(url).header("host", format!("{host}:{port}")).send().await.unwrap()
+    }
+
+    /// Waits, for at most ten seconds, until this holds.
+    pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "it did not come true within 10 s");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// How many requests this endpoint has seen.
     pub(crate) fn seen(&self, endpoint: Endpoint) -> usize {
         self.tenant.requests().iter().filter(|request| request.endpoint == endpoint).count()
@@ -198,4 +217,26 @@ pub(crate) fn header(token: &Value) -> Value {
 
 pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
+}
+
+/// Whether a JWT is signed with the key of a JWK set that it names.
+pub(crate) fn verifies(token: &str, key_set: &Value) -> bool {
+    let header = header(&token.into());
+    let key = key_set["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
+    assert_eq!((&key["alg"], &key["use"]), (&header["alg"], &"sig".into()));
+    let decode = |value: &Value| Base64UrlUnpadded::decode_vec(text(value)).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
+    let verified = match text(&key["kty"]) {
+        "RSA" => RsaPublicKeyComponents { n: decode(&key["n"]), e: decode(&key["e"]) }.verify(
+            &RSA_PKCS1_2048_8192_SHA256,
+            signed.as_bytes(),
+            &signature,
+        ),
+        _ => {
+            let point = [vec![4], decode(&key["x"]), decode(&key["y"])].concat();
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed.as_bytes(), &signature)
+        }
+    };
+    verified.is_ok()
 }
