@@ -27,7 +27,7 @@ pub(super) fn advisories() -> Result<Outcome> {
         return Ok(Outcome::Skipped("the advisory database cannot be fetched from here".to_owned()));
     }
     let Some(mut cargo_deny) = installed()? else { return Ok(not_installed()) };
-    process::run(cargo_deny.args(["check", "--disable-fetch", "advisories"]), LIMIT)?;
+    process::run(cargo_deny.args(["check", "advisories"]), LIMIT)?;
     Ok(Outcome::Passed)
 }
 
