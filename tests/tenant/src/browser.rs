@@ -18,7 +18,7 @@ use std::{collections::HashMap, time::Duration};
 
 use url::{Url, form_urlencoded};
 
-pub use form::Form;
+pub use form::{Form, forms};
 use http::{Answer, exchange};
 
 /// A redirect chain longer than this goes in circles.
@@ -238,6 +238,6 @@ impl Page {
 
     /// The forms, in their order.
     pub fn forms(&self) -> Vec<Form> {
-        form::forms(&self.body)
+        forms(&self.body)
     }
 }

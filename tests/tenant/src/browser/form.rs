@@ -12,7 +12,7 @@ pub struct Form {
 }
 
 /// The forms of a document, in their order.
-pub(super) fn forms(html: &str) -> Vec<Form> {
+pub fn forms(html: &str) -> Vec<Form> {
     let mut forms: Vec<Form> = Vec::new();
     let mut open = false;
     // The value of a select is that of its chosen option.
@@ -27,9 +27,14 @@ pub(super) fn forms(html: &str) -> Vec<Form> {
             "/form" => open = false,
             "select" => select = tag.attribute("name"),
             "/select" => select = None,
-            "input" | "option" if open => {
-                if let (Some(form), Some(field)) = (forms.last_mut(), field(&tag, select.as_deref())) {
+            "input" if open => {
+                if let (Some(form), Some(field)) = (forms.last_mut(), field(&tag)) {
                     form.fields.push(field);
+                }
+            }
+            "option" if open => {
+                if let (Some(form), Some(name)) = (forms.last_mut(), &select) {
+                    choose(form, name, &tag);
                 }
             }
             _ => {}
@@ -38,11 +43,17 @@ pub(super) fn forms(html: &str) -> Vec<Form> {
     forms
 }
 
-fn field(tag: &Tag<'_>, select: Option<&str>) -> Option<(String, String)> {
-    if tag.name == "option" {
-        let name = select?.to_owned();
-        return tag.has("selected").then(|| (name, tag.attribute("value").unwrap_or_default()));
+/// Without a choice the first option counts, as in a browser.
+fn choose(form: &mut Form, select: &str, option: &Tag<'_>) {
+    let value = option.attribute("value").unwrap_or_default();
+    match form.fields.iter_mut().find(|(name, _)| name == select) {
+        None => form.fields.push((select.to_owned(), value)),
+        Some((_, chosen)) if option.has("selected") => *chosen = value,
+        Some(_) => {}
     }
+}
+
+fn field(tag: &Tag<'_>) -> Option<(String, String)> {
     let name = tag.attribute("name")?;
     let value = tag.attribute("value");
     match tag.attribute("type").as_deref() {
@@ -100,10 +111,11 @@ mod tests {
             <input type="hidden" name="transaction" value="a&amp;b"><input name="username" value="">
             <input type="checkbox" name="off"><input type="checkbox" name="on" checked>
             <select name="algorithm"><option value="RS256"></option><option value="ES256" selected>ES</option></select>
+            <select name="first"><option value="1">one</option><option value="2">two</option></select>
             <button type="submit" name="action" value="continue">Continue</button></form>
             <form action="/other"></form>"#;
         let forms = forms(html);
-        let fields = [("transaction", "a&b"), ("username", ""), ("on", "on"), ("algorithm", "ES256")];
+        let fields = [("transaction", "a&b"), ("username", ""), ("on", "on"), ("algorithm", "ES256"), ("first", "1")];
         assert_eq!(forms.len(), 2);
         assert_eq!((forms[0].action.as_str(), forms[0].post), ("/u/login", true));
         assert_eq!(forms[0].fields, fields.map(|(name, value)| (name.to_owned(), value.to_owned())));
