@@ -47,6 +47,24 @@ pub(crate) fn words(source: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// The modules that `source` keeps in files of their own, and only for tests: `#[cfg(test)] mod vectors;`.
+///
+/// # Errors
+/// When the source is no Rust.
+pub(crate) fn test_modules(source: &str) -> Result<Vec<String>> {
+    let tokens: Vec<TokenTree> = lexed(source)?.into_iter().collect();
+    let is_ident = |token: &TokenTree, name: &str| matches!(token, TokenTree::Ident(word) if word == name);
+    let module = |window: &[TokenTree]| match window {
+        [TokenTree::Group(attribute), word, TokenTree::Ident(name), TokenTree::Punct(end)]
+            if is_cfg_test(attribute) && is_ident(word, "mod") && end.as_char() == ';' =>
+        {
+            Some(name.to_string())
+        }
+        _ => None,
+    };
+    Ok(tokens.windows(4).filter_map(module).collect())
+}
+
 fn lexed(source: &str) -> Result<TokenStream> {
     TokenStream::from_str(source).map_err(|error| anyhow!("line {}: {error}", error.span().start().line))
 }
@@ -104,7 +122,8 @@ fn is_colon(token: Option<TokenTree>) -> bool {
 }
 
 fn is_cfg_test(attribute: &Group) -> bool {
-    attribute.stream().to_string().replace(' ', "") == "cfg(test)"
+    let condition = attribute.stream().to_string().replace(' ', "");
+    condition == "cfg(test)" || condition.starts_with("cfg(all(test,")
 }
 
 /// An item ends with its braces or with a semicolon, whichever comes first.
@@ -176,6 +195,13 @@ mod tests {
         let read = found.iter().find(|path| path.names("std::fs::read")).unwrap();
         assert_eq!(read.line, 3);
         assert!(found.iter().all(|path| !path.names("std::net")));
+    }
+
+    #[test]
+    fn module_in_a_file_of_its_own_and_only_for_tests_is_told_from_the_others() {
+        let source =
+            "#[cfg(test)]\nmod vectors;\nmod jws;\n#[cfg(test)]\nmod inline {}\n#[cfg(all(test, unix))]\nmod unix;";
+        assert_eq!(test_modules(source).unwrap(), ["vectors", "unix"]);
     }
 
     #[test]

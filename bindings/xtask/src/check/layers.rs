@@ -128,8 +128,9 @@ pub(super) fn check(files: &[SourceFile]) -> Result<Vec<Finding>> {
     let here = workspace::root().display().to_string();
     let mut findings = top_level(files);
     findings.extend(machine_paths(files, &[&home, &here]));
+    let test_files = test_files(files)?;
     for file in files {
-        if file.path.ends_with(".rs") {
+        if file.path.ends_with(".rs") && !test_files.iter().any(|test| file.path.starts_with(test)) {
             findings.extend(names(file).with_context(|| file.path.clone())?);
         }
         if file.path.ends_with("Cargo.toml") {
@@ -173,7 +174,7 @@ fn names_root_folder(line: &str, pattern: &str) -> bool {
 fn names(file: &SourceFile) -> Result<Vec<Finding>> {
     let applies = |rule: &&NameRule| covers(rule.inside, rule.except, &file.path);
     let rules: Vec<&NameRule> = NAME_RULES.iter().filter(applies).collect();
-    if rules.is_empty() || is_test_only(&file.path) {
+    if rules.is_empty() {
         return Ok(Vec::new());
     }
     let mut findings = Vec::new();
@@ -188,10 +189,18 @@ fn names(file: &SourceFile) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// A file of tests inside a crate's sources: `tests.rs`, or anything below a folder `tests`, but not the folder of
-/// that name at the top.
-fn is_test_only(path: &str) -> bool {
-    !path.starts_with("tests/") && (path.ends_with("/tests.rs") || path.contains("/tests/"))
+/// The beginnings of the paths of modules that exist for tests only: `core/src/vault/tests.` for the file and
+/// `core/src/vault/tests/` for what is below it.
+fn test_files(files: &[SourceFile]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
+        let stem = file.path.trim_end_matches(".rs");
+        let folder = ["/lib", "/main", "/mod"].iter().find_map(|root| stem.strip_suffix(root)).unwrap_or(stem);
+        for module in tokens::test_modules(&file.text).with_context(|| file.path.clone())? {
+            found.extend(['.', '/'].map(|end| format!("{folder}/{module}{end}")));
+        }
+    }
+    Ok(found)
 }
 
 fn dependencies(file: &SourceFile) -> Result<Vec<Finding>> {
@@ -274,7 +283,19 @@ mod tests {
         let source = "fn now() { std::time::SystemTime::now(); }";
         assert_eq!(found("core/src/session/renewal.rs", source).len(), 1);
         assert!(found("core/src/adapters/clock.rs", source).is_empty());
-        assert!(found("core/src/session/tests.rs", source).is_empty());
+    }
+
+    #[test]
+    fn module_for_tests_may_name_anything_and_its_neighbour_may_not() {
+        let files = [
+            file("core/src/session/vault.rs", "#[cfg(test)]\nmod tests;\nmod record;"),
+            file("core/src/session/vault/tests.rs", "use std::fs;\nmod more;"),
+            file("core/src/session/vault/tests/more.rs", "use std::fs;"),
+            file("core/src/session/vault/record.rs", "use std::fs;"),
+        ];
+        let findings = check(&files).unwrap();
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].path, "core/src/session/vault/record.rs");
     }
 
     #[test]
