@@ -39,6 +39,7 @@ pub use state::{Event, Events, State, States, User};
 
 use builder::random_name;
 use engine::Engine;
+use registry::Registration;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct Session {
     engine: Arc<Engine>,
+    _registration: Arc<Registration>,
 }
 
 impl Session {
@@ -67,7 +69,8 @@ impl Session {
     /// [`Error::Cancelled`] when the user closes the browser, another login begins or `cancel_login` is called;
     /// [`Error::Denied`] when the server refuses, such as `access_denied`; [`Error::Offline`], [`Error::Untrusted`],
     /// [`Error::Storage`]; [`Error::Misconfigured`] without a browser, or for an extra parameter that the protocol
-    /// defines. A failed login leaves a session that was there as it was.
+    /// defines. A failed login leaves a session that was there as it was; one that only could not be saved is kept, and
+    /// saved by the next call that needs it.
     pub async fn login(&self, login: Login) -> Result<User> {
         let engine = Arc::clone(&self.engine);
         self.unless_dropped(async move { engine.login(login).await }).await

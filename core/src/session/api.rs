@@ -129,13 +129,13 @@ impl Engine {
     ) -> Result<(Response, u32)> {
         let key = wanted.key.clone();
         let credentials = self.credentials(wanted).await?;
-        let response = self.transport.send(request(&credentials)).await?;
+        let response = self.transmit(request(&credentials)).await?;
         if response.status != 401 {
             return Ok((response, u32::from(credentials.renewed())));
         }
         let refused = credentials.access_token().fingerprint();
         let renewed = self.renewed(key, Trigger::Replacing(refused)).await?;
-        let response = self.transport.send(request(&renewed)).await?;
+        let response = self.transmit(request(&renewed)).await?;
         Ok((response, u32::from(renewed.renewed())))
     }
 

@@ -124,7 +124,7 @@ impl SessionBuilder {
             fix: "build the session inside a Tokio runtime, or hand it one",
         })?;
         let names = Names::new(&self.config, &self.account)?;
-        let registration = Registration::new(store.identity(), names.session.clone())?;
+        let registration = Arc::new(Registration::new(store.identity(), names.session.clone())?);
         let vault =
             Vault::new(Arc::clone(&store), names.session.clone(), names.quarantine, random_name(&*self.random)?);
         let engine = Arc::new(Engine {
@@ -147,10 +147,10 @@ impl SessionBuilder {
             login: tokio::sync::Mutex::new(None),
             login_entry: names.login,
             skew: 0.into(),
-            _registration: registration,
+            registration: Arc::downgrade(&registration),
         });
         Engine::restore(&Arc::downgrade(&engine), &runtime);
-        Ok(Session { engine })
+        Ok(Session { engine, _registration: registration })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hallpass_protocol::http::{Request, Response};
@@ -23,7 +24,10 @@ use super::state::{Event, State};
 use super::vault::Vault;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ports::{Browser, Clock, EntryName, Random, SecureStore, Transport};
+use crate::ports::{Browser, Clock, EntryName, Random, SecureStore, Transport, TransportError};
+
+/// Twice what a transport may take by its contract.
+const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 
 /// A session's engine. It is owned by the session and by the tasks that must not end with a caller.
 pub(crate) struct Engine {
@@ -51,8 +55,8 @@ pub(crate) struct Engine {
     pub(crate) login_entry: EntryName,
     /// How far the server's clock is ahead of the device's, in milliseconds.
     pub(crate) skew: AtomicI64,
-    /// Held for as long as this account is open in this process.
-    pub(crate) _registration: Registration,
+    /// Held by the session and by the renewals that outlive it: for as long as anybody here may use the refresh token.
+    pub(crate) registration: Weak<Registration>,
 }
 
 impl Engine {
@@ -61,9 +65,16 @@ impl Engine {
     /// # Errors
     /// [`Error::Offline`] or [`Error::Untrusted`] when no whole answer came.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
-        let response = self.transport.send(request).await?;
+        let response = self.transmit(request).await?;
         self.observe_time(&response);
         Ok(response)
+    }
+
+    /// Sends a request to anybody. A transport that breaks its word about giving up does not keep callers for ever.
+    pub(crate) async fn transmit(&self, request: Request) -> Result<Response, TransportError> {
+        tokio::time::timeout(LONGEST_REQUEST, self.transport.send(request))
+            .await
+            .unwrap_or(Err(TransportError::NoAnswer))
     }
 
     pub(crate) fn observe_time(&self, response: &Response) {

@@ -239,10 +239,10 @@ impl Engine {
     /// Exchanges the code. Without an answer it is sent once more: a code that was used already is refused, and then
     /// nothing is lost that had been there.
     async fn exchange_code(&self, request: impl Fn() -> hallpass_protocol::http::Request) -> Result<TokenResponse> {
-        let response = match self.transport.send(request()).await {
+        let response = match self.transmit(request()).await {
             Err(TransportError::NoAnswer | TransportError::Unreachable) => {
                 tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.jitter()))).await;
-                self.transport.send(request()).await?
+                self.transmit(request()).await?
             }
             other => other?,
         };

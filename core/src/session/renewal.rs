@@ -100,10 +100,13 @@ impl Engine {
     /// # Errors
     /// Those of the renewal; everyone who waits for it gets the same.
     pub(crate) async fn renewed(self: &Arc<Self>, key: GrantKey, trigger: Trigger) -> Result<Credentials> {
+        // The account stays registered until the renewal has landed, also when the session is dropped meanwhile.
+        let registration = self.registration.upgrade().ok_or(Error::Cancelled)?;
         let engine = Arc::clone(self);
         let renewal = {
             let key = key.clone();
             async move {
+                let _registration = registration;
                 let outcome = engine.take_turn(&key, trigger).await;
                 match &outcome {
                     Ok(credentials) if credentials.renewed => engine.emit(Event::Renewed),
@@ -205,7 +208,7 @@ impl Engine {
                 key.scope.as_ref(),
                 key.audience.as_deref(),
             );
-            let (error, acted) = match self.attempt(request).await {
+            match self.attempt(request).await {
                 Attempted::Tokens(tokens) => {
                     self.patience.reset();
                     // The server has acted; until the answer is saved, this token is one that may be spent.
@@ -213,12 +216,13 @@ impl Engine {
                     return Ok(Exchanged::Tokens(tokens));
                 }
                 Attempted::InvalidGrant => return Ok(Exchanged::InvalidGrant { in_doubt }),
-                Attempted::Unused(error) => (error, false),
-                Attempted::Unanswered(error) => (error, true),
-            };
-            in_doubt |= acted;
-            if !acted || attempts == 2 {
-                break error;
+                Attempted::Unused(error) => break error,
+                Attempted::Unanswered { error, told } => {
+                    in_doubt = true;
+                    if told.is_some() || attempts == 2 {
+                        break error;
+                    }
+                }
             }
             tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.jitter()))).await;
         };
@@ -238,10 +242,10 @@ impl Engine {
 
     async fn attempt(&self, request: hallpass_protocol::http::Request) -> Attempted {
         let fail = |cause, told| self.patience.fail(self.clock.elapsed(), cause, told, self.jitter());
-        let response = match self.transport.send(request).await {
+        let response = match self.transmit(request).await {
             Ok(response) => response,
             Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => {
-                return Attempted::Unanswered(fail(OfflineCause::NoAnswer, None));
+                return Attempted::Unanswered { error: fail(OfflineCause::NoAnswer, None), told: None };
             }
             // Nothing reached the server, so nothing has to be spared.
             Err(error @ (TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest)) => {
@@ -256,7 +260,9 @@ impl Engine {
             (Err(TokenError::Server(error)), _) if error.is_invalid_grant() => Attempted::InvalidGrant,
             (Err(TokenError::Server(_)), 503) => Attempted::Unused(fail(OfflineCause::ServerFailed, told)),
             // It may have failed before or after it replaced the token.
-            (Err(TokenError::Server(_)), 500..) => Attempted::Unanswered(fail(OfflineCause::ServerFailed, told)),
+            (Err(TokenError::Server(_)), 500..) => {
+                Attempted::Unanswered { error: fail(OfflineCause::ServerFailed, told), told }
+            }
             (Err(TokenError::Server(error)), _) if is_word(&error) => {
                 self.patience.reset();
                 Attempted::Unused(error.into())
@@ -264,7 +270,7 @@ impl Engine {
             (Err(TokenError::Server(_)), _) => Attempted::Unused(fail(OfflineCause::UnexpectedAnswer, told)),
             (Err(error @ TokenError::Malformed(_)), _) => {
                 let waiting = fail(OfflineCause::UnexpectedAnswer, told);
-                Attempted::Unanswered(if is_json(&response.body) { error.into() } else { waiting })
+                Attempted::Unanswered { error: if is_json(&response.body) { error.into() } else { waiting }, told }
             }
         }
     }
@@ -365,8 +371,11 @@ enum Attempted {
     InvalidGrant,
     /// No tokens, and the refresh token is certainly unused.
     Unused(Error),
-    /// No usable answer, and nobody knows whether the refresh token was used.
-    Unanswered(Error),
+    /// No usable answer, and nobody knows whether the refresh token was used; `told` is how long the server asks to wait.
+    Unanswered {
+        error: Error,
+        told: Option<Duration>,
+    },
 }
 
 /// The refresh token to go on with: the new one, or the one just used, which then has proved to be reusable.

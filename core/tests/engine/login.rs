@@ -53,6 +53,14 @@ async fn rule_12_a_login_is_finished_by_the_next_process() {
 }
 
 #[tokio::test]
+async fn a_session_dropped_while_keys_are_fetched_ahead_can_be_opened_again_at_once() {
+    let mut device = Device::new();
+    device.session().start_login(Login::default()).await.unwrap();
+    device.close();
+    device.open();
+}
+
+#[tokio::test]
 async fn rule_12_a_callback_is_good_once() {
     let device = Device::new();
     let started = device.session().start_login(Login::default()).await.unwrap();

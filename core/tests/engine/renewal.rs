@@ -224,6 +224,26 @@ async fn rule_8_a_server_that_says_when_is_not_asked_sooner() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_8_a_failure_that_says_when_is_not_tried_again_at_once() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.fail([Fault::Answer(500, vec![("Retry-After", "20".to_owned())], String::new())]);
+    device.access_token().await.unwrap_err();
+    assert_eq!(device.server.count("token"), 1);
+    device.pass(26);
+    device.access_token().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_never_answers_keeps_nobody_for_ever() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.fail([Fault::Held, Fault::Held]);
+    let error = tokio::time::timeout(Duration::from_secs(200), device.access_token()).await.unwrap().unwrap_err();
+    assert_eq!(offline_cause(&error), Some(OfflineCause::NoAnswer));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_8_a_failing_server_is_asked_less_and_less_often() {
     let device = Device::signed_in().await;
     device.expire();
