@@ -1,0 +1,367 @@
+//! The command line: every command, option and word of help of `lab`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Setting;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  1   a step of the exercise failed, or a defect of Hallpass (report it)
+  2   wrong command line, settings or property file
+  3   a login is required
+  4   offline: no answer, or none of use; try again later
+  5   the server refused
+  6   an answer could not be trusted
+  7   the secure store did not do as told
+  8   cancelled
+  22  `call --fail`: the API answered with a status of 400 or more";
+
+const SETTINGS: &str = "\
+Where settings come from:
+  An option wins over its variable in the environment (HALLPASS_DOMAIN for --domain, and so on), which wins over
+  hallpass.toml in this folder or the nearest folder above:
+
+    domain = \"tenant.eu.auth0.com\"       # an Auth0 tenant; or, for any other OpenID Provider:
+    # issuer = \"https://login.example.com/\"
+    client_id = \"aBcD1234\"               # a native application (public client)
+    audience = \"https://expenses-api\"
+    scope = \"openid profile read:reports offline_access\"
+    redirect_uri = \"http://127.0.0.1/callback\"
+    api_origins = [\"https://api.example.com\"]
+
+See `lab --help` for the exit codes.";
+
+/// Hallpass, to be seen and used: the exercise, a server for the apps, a client for real tenants, a driver for tests.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lab",
+    version,
+    after_long_help = EXIT_CODES,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What to do; to play the exercise unless said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    walk: WalkArguments,
+}
+
+impl Cli {
+    /// What to do.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Walk(self.walk))
+    }
+}
+
+/// A command of `lab`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play the whole exercise against an embedded tenant and API, and check every step. The default.
+    ///
+    /// Starts an authorization server and the expenses API inside this process, on free ports of this machine, and goes
+    /// through the exercise with the real core: it fetches the login page, submits the form, exchanges the code, calls
+    /// the API, waits until the token expires, renews it, and logs out. Each request and response is shown with its
+    /// secrets taken out, and each claim is checked against what the servers saw. Takes about 15 seconds.
+    Walk(WalkArguments),
+    /// Serve the tenant and the expenses API on fixed ports, for the apps, simulators and emulators.
+    ///
+    /// Runs until interrupted with control-C. The dashboard at the tenant's address has the switches of the exercise
+    /// (Allow Offline Access, Token Expiration, rotation), faults to try, and a live list of the requests seen.
+    Serve(ServeArguments),
+    /// Sign in at a tenant with the system browser, and store the session.
+    #[command(after_long_help = SETTINGS)]
+    Login(LoginArguments),
+    /// Show who is signed in and how long the access token is valid. Sends nothing.
+    #[command(after_long_help = SETTINGS)]
+    Status(SessionArguments),
+    /// Call an API with the access token: curl with sign-in.
+    ///
+    /// The access token is renewed before the call when it is about to expire, and once more, with the request repeated
+    /// once, when the API answers 401. The answer's body goes to standard output as it came.
+    ///
+    /// The token is sent to the origin of URL because you typed it; when `api_origins` is set, to those origins only.
+    #[command(after_long_help = SETTINGS)]
+    Call(CallArguments),
+    /// Renew the access token now, valid or not.
+    #[command(after_long_help = SETTINGS)]
+    Renew(SessionArguments),
+    /// Print a valid access token, renewed if need be, for other programs.
+    ///
+    /// A token is a secret for as long as it is valid: do not leave it in a file or a shell's history.
+    #[command(after_long_help = SETTINGS)]
+    Token(TokenArguments),
+    /// Erase the session here, and revoke it at the server.
+    #[command(after_long_help = SETTINGS)]
+    Logout(LogoutArguments),
+    /// List the accounts that are stored for this tenant and client.
+    #[command(after_long_help = SETTINGS)]
+    Accounts(SessionArguments),
+    /// Drive the core by JSON lines on standard input, for test suites in any language.
+    ///
+    /// One request object a line on standard input, one answer a line on standard output with the same `id`, in any
+    /// order; logs on standard error (HALLPASS_LOG=debug for more). Ends at the end of input, when all is answered. The
+    /// operations and error codes are in tests/lab/README.md.
+    Drive,
+}
+
+/// Options of `lab walk`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WalkArguments {
+    /// Sign in by hand in the system browser, instead of by script.
+    #[arg(long)]
+    pub open: bool,
+    /// Write JSON for machines, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `lab serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// The tenant's port.
+    #[arg(long, value_name = "PORT", default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The expenses API's port.
+    #[arg(long, value_name = "PORT", default_value_t = 3001, value_parser = clap::value_parser!(u16).range(1..))]
+    pub api_port: u16,
+    /// The host in the issuer and in the addresses shown, such as 10.0.2.2 for an Android emulator.
+    ///
+    /// Unless given, the issuer follows the address under which it is asked: an iOS simulator may say localhost and an
+    /// Android emulator 10.0.2.2 at the same time. The servers listen on this machine's loopback addresses only.
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Begin with this seed, so that the same requests get the same codes and tokens again.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+}
+
+/// Which tenant, client and account: all that commands for real tenants share.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Tenant")]
+pub struct TenantArguments {
+    /// The domain of an Auth0 tenant, such as tenant.eu.auth0.com.
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "issuer")]
+    pub domain: Option<String>,
+    /// The issuer of any OpenID Provider, exactly as its metadata says it, such as https://login.example.com/.
+    #[arg(long, value_name = "URL")]
+    pub issuer: Option<String>,
+    /// The client id of the application, a public client.
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// The API that access tokens are for.
+    #[arg(long, value_name = "AUDIENCE")]
+    pub audience: Option<String>,
+    /// The scope to ask for, separated by spaces [default: openid profile offline_access].
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<String>,
+    /// Where the browser returns to [default: http://127.0.0.1/callback, on a free port].
+    #[arg(long, value_name = "URI")]
+    pub redirect_uri: Option<String>,
+    /// Where the browser returns to after `logout --end-session`.
+    #[arg(long, value_name = "URI")]
+    pub post_logout_redirect_uri: Option<String>,
+    /// An origin that may get the access token, such as https://api.example.com; may be given several times.
+    #[arg(long = "api-origin", value_name = "ORIGIN")]
+    pub api_origins: Vec<String>,
+    /// The organization to sign in to.
+    #[arg(long, value_name = "ID")]
+    pub organization: Option<String>,
+    /// Which of several accounts [default: default].
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// The property file, instead of the nearest hallpass.toml (HALLPASS_CONFIG).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the session is kept: `system` (Keychain, Secret Service) or, in danger of being read, `file:PATH`.
+    ///
+    /// With `file:PATH`, tokens are in plain text in the folder PATH: whoever can read your files or a backup of them can
+    /// use your session.
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// Allow plain HTTP to a tenant and an API on this very machine, such as `lab serve`.
+    #[arg(long)]
+    pub danger_allow_loopback_http: bool,
+}
+
+impl TenantArguments {
+    /// What was given, by setting.
+    pub fn given(&self) -> Vec<(Setting, Vec<String>)> {
+        Setting::ALL
+            .into_iter()
+            .map(|setting| (setting, self.values(setting)))
+            .filter(|(_, values)| !values.is_empty())
+            .collect()
+    }
+
+    fn values(&self, setting: Setting) -> Vec<String> {
+        let one = |value: &Option<String>| value.iter().cloned().collect();
+        match setting {
+            Setting::Domain => one(&self.domain),
+            Setting::Issuer => one(&self.issuer),
+            Setting::ClientId => one(&self.client_id),
+            Setting::Audience => one(&self.audience),
+            Setting::Scope => one(&self.scope),
+            Setting::RedirectUri => one(&self.redirect_uri),
+            Setting::PostLogoutRedirectUri => one(&self.post_logout_redirect_uri),
+            Setting::ApiOrigins => self.api_origins.clone(),
+            Setting::Organization => one(&self.organization),
+            Setting::Account => one(&self.account),
+            Setting::Store => one(&self.store),
+            Setting::DangerAllowLoopbackHttp => {
+                self.danger_allow_loopback_http.then(|| "true".to_owned()).into_iter().collect()
+            }
+        }
+    }
+}
+
+/// Options of commands that only need to know the session.
+#[derive(Debug, Args)]
+pub struct SessionArguments {
+    /// Write JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab login`.
+#[derive(Debug, Args)]
+pub struct LoginArguments {
+    /// Open the system browser. It is, unless --no-open or --paste says otherwise.
+    #[arg(long, overrides_with = "no_open")]
+    pub open: bool,
+    /// Do not open a browser: print the address, to be opened on this machine.
+    #[arg(long, overrides_with = "open")]
+    pub no_open: bool,
+    /// Print the address, to be opened anywhere, and read the URL that the browser came back with from standard input.
+    ///
+    /// For a machine without a browser, and for a redirect URI that leads to an app.
+    #[arg(long, conflicts_with_all = ["open", "no_open"])]
+    pub paste: bool,
+    /// What the page has to ask for: none, login, consent or select_account.
+    #[arg(long, value_name = "PROMPT", value_parser = ["none", "login", "consent", "select_account"])]
+    pub prompt: Option<String>,
+    /// Who is about to sign in, such as an e-mail address.
+    #[arg(long, value_name = "NAME")]
+    pub login_hint: Option<String>,
+    /// The connection (identity provider) to use, at an Auth0 tenant.
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Write JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab call`.
+#[derive(Debug, Args)]
+pub struct CallArguments {
+    /// The address to call.
+    pub url: String,
+    /// The method [default: GET, or POST with --data].
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub method: Option<String>,
+    /// A header field, as `Name: value`; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub headers: Vec<String>,
+    /// The body; `@FILE` reads it from a file, `@-` from standard input.
+    ///
+    /// As with curl, its type is application/x-www-form-urlencoded unless -H says otherwise.
+    #[arg(short = 'd', long = "data", value_name = "DATA")]
+    pub data: Option<String>,
+    /// Show the status and the header fields of the answer before its body.
+    #[arg(short = 'i', long)]
+    pub include: bool,
+    /// Exit with 22 when the API answers with a status of 400 or more.
+    #[arg(short = 'f', long)]
+    pub fail: bool,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab token`.
+#[derive(Debug, Args)]
+pub struct TokenArguments {
+    /// For how long it has to be valid at least, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub min_ttl: u64,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab logout`.
+#[derive(Debug, Args)]
+pub struct LogoutArguments {
+    /// Also end the server's own session in the system browser, so that the next login asks for the password.
+    #[arg(long)]
+    pub end_session: bool,
+    /// Write JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_plays_the_exercise_with_its_options() {
+        let command = Cli::try_parse_from(["lab", "--json"]).unwrap().into_command();
+        assert!(matches!(command, Command::Walk(WalkArguments { json: true, open: false })));
+        let command = Cli::try_parse_from(["lab", "walk", "--open"]).unwrap().into_command();
+        assert!(matches!(command, Command::Walk(WalkArguments { json: false, open: true })));
+    }
+
+    #[test]
+    fn every_setting_has_its_option() {
+        let command = Cli::command();
+        let status = command.find_subcommand("status").unwrap();
+        for setting in Setting::ALL {
+            let option = setting.flag().trim_start_matches('-');
+            assert!(status.get_arguments().any(|argument| argument.get_long() == Some(option)), "{option}");
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_is_explained() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn last_of_open_and_no_open_wins_and_paste_stands_alone() {
+        let parse =
+            |words: &[&str]| match Cli::try_parse_from(["lab", "login"].iter().chain(words)).map(Cli::into_command) {
+                Ok(Command::Login(login)) => Some((login.no_open, login.paste)),
+                Ok(_) | Err(_) => None,
+            };
+        assert_eq!(parse(&["--no-open", "--open"]), Some((false, false)));
+        assert_eq!(parse(&["--open", "--no-open"]), Some((true, false)));
+        assert_eq!(parse(&["--paste"]), Some((false, true)));
+        assert_eq!(parse(&["--paste", "--open"]), None);
+    }
+}

@@ -1,0 +1,381 @@
+//! A line of input, read strictly: what is not a request is told why, and under its `id` where it has one.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// A longer line is not read, in bytes. A callback URL of a megabyte has to fit.
+pub const MAX_LINE: usize = 4 * 1024 * 1024;
+
+/// A request: what to do, and the name for its answer.
+#[derive(Debug)]
+pub struct Request {
+    /// A number or a string.
+    pub id: Value,
+    /// What to do.
+    pub operation: Operation,
+}
+
+/// Why a line is no request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The request's `id`; null where none can be read.
+    pub id: Value,
+    /// What is wrong, from the vocabulary in the README.
+    pub code: &'static str,
+    /// What is wrong, for whoever writes the test.
+    pub message: String,
+}
+
+/// What a request asks for: the public API of the core, and what a test needs besides.
+#[derive(Debug)]
+pub enum Operation {
+    /// Opens a session.
+    Open(Box<Open>),
+    /// Begins a login.
+    LoginStart(LoginStart),
+    /// Finishes a login.
+    LoginFinish(LoginFinish),
+    /// Cancels the login in progress.
+    LoginCancel(OfSession),
+    /// Returns a valid access token.
+    Credentials(CredentialsOf),
+    /// Renews the access token.
+    Renew(OfSession),
+    /// Asks the provider for the user's claims.
+    Userinfo(OfSession),
+    /// Returns the signed-in user.
+    User(OfSession),
+    /// Returns the session's state.
+    State(OfSession),
+    /// Calls an API.
+    Call(Box<Call>),
+    /// Revokes the refresh token, then erases the session.
+    Revoke(OfSession),
+    /// Returns the page that ends the server's session.
+    LogoutUrl(LogoutUrl),
+    /// Logs out.
+    Logout(OfSession),
+    /// Moves the driver's clock.
+    Advance(Advance),
+    /// Closes a session.
+    Close(OfSession),
+    /// Returns what a session has sent and stored.
+    Counters(OfSession),
+}
+
+impl Operation {
+    /// The names of all operations.
+    pub const NAMES: [&str; 16] = [
+        "open",
+        "login_start",
+        "login_finish",
+        "login_cancel",
+        "credentials",
+        "renew",
+        "userinfo",
+        "user",
+        "state",
+        "call",
+        "revoke",
+        "logout_url",
+        "logout",
+        "advance",
+        "close",
+        "counters",
+    ];
+
+    fn read(name: &str, members: Map<String, Value>) -> Result<Self, Problem> {
+        Ok(match name {
+            "open" => Operation::Open(Box::new(of(members)?)),
+            "login_start" => Operation::LoginStart(of(members)?),
+            "login_finish" => Operation::LoginFinish(of(members)?),
+            "login_cancel" => Operation::LoginCancel(of(members)?),
+            "credentials" => Operation::Credentials(of(members)?),
+            "renew" => Operation::Renew(of(members)?),
+            "userinfo" => Operation::Userinfo(of(members)?),
+            "user" => Operation::User(of(members)?),
+            "state" => Operation::State(of(members)?),
+            "call" => Operation::Call(Box::new(of(members)?)),
+            "revoke" => Operation::Revoke(of(members)?),
+            "logout_url" => Operation::LogoutUrl(of(members)?),
+            "logout" => Operation::Logout(of(members)?),
+            "advance" => Operation::Advance(of(members)?),
+            "close" => Operation::Close(of(members)?),
+            "counters" => Operation::Counters(of(members)?),
+            unknown => return Err(Problem::UnknownOperation(unknown.to_owned())),
+        })
+    }
+}
+
+/// `open`: the members of its request.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Open {
+    pub config: OpenConfig,
+    #[serde(default = "memory")]
+    pub store: String,
+    #[serde(default = "default_account")]
+    pub account: String,
+}
+
+fn memory() -> String {
+    "memory".to_owned()
+}
+
+fn default_account() -> String {
+    "default".to_owned()
+}
+
+/// `config` of `open`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct OpenConfig {
+    pub issuer: String,
+    pub client_id: String,
+    pub redirect_uri: String,
+    pub scope: Option<String>,
+    pub audience: Option<String>,
+    #[serde(default)]
+    pub resource: Vec<String>,
+    #[serde(default)]
+    pub dialect: OpenDialect,
+    #[serde(default)]
+    pub allow_loopback_http: bool,
+    pub max_age: Option<u64>,
+    pub organization: Option<String>,
+    pub leeway_seconds: Option<u64>,
+    pub login_lifetime_seconds: Option<u64>,
+    #[serde(default)]
+    pub api_origins: Vec<String>,
+    pub post_logout_redirect_uri: Option<String>,
+    pub telemetry: Option<bool>,
+}
+
+/// `dialect` of `open`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum OpenDialect {
+    #[default]
+    Oidc,
+    Auth0,
+}
+
+/// A request that names a session and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct OfSession {
+    pub session: String,
+}
+
+/// `login_start`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct LoginStart {
+    pub session: String,
+    #[serde(default)]
+    pub params: LoginParameters,
+}
+
+/// `params` of `login_start`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct LoginParameters {
+    pub prompt: Option<OpenPrompt>,
+    pub login_hint: Option<String>,
+    pub ui_locales: Option<String>,
+    pub acr_values: Option<String>,
+    pub max_age: Option<u64>,
+    pub organization: Option<String>,
+    pub invitation: Option<String>,
+    pub connection: Option<String>,
+    #[serde(default)]
+    pub extra: BTreeMap<String, String>,
+}
+
+/// `prompt` of `login_start` (OpenID Connect Core §3.1.2.1).
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum OpenPrompt {
+    None,
+    Login,
+    Consent,
+    SelectAccount,
+}
+
+/// `login_finish`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct LoginFinish {
+    pub session: String,
+    pub callback: String,
+}
+
+/// `credentials`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct CredentialsOf {
+    pub session: String,
+    pub min_ttl: Option<u64>,
+    pub audience: Option<String>,
+    pub scope: Option<String>,
+}
+
+/// `call`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Call {
+    pub session: String,
+    pub method: String,
+    pub url: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    pub body: Option<String>,
+}
+
+/// `logout_url`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct LogoutUrl {
+    pub session: String,
+    pub post_logout_redirect_uri: Option<String>,
+}
+
+/// `advance`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Advance {
+    pub seconds: f64,
+}
+
+/// Reads a line.
+///
+/// # Errors
+/// [`Refusal`], which is the answer to the line.
+pub fn parse(line: &[u8]) -> Result<Request, Refusal> {
+    let refuse = |id: Value, code, message| Refusal { id, code, message };
+    let value =
+        serde_json::from_slice(line).map_err(|error| refuse(Value::Null, "not_json", format!("not JSON: {error}")))?;
+    let Value::Object(mut members) = value else {
+        return Err(refuse(Value::Null, "not_a_request", "a request is a JSON object".to_owned()));
+    };
+    let id = match members.remove("id") {
+        Some(id @ (Value::Number(_) | Value::String(_))) => id,
+        Some(_) | None => {
+            return Err(refuse(Value::Null, "not_a_request", "`id` has to be a number or a string".to_owned()));
+        }
+    };
+    let Some(Value::String(name)) = members.remove("op") else {
+        return Err(refuse(id, "not_a_request", "`op` has to be a string".to_owned()));
+    };
+    match Operation::read(&name, members) {
+        Ok(operation) => Ok(Request { id, operation }),
+        Err(problem) => Err(refuse(id, problem.code(), problem.message(&name))),
+    }
+}
+
+impl Refusal {
+    /// Of a line that is longer than [`MAX_LINE`].
+    pub fn too_long() -> Self {
+        let message = format!("a line has at most {MAX_LINE} bytes");
+        Self { id: Value::Null, code: "line_too_long", message }
+    }
+}
+
+enum Problem {
+    UnknownOperation(String),
+    Members(serde_json::Error),
+}
+
+impl Problem {
+    fn code(&self) -> &'static str {
+        match self {
+            Problem::UnknownOperation(_) => "unknown_op",
+            Problem::Members(_) => "not_a_request",
+        }
+    }
+
+    fn message(&self, operation: &str) -> String {
+        match self {
+            Problem::UnknownOperation(name) => {
+                format!("there is no `{}`; there are {}", name.escape_debug(), Operation::NAMES.join(", "))
+            }
+            Problem::Members(error) => format!("`{operation}`: {error}"),
+        }
+    }
+}
+
+fn of<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
+    serde_json::from_value(Value::Object(members)).map_err(Problem::Members)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(line: &str) -> (Value, &'static str, String) {
+        let refusal = parse(line.as_bytes()).unwrap_err();
+        (refusal.id, refusal.code, refusal.message)
+    }
+
+    #[test]
+    fn every_operation_is_read_with_its_least_members() {
+        let config = json!({"issuer": "https://i", "client_id": "c", "redirect_uri": "a.b:/c"});
+        for name in Operation::NAMES {
+            let mut line = match name {
+                "open" => json!({ "config": config }),
+                "advance" => json!({ "seconds": 1.5 }),
+                "login_finish" => json!({ "session": "s1", "callback": "x" }),
+                "call" => json!({ "session": "s1", "method": "GET", "url": "x" }),
+                _ => json!({ "session": "s1" }),
+            };
+            line["id"] = json!("a");
+            line["op"] = json!(name);
+            let request =
+                parse(line.to_string().as_bytes()).unwrap_or_else(|refusal| panic!("{name}: {}", refusal.message));
+            assert_eq!(request.id, json!("a"));
+        }
+    }
+
+    #[test]
+    fn line_that_is_no_request_is_refused_under_its_id_where_it_has_one() {
+        assert_eq!(refusal("nonsense").1, "not_json");
+        assert_eq!(refusal(&"[".repeat(100_000)).1, "not_json");
+        assert_eq!(refusal("\u{0}").1, "not_json");
+        assert_eq!(refusal("[1]"), (Value::Null, "not_a_request", "a request is a JSON object".to_owned()));
+        assert_eq!(refusal(r#"{"op":"state"}"#).0, Value::Null);
+        assert_eq!(refusal(r#"{"id":{},"op":"state"}"#).0, Value::Null);
+        assert_eq!(refusal(r#"{"id":7}"#), (json!(7), "not_a_request", "`op` has to be a string".to_owned()));
+        let (id, code, message) = refusal(r#"{"id":8,"op":"fly"}"#);
+        assert_eq!((id, code), (json!(8), "unknown_op"));
+        assert!(message.contains("`fly`") && message.contains("login_start"), "{message}");
+    }
+
+    #[test]
+    fn member_that_is_missing_unknown_or_of_another_type_is_named() {
+        let (id, code, message) = refusal(r#"{"id":"x","op":"state"}"#);
+        assert_eq!((id, code), (json!("x"), "not_a_request"));
+        assert!(message.contains("session"), "{message}");
+        assert!(refusal(r#"{"id":1,"op":"state","session":"s1","sesion":"s2"}"#).2.contains("sesion"));
+        assert!(refusal(r#"{"id":1,"op":"state","session":5}"#).2.contains("string"));
+        let dialect =
+            r#"{"id":1,"op":"open","config":{"issuer":"i","client_id":"c","redirect_uri":"r","dialect":"saml"}}"#;
+        assert!(refusal(dialect).2.contains("saml"));
+    }
+}

@@ -1,0 +1,402 @@
+//! Which tenant, which client, which account: from the command line, the environment and `hallpass.toml`, in this order.
+//!
+//! Every value remembers where it came from, so that a wrong one is told with the place where it can be mended.
+
+mod error;
+mod file;
+mod setting;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use hallpass_core::{Config, Error};
+
+pub use error::SettingsError;
+pub use file::{Entry, FILE_NAME, FileError, Problem, PropertyFile};
+pub use setting::Setting;
+
+/// Where the browser returns to unless a setting says otherwise (RFC 8252 §7.3: the port is chosen when it is needed).
+const REDIRECT_URI: &str = "http://127.0.0.1/callback";
+
+/// What was set, and where.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    values: BTreeMap<Setting, Value>,
+    file: Option<PathBuf>,
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone)]
+struct Value {
+    values: Vec<String>,
+    origin: Origin,
+}
+
+/// Where a value was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// On the command line.
+    Flag(&'static str),
+    /// In the environment.
+    Variable(&'static str),
+    /// In a property file.
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// Nowhere.
+    Default,
+}
+
+/// Where a session is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// The system's secure store: Keychain or Secret Service.
+    System,
+    /// A folder with plain files.
+    DangerPlainFiles(PathBuf),
+}
+
+impl Settings {
+    /// Takes each setting from the first place that has it: `arguments`, then `environment`, then `file`.
+    ///
+    /// # Errors
+    /// [`SettingsError::Both`] when one place names both a domain and an issuer.
+    pub fn gather(
+        arguments: Vec<(Setting, Vec<String>)>,
+        environment: impl Fn(&str) -> Option<String>,
+        file: Option<PropertyFile>,
+    ) -> Result<Self, SettingsError> {
+        let path = file.as_ref().map(|file| file.path.clone());
+        let from_arguments = arguments.into_iter().filter(|(_, values)| !values.is_empty()).collect::<Vec<_>>();
+        let from_environment = Setting::ALL.into_iter().filter_map(|setting| {
+            let text = environment(setting.variable()).filter(|text| !text.is_empty())?;
+            let values =
+                if setting.is_list() { text.split_whitespace().map(str::to_owned).collect() } else { vec![text] };
+            Some((setting, Value { values, origin: Origin::Variable(setting.variable()) }))
+        });
+        let places: [Vec<(Setting, Value)>; 3] = [
+            from_arguments
+                .into_iter()
+                .map(|(setting, values)| (setting, Value { values, origin: Origin::Flag(setting.flag()) }))
+                .collect(),
+            from_environment.collect(),
+            file.into_iter()
+                .flat_map(|file| {
+                    let path = file.path;
+                    file.entries.into_iter().map(move |Entry { setting, values, line }| {
+                        (setting, Value { values, origin: Origin::File { path: path.clone(), line } })
+                    })
+                })
+                .collect(),
+        ];
+        let mut settings = Self { values: BTreeMap::new(), file: path };
+        for place in places {
+            settings.add(place)?;
+        }
+        Ok(settings)
+    }
+
+    /// The settings of `file` alone.
+    ///
+    /// # Errors
+    /// As for [`Settings::gather`].
+    pub fn of_file(file: PropertyFile) -> Result<Self, SettingsError> {
+        Self::gather(Vec::new(), |_| None, Some(file))
+    }
+
+    /// Adds what a place of lower rank has. Domain and issuer are two names of one thing: the higher place decides.
+    fn add(&mut self, place: Vec<(Setting, Value)>) -> Result<(), SettingsError> {
+        let origin =
+            |wanted| place.iter().find(|(setting, _)| *setting == wanted).map(|(_, value)| value.origin.clone());
+        if let (Some(domain), Some(issuer)) = (origin(Setting::Domain), origin(Setting::Issuer)) {
+            return Err(SettingsError::Both { domain, issuer });
+        }
+        let provider_known = self.has(Setting::Domain) || self.has(Setting::Issuer);
+        for (setting, value) in place {
+            let names_provider = matches!(setting, Setting::Domain | Setting::Issuer);
+            if !(names_provider && provider_known) {
+                self.values.entry(setting).or_insert(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, setting: Setting) -> bool {
+        self.values.contains_key(&setting)
+    }
+
+    /// The value of `setting`, the last one of a list.
+    pub fn text(&self, setting: Setting) -> Option<&str> {
+        self.values.get(&setting)?.values.last().map(String::as_str)
+    }
+
+    fn list(&self, setting: Setting) -> &[String] {
+        self.values.get(&setting).map_or(&[], |value| &value.values)
+    }
+
+    fn is_on(&self, setting: Setting) -> bool {
+        self.text(setting) == Some("true")
+    }
+
+    /// Where `setting` was set.
+    pub fn origin(&self, setting: Setting) -> Origin {
+        self.values.get(&setting).map_or(Origin::Default, |value| value.origin.clone())
+    }
+
+    /// The property file that was read, if there was one.
+    pub fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref()
+    }
+
+    /// The account; `default` unless set.
+    pub fn account(&self) -> &str {
+        self.text(Setting::Account).unwrap_or("default")
+    }
+
+    /// Where the session is kept; in the system's secure store unless set.
+    ///
+    /// # Errors
+    /// [`SettingsError::Refused`].
+    pub fn store(&self) -> Result<StoreChoice, SettingsError> {
+        match self.text(Setting::Store) {
+            None | Some("system") => Ok(StoreChoice::System),
+            Some(text) => match text.strip_prefix("file:").filter(|path| !path.is_empty()) {
+                Some(path) => Ok(StoreChoice::DangerPlainFiles(PathBuf::from(path))),
+                None => Err(self.refused(Setting::Store, "write `system`, or `file:` and the path of a folder")),
+            },
+        }
+    }
+
+    /// Whether the user named the origins that may get the access token.
+    pub fn names_api_origins(&self) -> bool {
+        self.has(Setting::ApiOrigins)
+    }
+
+    /// What the core has to know about the tenant.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting that is missing, still a placeholder, or refused by the core.
+    pub fn config(&self) -> Result<Config, SettingsError> {
+        for (setting, value) in &self.values {
+            if let Some(text) = value.values.iter().find(|text| is_placeholder(text)) {
+                let (setting, value, origin) = (*setting, text.clone(), value.origin.clone());
+                return Err(SettingsError::Placeholder { setting, value, origin });
+            }
+        }
+        let provider = [Setting::Domain, Setting::Issuer].into_iter().find(|setting| self.has(*setting));
+        let provider = provider.ok_or_else(|| self.missing(Setting::Domain))?;
+        let name = self.required(provider)?;
+        let client_id = self.required(Setting::ClientId)?;
+        let allows_http = self.is_on(Setting::DangerAllowLoopbackHttp);
+        if name.starts_with("http://") && !allows_http {
+            return Err(self.refused(
+                provider,
+                "use https; for a server on this very machine add --danger-allow-loopback-http or \
+                 `danger_allow_loopback_http = true`",
+            ));
+        }
+        let redirect_uri = self.text(Setting::RedirectUri).unwrap_or(REDIRECT_URI);
+        let config = if provider == Setting::Domain {
+            Config::auth0(name, client_id, redirect_uri)
+        } else {
+            Config::new(name, client_id, redirect_uri)
+        };
+        let mut config = config.map_err(|error| self.explained(error))?;
+        if let Some(audience) = self.text(Setting::Audience) {
+            config = config.audience(audience);
+        }
+        if let Some(scope) = self.text(Setting::Scope) {
+            config = config.scope(scope).map_err(|error| self.explained(error))?;
+        }
+        if let Some(organization) = self.text(Setting::Organization) {
+            config = config.organization(organization);
+        }
+        if let Some(uri) = self.text(Setting::PostLogoutRedirectUri) {
+            config = config.post_logout_redirect_uri(uri).map_err(|error| self.explained(error))?;
+        }
+        for origin in self.list(Setting::ApiOrigins) {
+            config = config.api_origin(origin).map_err(|error| self.explained(error))?;
+        }
+        Ok(if allows_http { config.danger_allow_loopback_http() } else { config })
+    }
+
+    fn required(&self, setting: Setting) -> Result<&str, SettingsError> {
+        self.text(setting).filter(|text| !text.trim().is_empty()).ok_or_else(|| self.missing(setting))
+    }
+
+    fn missing(&self, setting: Setting) -> SettingsError {
+        let place = self.values.get(&setting).map(|value| value.origin.clone());
+        SettingsError::Missing { setting, place, file: self.file.clone() }
+    }
+
+    fn refused(&self, setting: Setting, fix: &str) -> SettingsError {
+        let value = self.text(setting).unwrap_or_default().to_owned();
+        SettingsError::Refused { setting, value, origin: self.origin(setting), fix: fix.to_owned() }
+    }
+
+    /// The core's word on a setting, with the place where it was set; any other error as it is.
+    pub fn explained(&self, error: Error) -> SettingsError {
+        match &error {
+            Error::Misconfigured { field, fix } => match Setting::of_key(field).filter(|setting| self.has(*setting)) {
+                Some(setting) => self.refused(setting, fix),
+                None => SettingsError::Core(error),
+            },
+            Error::Cancelled
+            | Error::LoginRequired { .. }
+            | Error::Offline { .. }
+            | Error::Denied { .. }
+            | Error::Storage { .. }
+            | Error::Untrusted { .. }
+            | Error::Internal { .. } => SettingsError::Core(error),
+        }
+    }
+}
+
+/// Whether a value still is what a template has in its place, such as `YOUR_API` or `{audience}`. The core looks at
+/// issuer and client id more closely.
+fn is_placeholder(text: &str) -> bool {
+    text.contains(['{', '}', '<', '>']) || text.to_ascii_uppercase().contains("YOUR_") || text.contains("YOUR-")
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(flag) => formatter.write_str(flag),
+            Origin::Variable(variable) => formatter.write_str(variable),
+            Origin::File { path, line } => write!(formatter, "{}:{line}", path.display()),
+            Origin::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn file(text: &str) -> Option<PropertyFile> {
+        Some(PropertyFile::parse(Path::new(FILE_NAME), text).unwrap())
+    }
+
+    fn of_file(text: &str) -> Settings {
+        Settings::gather(vec![], |_| None, file(text)).unwrap()
+    }
+
+    fn refusal(settings: &Settings) -> String {
+        let error = settings.config().unwrap_err();
+        format!("{error}; {}", error.next_step())
+    }
+
+    const GOOD: &str =
+        "domain = \"tenant.eu.auth0.com\"\nclient_id = \"aBcD1234\"\naudience = \"https://expenses-api\"\n";
+
+    #[test]
+    fn file_that_names_domain_and_client_is_enough() {
+        of_file(GOOD).config().unwrap();
+    }
+
+    #[test]
+    fn command_line_beats_environment_beats_file() {
+        let environment = |name: &str| match name {
+            "HALLPASS_CLIENT_ID" => Some("of-environment".to_owned()),
+            "HALLPASS_AUDIENCE" => Some("https://of-environment".to_owned()),
+            "HALLPASS_SCOPE" => Some(String::new()),
+            _ => None,
+        };
+        let arguments = vec![(Setting::ClientId, vec!["of-flag".to_owned()]), (Setting::ApiOrigins, vec![])];
+        let settings = Settings::gather(arguments, environment, file(GOOD)).unwrap();
+        assert_eq!(settings.text(Setting::ClientId), Some("of-flag"));
+        assert_eq!(settings.origin(Setting::ClientId).to_string(), "--client-id");
+        assert_eq!(settings.origin(Setting::Audience).to_string(), "HALLPASS_AUDIENCE");
+        assert_eq!(settings.origin(Setting::Domain).to_string(), "hallpass.toml:1");
+        assert_eq!(settings.origin(Setting::Scope), Origin::Default);
+        assert!(!settings.names_api_origins());
+    }
+
+    #[test]
+    fn issuer_on_the_command_line_replaces_the_domain_of_the_file() {
+        let arguments = vec![(Setting::Issuer, vec!["https://issuer.example".to_owned()])];
+        let settings = Settings::gather(arguments, |_| None, file(GOOD)).unwrap();
+        assert_eq!(
+            (settings.text(Setting::Issuer), settings.text(Setting::Domain)),
+            (Some("https://issuer.example"), None)
+        );
+    }
+
+    #[test]
+    fn domain_and_issuer_in_one_place_are_refused() {
+        let text = "domain = \"a.example\"\nissuer = \"https://a.example/\"";
+        let error = Settings::gather(vec![], |_| None, file(text)).unwrap_err();
+        assert!(
+            error.to_string().contains("hallpass.toml:1") && error.to_string().contains("hallpass.toml:2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn setting_that_is_missing_is_told_with_every_way_to_give_it() {
+        let refusal = refusal(&of_file("domain = \"tenant.eu.auth0.com\"\n"));
+        for word in ["`client_id` is not set", "hallpass.toml", "--client-id", "HALLPASS_CLIENT_ID"] {
+            assert!(refusal.contains(word), "{refusal}");
+        }
+        let nothing = Settings::gather(vec![], |_| None, None).unwrap();
+        let error = nothing.config().unwrap_err();
+        assert!(error.to_string().contains("`domain` is not set"), "{error}");
+        assert!(error.next_step().contains("create a hallpass.toml"), "{}", error.next_step());
+    }
+
+    #[test]
+    fn setting_that_is_empty_is_told_with_its_line() {
+        let refusal = refusal(&of_file("domain = \"tenant.eu.auth0.com\"\nclient_id = \" \"\n"));
+        assert!(refusal.starts_with("hallpass.toml:2: `client_id` is empty"), "{refusal}");
+    }
+
+    #[test]
+    fn placeholder_in_any_setting_is_told_with_its_line() {
+        for (text, line, value) in [
+            ("domain = \"YOUR_DOMAIN\"\nclient_id = \"x\"", 1, "YOUR_DOMAIN"),
+            ("domain = \"{yourDomain}\"\nclient_id = \"x\"", 1, "{yourDomain}"),
+            ("domain = \"your-tenant.auth0.com\"\nclient_id = \"x\"", 1, "your-tenant.auth0.com"),
+            ("domain = \"tenant.auth0.com\"\nclient_id = \"YOUR_CLIENT_ID\"", 2, "YOUR_CLIENT_ID"),
+            (
+                "domain = \"tenant.auth0.com\"\nclient_id = \"x\"\naudience = \"https://YOUR_API\"",
+                3,
+                "https://YOUR_API",
+            ),
+        ] {
+            let refusal = refusal(&of_file(text));
+            assert!(refusal.starts_with(&format!("hallpass.toml:{line}: ")), "{refusal}");
+            assert!(refusal.contains(value) && refusal.contains("placeholder"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_the_core_refuses_is_told_with_the_place_and_the_remedy() {
+        let refusal = refusal(&of_file("domain = \"tenant.auth0.com\"\nclient_id = \"x\"\n\nscope = \"profile\"\n"));
+        assert!(refusal.starts_with("hallpass.toml:4: `scope`"), "{refusal}");
+        assert!(refusal.contains("openid"), "{refusal}");
+    }
+
+    #[test]
+    fn plain_http_is_refused_with_the_switch_that_allows_it() {
+        let text = "issuer = \"http://127.0.0.1:3000/\"\nclient_id = \"x\"\n";
+        assert!(refusal(&of_file(text)).contains("--danger-allow-loopback-http"));
+        of_file(&format!("{text}danger_allow_loopback_http = true\n")).config().unwrap();
+    }
+
+    #[test]
+    fn store_is_the_systems_unless_files_are_asked_for() {
+        assert_eq!(of_file("").store().unwrap(), StoreChoice::System);
+        assert_eq!(of_file("store = \"system\"").store().unwrap(), StoreChoice::System);
+        let files = StoreChoice::DangerPlainFiles(PathBuf::from("/tmp/x"));
+        assert_eq!(of_file("store = \"file:/tmp/x\"").store().unwrap(), files);
+        for wrong in ["store = \"file:\"", "store = \"/tmp/x\""] {
+            assert!(of_file(wrong).store().unwrap_err().to_string().starts_with("hallpass.toml:1: `store`"));
+        }
+    }
+}
