@@ -9,6 +9,7 @@ use alloc::string::String;
 use url::Url;
 
 use crate::authorize::PendingLogin;
+use crate::client::parse_as_written;
 use crate::discovery::ProviderMetadata;
 use crate::error::ServerError;
 use crate::secret::{AuthorizationCode, State};
@@ -50,7 +51,7 @@ impl Callback {
         if url.len() > MAX_CALLBACK {
             return Err(CallbackError::TooLarge);
         }
-        let mut url = Url::parse(url).map_err(|_| CallbackError::NotARedirect)?;
+        let mut url = parse_as_written(url).ok_or(CallbackError::NotARedirect)?;
         // Some servers append an empty fragment, which says nothing.
         if url.fragment().is_some_and(|fragment| !fragment.is_empty()) {
             return Err(CallbackError::Malformed);
@@ -154,7 +155,7 @@ fn same_place(came: &Url, expected: &Url) -> bool {
 /// Why a callback does not finish a login.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
-    /// It is no URL.
+    /// It is no URL, or one with spaces or line breaks in it.
     #[error("the callback is no URL")]
     NotARedirect,
     /// It is longer than [`MAX_CALLBACK`].
@@ -351,6 +352,8 @@ mod tests {
     fn what_is_no_callback_is_refused() {
         assert_eq!(refused(""), CallbackError::NotARedirect);
         assert_eq!(refused("/callback?code=x"), CallbackError::NotARedirect);
+        assert_eq!(refused(&format!(" {REDIRECT}?code=x&state=STATE")), CallbackError::NotARedirect);
+        assert_eq!(refused(&format!("{REDIRECT}?code=x\n&state=STATE")), CallbackError::NotARedirect);
         assert_eq!(refused(&format!("{REDIRECT}#code=x&state=STATE")), CallbackError::Malformed);
         assert_eq!(refused(&format!("{REDIRECT}?code=%00&state=STATE")), CallbackError::Malformed);
         assert_eq!(refused(&format!("{REDIRECT}?code=%ff&state=STATE")), CallbackError::Malformed);

@@ -16,6 +16,7 @@ pub use self::config_error::ConfigError;
 pub use self::dialect::{
     Dialect, DialectData, EndpointPaths, LogoutStyle, RevocationMember, TelemetryNames, TokenEncoding,
 };
+pub(crate) use self::issuer::parse_as_written;
 pub use self::issuer::{Issuer, Loopback};
 pub use self::redirect_uri::RedirectUri;
 pub use self::telemetry::Telemetry;

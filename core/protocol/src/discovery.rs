@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::client::{Client, Issuer, Loopback};
+use crate::client::{Client, Issuer, Loopback, parse_as_written};
 use crate::http::{MAX_DISCOVERY_RESPONSE, Request, Response};
 use crate::json;
 use crate::jws::Algorithm;
@@ -102,7 +102,7 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
 
     let optional = |member: &'static str, text: Option<String>| -> Result<Option<Url>, DiscoveryError> {
         let Some(text) = text else { return Ok(None) };
-        let url = Url::parse(&text).map_err(|_| DiscoveryError::Insecure { member })?;
+        let url = parse_as_written(&text).ok_or(DiscoveryError::Insecure { member })?;
         if !loopback.permits(&url) || url.fragment().is_some() {
             return Err(DiscoveryError::Insecure { member });
         }

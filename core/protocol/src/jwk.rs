@@ -268,3 +268,42 @@ impl JwkError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{openid_provider, response};
+
+    const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    #[test]
+    fn the_request_goes_to_the_providers_key_set() {
+        assert_eq!(request(&openid_provider()).url.as_str(), "https://op.example/realm/jwks");
+    }
+
+    #[test]
+    fn only_a_200_with_a_set_is_one() {
+        assert_eq!(parse(&response(200, "application/json", SET)).unwrap().len(), 1);
+        assert_eq!(parse(&response(200, "text/html", "<html>")).map(|_| ()), Err(JwkError::Malformed));
+        for status in [204, 302, 404, 503] {
+            let outcome = parse(&response(status, "application/json", SET)).map(|_| ());
+            assert_eq!(outcome, Err(JwkError::Status { status }));
+        }
+    }
+
+    #[test]
+    fn keys_are_found_by_name_among_many() {
+        let key = |kid: &str| SET[9..SET.len() - 2].replacen('{', &alloc::format!("{{\"kid\":\"{kid}\","), 1);
+        let keys: Vec<String> = (0..MAX_KEYS).map(|index| key(&alloc::format!("k{}", index * 7 % 50))).collect();
+        let set = KeySet::parse(alloc::format!("{{\"keys\":[{}]}}", keys.join(",")).as_bytes()).unwrap();
+        for index in 0..50 {
+            let name = alloc::format!("k{index}");
+            let found = set.named(&name);
+            assert_eq!(found.len(), 2);
+            assert!(found.iter().all(|key| key.kid.as_deref() == Some(&name)));
+        }
+        for absent in ["", "k", "k50", "z"] {
+            assert!(set.named(absent).is_empty(), "{absent}");
+        }
+    }
+}

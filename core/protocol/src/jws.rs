@@ -5,6 +5,8 @@
 //! understood (`crit`, `b64`) is refused.
 
 mod algorithm;
+#[cfg(test)]
+mod vectors;
 
 use alloc::borrow::Cow;
 use alloc::vec;

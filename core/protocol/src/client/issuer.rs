@@ -57,14 +57,7 @@ impl Issuer {
         if is_placeholder(text.strip_prefix("https://").unwrap_or(text)) {
             return Err(ConfigError::IssuerPlaceholder);
         }
-        // The URL parser drops some of these, and what it reads has to be what is compared.
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Err(ConfigError::IssuerNotUrl);
-        }
-        let url = Url::parse(text).map_err(|_| ConfigError::IssuerNotUrl)?;
-        if !url.has_host() {
-            return Err(ConfigError::IssuerNotUrl);
-        }
+        let url = parse_as_written(text).filter(Url::has_host).ok_or(ConfigError::IssuerNotUrl)?;
         if !loopback.permits(&url) {
             return Err(ConfigError::IssuerInsecure);
         }
@@ -85,6 +78,23 @@ impl Issuer {
     pub const fn url(&self) -> &Url {
         &self.url
     }
+}
+
+/// Parses a URL that says what it means. The URL standard's parser repairs what browsers meet: it drops line breaks and
+/// surrounding spaces, takes `\\` for `/`, and adds slashes that are missing or drops those that are too many. A text that is
+/// kept and compared byte for byte has to be what was read.
+pub(crate) fn parse_as_written(text: &str) -> Option<Url> {
+    if text.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
+    if matches!(url.scheme(), "http" | "https") {
+        let authority = text.get(url.scheme().len()..)?.strip_prefix("://")?;
+        if authority.starts_with('/') {
+            return None;
+        }
+    }
+    Some(url)
 }
 
 pub(super) fn has_user_information(url: &Url) -> bool {
@@ -137,7 +147,17 @@ mod tests {
         for text in ["https://a.example/?q", "https://a.example/#f", "https://u@a.example/", "https://u:p@a.example/"] {
             assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerExtra), "{text}");
         }
-        for text in ["", "a.example", "https://", "https://a.example/\n", " https://a.example/", "mailto:a@b.example"] {
+        for text in [
+            "",
+            "a.example",
+            "https://",
+            "https://a.example/\n",
+            " https://a.example/",
+            "mailto:a@b.example",
+            "https:a.example",
+            "https:///a.example",
+            "https:\\\\a.example",
+        ] {
             assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerNotUrl), "{text:?}");
         }
     }

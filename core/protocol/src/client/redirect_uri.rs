@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::Url;
 
 use super::ConfigError;
-use super::issuer::{has_user_information, is_loopback};
+use super::issuer::{has_user_information, is_loopback, parse_as_written};
 
 /// A redirect URI, kept byte for byte as it was given, because that is how the server compares it:
 ///
@@ -31,11 +31,7 @@ impl RedirectUri {
     /// [`ConfigError`], the field of each being `redirect_uri`. A scheme without a period (`myapp`, but also `javascript`,
     /// `data`, `file`) is refused: any app can claim it.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        // The URL parser drops some of these, and what it reads has to be what is compared.
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Err(ConfigError::RedirectUriNotUri);
-        }
-        let url = Url::parse(text).map_err(|_| ConfigError::RedirectUriNotUri)?;
+        let url = parse_as_written(text).ok_or(ConfigError::RedirectUriNotUri)?;
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
@@ -143,7 +139,15 @@ mod tests {
         for text in ["com.example.app:/cb?x=1", "https://app.example.com/cb#f", "https://u:p@app.example.com/cb"] {
             assert_eq!(RedirectUri::parse(text), Err(ConfigError::RedirectUriExtra), "{text}");
         }
-        for text in ["", "/callback", "com.example.app", "com.example.app:/call back", "https://app.example.com/\t"] {
+        for text in [
+            "",
+            "/callback",
+            "com.example.app",
+            "com.example.app:/call back",
+            "https://app.example.com/\t",
+            "http://127.0.0.1\\x/cb",
+            "http:/127.0.0.1/x://y",
+        ] {
             assert_eq!(RedirectUri::parse(text), Err(ConfigError::RedirectUriNotUri), "{text:?}");
         }
     }
