@@ -1,4 +1,5 @@
-//! The core, type-checked and linted as it would be compiled for an iPhone. Nothing is linked and nothing runs.
+//! The core and its tests, type-checked and linted as they would be compiled for an iPhone. Nothing is linked and
+//! nothing runs.
 
 use anyhow::Result;
 
@@ -13,7 +14,8 @@ pub(super) fn run() -> Result<Outcome> {
         Ok(cargo) => cargo,
         Err(error) => return Ok(missing(&error)),
     };
-    let mut lint = cargo.command(["clippy", "--locked", "--package", "hallpass-core", "--all-features"]);
+    let mut lint =
+        cargo.command(["clippy", "--locked", "--package", "hallpass-core", "--all-targets", "--all-features"]);
     process::run(lint.args(["--", "-D", "warnings"]), COMPILE)?;
     Ok(Outcome::Passed)
 }

@@ -1,7 +1,7 @@
 //! The store contract against a real gnome-keyring, which runs on a message bus and in a home of its own: neither the
 //! user's bus nor the user's keyring is touched.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -21,6 +21,9 @@ use crate::workspace::cargo;
 /// For the bus and the keyring to come up; they take well under a second.
 const START: Duration = Duration::from_secs(20);
 
+/// The file in the home that has what the bus and the keyring say.
+const LOG: &str = "services.log";
+
 /// Runs the suite: the tests of the core that want a Secret Service on the bus.
 pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
     if let Err(error) = setup::secret_service::prepare() {
@@ -30,12 +33,22 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
     let owner_only = fs::Permissions::from_mode(0o700);
     let home =
         tempfile::Builder::new().permissions(owner_only).tempdir().context("cannot make a home for the keyring")?;
-    let bus = Bus::start(home.path())?;
-    let _keyring = start_keyring(&bus, home.path())?;
+    let outcome = run_on_own_bus(home.path(), tally);
+    if !matches!(outcome, Ok(Outcome::Passed)) {
+        println!("\n-- what the bus and the keyring said");
+        for line in fs::read_to_string(home.path().join(LOG)).unwrap_or_default().lines() {
+            println!("{line}");
+        }
+    }
+    outcome
+}
+
+fn run_on_own_bus(home: &Path, tally: &mut Tally) -> Result<Outcome> {
+    let bus = Bus::start(home)?;
+    let _keyring = start_keyring(&bus, home)?;
     let mut tests = cargo(["test", "--locked", "--package", "hallpass-core", "--all-features"]);
     tests.args(["--test", "adapters_secret_service"]);
-    tests.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("HALLPASS_TEST_SECRET_SERVICE", "1");
-    rust::run_tests(&mut tests, tally)
+    rust::run_tests(tests.env("DBUS_SESSION_BUS_ADDRESS", &bus.address), tally)
 }
 
 /// A message bus that starts no service by itself.
@@ -59,7 +72,7 @@ impl Bus {
         fs::write(&configuration, rules)?;
         let mut command = Command::new("dbus-daemon");
         command.args(["--nofork", "--nopidfile", "--print-address=1", "--config-file"]).arg(&configuration);
-        let mut daemon = Group::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let mut daemon = Group::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log(home)?))?;
         let stdout = daemon.child.stdout.take().context("the output was asked for above")?;
         let address = first_line(stdout).context("the message bus does not say its address")?;
         Ok(Self { address, _daemon: daemon })
@@ -79,7 +92,7 @@ fn start_keyring(bus: &Bus, home: &Path) -> Result<Group> {
     command.args(["--foreground", "--components=secrets", "--unlock"]).arg("--control-directory").arg(home);
     command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("HOME", home);
     command.env("XDG_DATA_HOME", home).env("XDG_RUNTIME_DIR", home);
-    let mut keyring = Group::spawn(command.stdin(Stdio::piped()).stdout(Stdio::null()))?;
+    let mut keyring = Group::spawn(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log(home)?))?;
     // The password ends where the input does.
     let mut password = keyring.child.stdin.take().context("the input was asked for above")?;
     password.write_all(b"only for this test")?;
@@ -94,6 +107,10 @@ fn start_keyring(bus: &Bus, home: &Path) -> Result<Group> {
         thread::sleep(Duration::from_millis(50));
     }
     Ok(keyring)
+}
+
+fn log(home: &Path) -> Result<File> {
+    File::options().create(true).append(true).open(home.join(LOG)).context("cannot write the services' log")
 }
 
 /// An alias that means nothing leads to the path `/`.
