@@ -3,97 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::settings::RetryAfter;
-
-/// A part of the tenant that requests can be sent to, as faults and the request log name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Endpoint {
-    /// `/authorize`
-    Authorization,
-    /// `/u/login`, the login page.
-    Login,
-    /// `/u/consent`, the consent page.
-    Consent,
-    /// `/oauth/token`
-    Token,
-    /// `/userinfo`
-    Userinfo,
-    /// `/oauth/revoke`
-    Revocation,
-    /// `/v2/logout`
-    Logout,
-    /// `/oidc/logout`
-    EndSession,
-    /// `/.well-known/openid-configuration`
-    OpenidConfiguration,
-    /// `/.well-known/oauth-authorization-server`
-    AuthorizationServerMetadata,
-    /// `/.well-known/jwks.json`
-    KeySet,
-    /// The expenses API, any path.
-    Api,
-    /// Any other path of the tenant: a client that follows a redirect it should not follow ends here.
-    Elsewhere,
-}
-
-impl Endpoint {
-    /// All of them, in the order in which a dashboard would list them.
-    pub const ALL: [Self; 13] = [
-        Self::Token,
-        Self::Api,
-        Self::Userinfo,
-        Self::Revocation,
-        Self::OpenidConfiguration,
-        Self::AuthorizationServerMetadata,
-        Self::KeySet,
-        Self::Authorization,
-        Self::Login,
-        Self::Consent,
-        Self::Logout,
-        Self::EndSession,
-        Self::Elsewhere,
-    ];
-
-    /// The endpoint at a path of the tenant.
-    pub(crate) fn at(path: &str) -> Self {
-        match path {
-            "/authorize" => Self::Authorization,
-            "/u/login" => Self::Login,
-            "/u/consent" => Self::Consent,
-            "/oauth/token" => Self::Token,
-            "/userinfo" => Self::Userinfo,
-            "/oauth/revoke" => Self::Revocation,
-            "/v2/logout" => Self::Logout,
-            "/oidc/logout" => Self::EndSession,
-            "/.well-known/openid-configuration" => Self::OpenidConfiguration,
-            "/.well-known/oauth-authorization-server" => Self::AuthorizationServerMetadata,
-            "/.well-known/jwks.json" => Self::KeySet,
-            _ => Self::Elsewhere,
-        }
-    }
-
-    /// Whether scripts of other origins may read its answers.
-    pub(crate) const fn shares_with_other_origins(self) -> bool {
-        match self {
-            Self::Token
-            | Self::Userinfo
-            | Self::Revocation
-            | Self::OpenidConfiguration
-            | Self::AuthorizationServerMetadata
-            | Self::KeySet
-            | Self::Api => true,
-            Self::Authorization | Self::Login | Self::Consent | Self::Logout | Self::EndSession | Self::Elsewhere => {
-                false
-            }
-        }
-    }
-
-    /// Whether the tenant counts its requests against the rate limit.
-    pub(crate) const fn is_rate_limited(self) -> bool {
-        matches!(self, Self::Token | Self::Userinfo | Self::Revocation)
-    }
-}
+use crate::{endpoint::Endpoint, settings::RetryAfter};
 
 /// One planned misbehaviour. At most one is applied to a request: the first that fits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -266,6 +176,11 @@ pub enum FaultKind {
         /// The body.
         body: String,
     },
+    /// The request is processed and the claims of its ID token changed by a merge patch (RFC 7396) before it is signed.
+    PatchedIdToken {
+        /// What to merge.
+        claims: Value,
+    },
     /// The request is processed and its JSON answer changed by a merge patch (RFC 7396).
     PatchedJson {
         /// What to merge.
@@ -296,6 +211,7 @@ impl FaultKind {
             Self::UnknownError { .. } => "unknown_error",
             Self::Redirect { .. } => "redirect",
             Self::Answer { .. } => "answer",
+            Self::PatchedIdToken { .. } => "patched_id_token",
             Self::PatchedJson { .. } => "patched_json",
         }
     }

@@ -39,6 +39,7 @@ pub mod browser;
 mod clock;
 mod dashboard;
 mod directory;
+mod endpoint;
 mod endpoints;
 mod expenses_api;
 mod faults;
@@ -61,7 +62,8 @@ mod tokens;
 
 pub use clock::{ClockSource, Timestamp};
 pub use directory::{Client, Organization, User};
-pub use faults::{Endpoint, Fault, FaultKind, Times};
+pub use endpoint::Endpoint;
+pub use faults::{Fault, FaultKind, Times};
 pub use options::{Ports, TenantOptions};
 pub use request_log::{BodyFormat, LoggedRequest, Outcome, fingerprint};
 pub use settings::{ChallengeHeader, ErrorStyle, ExpiresIn, InvalidSettings, RetryAfter, Settings, SigningAlgorithm};

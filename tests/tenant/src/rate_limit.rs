@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{clock::Timestamp, faults::Endpoint, settings::Settings};
+use crate::{clock::Timestamp, endpoint::Endpoint, settings::Settings};
 
 #[derive(Default)]
 pub(crate) struct RateLimiter(HashMap<Endpoint, Window>);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
-use crate::{clock::Timestamp, faults::Endpoint, parameters::Parameters};
+use crate::{clock::Timestamp, endpoint::Endpoint, parameters::Parameters};
 
 /// The log keeps this many of the latest requests.
 const CAPACITY: usize = 20_000;

@@ -102,7 +102,7 @@ impl Tenant {
         self.shared.ports
     }
 
-    /// The id of the first client.
+    /// The id of the first client that it was started with.
     pub fn client_id(&self) -> String {
         self.shared.options.clients[0].id.clone()
     }

@@ -14,7 +14,7 @@ use crate::{
     random::Purpose,
     scope::Scope,
     server::Exchange,
-    settings::ExpiresIn,
+    settings::{ExpiresIn, merge},
     shared,
 };
 
@@ -36,6 +36,7 @@ pub(crate) struct UnsignedTokens {
     key: Arc<SigningKey>,
     access_token: UnsignedAccessToken,
     id_token_claims: Option<Map<String, Value>>,
+    id_token_patch: Option<Value>,
     refresh_token: Option<String>,
     scope: Scope,
     expires_in: Option<Value>,
@@ -91,6 +92,7 @@ pub(crate) fn prepare(state: &mut shared::State, exchange: &Exchange, request: T
         key: state.keys.current(settings.signing_algorithm),
         access_token,
         id_token_claims,
+        id_token_patch: exchange.id_token_patch.clone(),
         refresh_token,
         scope,
         expires_in: match settings.expires_in {
@@ -110,6 +112,10 @@ impl UnsignedTokens {
         };
         let id_token = self.id_token_claims.map(|mut claims| {
             claims.insert("at_hash".to_owned(), jwt::access_token_hash(&access_token).into());
+            let mut claims = Value::Object(claims);
+            if let Some(patch) = &self.id_token_patch {
+                merge(&mut claims, patch);
+            }
             jwt::sign(&self.key, &claims)
         });
         TokenResponse {

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use crate::{
-    faults::{Endpoint, Fault, FaultKind, Times},
+    endpoint::Endpoint,
+    faults::{Fault, FaultKind, Times},
     parameters::Parameters,
     settings::RetryAfter,
 };
 
 /// The kinds as the form offers them, by what the number and the text mean.
-pub(crate) const KINDS: [(&str, &str); 20] = [
+pub(crate) const KINDS: [(&str, &str); 21] = [
     ("lost_answer", "Answer lost after processing"),
     ("lost_request", "Request lost before processing"),
     ("broken_off_answer", "Answer broken off in the middle"),
@@ -28,6 +29,7 @@ pub(crate) const KINDS: [(&str, &str); 20] = [
     ("wrong_clock", "Wrong clock (number: seconds)"),
     ("wrong_issuer", "Wrong issuer (text: the issuer)"),
     ("redirect", "Redirect (number: status, text: where to)"),
+    ("patched_id_token", "Patched ID token (text: a merge patch of its claims)"),
     ("patched_json", "Patched JSON (text: a merge patch)"),
     ("answer", "Any answer (number: status, text: the body)"),
 ];
@@ -73,11 +75,8 @@ fn kind(form: &Parameters) -> Result<FaultKind, String> {
             FaultKind::WrongIssuer { issuer: text.unwrap_or_else(|| "https://impostor.example/".to_owned()) }
         }
         "redirect" => FaultKind::Redirect { status: number(form, 307)?, location: text },
-        "patched_json" => {
-            let patch = text.ok_or("Patched JSON: write a merge patch as text.")?;
-            let patch: Value = serde_json::from_str(&patch).map_err(|error| format!("Patched JSON: {error}."))?;
-            FaultKind::PatchedJson { patch }
-        }
+        "patched_id_token" => FaultKind::PatchedIdToken { claims: patch(form)? },
+        "patched_json" => FaultKind::PatchedJson { patch: patch(form)? },
         "answer" => FaultKind::Answer {
             status: number(form, 200)?,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
@@ -94,6 +93,12 @@ fn number<T: std::str::FromStr>(form: &Parameters, otherwise: T) -> Result<T, St
         Some(Ok(number)) => Ok(number),
         Some(Err(_)) => Err("Number: this fault cannot have that number.".to_owned()),
     }
+}
+
+/// The form's text as a merge patch.
+fn patch(form: &Parameters) -> Result<Value, String> {
+    let text = form.first("text").ok_or("Text: write a merge patch in JSON.")?;
+    serde_json::from_str(text).map_err(|error| format!("Text: {error}."))
 }
 
 /// A value of an enumeration, by its name in JSON.

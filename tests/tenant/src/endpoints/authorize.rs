@@ -41,8 +41,8 @@ pub(super) async fn authorize(
         Step::Consent if request.prompt.none => {
             refuse(&request.target, &exchange, &state.settings, "consent_required", "Consent required")
         }
-        Step::LogIn => wait_at("/u/login", &mut state, request, &exchange),
-        Step::Consent => wait_at("/u/consent", &mut state, request, &exchange),
+        Step::LogIn => wait_at("/u/login", &mut state, request, &exchange, StatusCode::FOUND),
+        Step::Consent => wait_at("/u/consent", &mut state, request, &exchange, StatusCode::FOUND),
         Step::Finish(session) => finish(&mut state, &request, &session, &exchange, StatusCode::FOUND),
     }
 }
@@ -88,9 +88,10 @@ pub(super) fn wait_at(
     state: &mut shared::State,
     request: AuthorizationRequest,
     exchange: &Exchange,
+    status: StatusCode,
 ) -> Response {
     let transaction = state.sessions.wait(request, &mut state.random, exchange.now);
-    answer::redirect(StatusCode::FOUND, &format!("{path}?transaction={transaction}"))
+    answer::redirect(status, &format!("{path}?transaction={transaction}"))
 }
 
 /// Answers the client with a code, or with the reason why this user gets none.

@@ -53,7 +53,7 @@ pub(super) async fn submit(
     let (cookie, session) = state.sessions.begin(&subject, &mut state.random, exchange.now);
     let mut response = match after_login(state, &request, &session) {
         Step::Finish(session) => finish(state, &request, &session, &exchange, StatusCode::SEE_OTHER),
-        Step::Consent | Step::LogIn => wait_at("/u/consent", state, request, &exchange),
+        Step::Consent | Step::LogIn => wait_at("/u/consent", state, request, &exchange, StatusCode::SEE_OTHER),
     };
     let cookie = format!("{cookie_name}={cookie}; Path=/; HttpOnly; SameSite=Lax");
     let cookie = HeaderValue::from_str(&cookie).expect("a cookie of base64url is visible ASCII");

@@ -3,13 +3,14 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::document;
+use super::{document, request_table::request_table};
 use crate::{
     clock::Timestamp,
     dashboard::{Control, Field, GROUPS, KINDS},
     directory::{Client, User},
-    faults::{Endpoint, Fault, Times},
-    request_log::{BodyFormat, LoggedRequest, Outcome},
+    endpoint::Endpoint,
+    faults::{Fault, Times},
+    request_log::LoggedRequest,
     settings::Settings,
 };
 
@@ -43,7 +44,7 @@ pub(crate) fn dashboard(page: &Dashboard<'_>) -> Markup {
             main {
                 @if let Some(done) = page.done { p.notice role="status" { (done) } }
                 @if let Some(problem) = page.problem { p.alert role="alert" { (problem) } }
-                (requests(&page.requests))
+                (request_table(&page.requests))
                 (settings(page.settings))
                 div.side { (actions()) (faults(page.faults)) }
             }
@@ -247,77 +248,6 @@ fn choice<S: AsRef<str>, const N: usize>(id: &str, label: &str, options: &[(S, S
                 @for (value, label) in options { option value=(value.as_ref()) { (label.as_ref()) } }
             }
         }
-    }
-}
-
-fn requests(requests: &[&LoggedRequest]) -> Markup {
-    html! {
-        section.panel.requests #requests aria-labelledby="requests-title" tabindex="-1" {
-            div.heading {
-                h2 #requests-title { "Requests seen" }
-                form.inline method="post" action="/dashboard/actions" {
-                    a.button href="/dashboard#requests" id="refresh" { "Refresh" }
-                    button type="submit" name="action" value="clear-requests" { "Clear" }
-                }
-            }
-            div.scroll tabindex="0" role="region" aria-labelledby="requests-title" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "No." }
-                            th scope="col" { "Time" }
-                            th scope="col" { "Answer" }
-                            th scope="col" { "Request" }
-                            th scope="col" { "Grant" }
-                            th scope="col" { "Body" }
-                            th scope="col" { "Fault" }
-                            th scope="col" { "Note" }
-                        }
-                    }
-                    tbody id="request-rows" { (request_rows(requests.iter().copied())) }
-                }
-            }
-        }
-    }
-}
-
-/// The table's rows, latest first.
-pub(crate) fn request_rows<'a>(requests: impl Iterator<Item = &'a LoggedRequest>) -> Markup {
-    let mut requests = requests.peekable();
-    html! {
-        @if requests.peek().is_none() {
-            tr { td.quiet colspan="8" { "None yet." } }
-        }
-        @for request in requests {
-            tr {
-                td.number { (request.number) }
-                td { (request.at.time_of_day()) }
-                td { (outcome(request.outcome)) }
-                td { code { (request.method) " " (request.path) } @if request.endpoint == Endpoint::Api { " " span.tag { "API" } } }
-                td { (request.grant_type.as_deref().unwrap_or_default()) }
-                td { (request.body.map(body_format).unwrap_or_default()) }
-                td { (request.fault.unwrap_or_default()) }
-                td { (request.note.as_deref().unwrap_or_default()) }
-            }
-        }
-    }
-}
-
-fn outcome(outcome: Outcome) -> Markup {
-    match outcome {
-        Outcome::Pending => html! { span.status.pending { "pending" } },
-        Outcome::Dropped => html! { span.status.bad { "no answer" } },
-        Outcome::Answered { status } if status < 300 => html! { span.status.good { (status) } },
-        Outcome::Answered { status } if status < 400 => html! { span.status.moved { (status) } },
-        Outcome::Answered { status } => html! { span.status.bad { (status) } },
-    }
-}
-
-fn body_format(format: BodyFormat) -> &'static str {
-    match format {
-        BodyFormat::Form => "form",
-        BodyFormat::Json => "JSON",
-        BodyFormat::Other => "other",
     }
 }
 

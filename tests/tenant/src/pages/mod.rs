@@ -3,14 +3,16 @@
 
 mod dashboard;
 mod interaction;
+mod request_table;
 
 use axum::{http::StatusCode, response::Response};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::answer;
 
-pub(crate) use dashboard::{Dashboard, dashboard, request_rows};
+pub(crate) use dashboard::{Dashboard, dashboard};
 pub(crate) use interaction::{ConsentPage, LoginPage, confirm_logout, consent, logged_out, login, problem};
+pub(crate) use request_table::request_rows;
 
 pub(crate) const STYLE_SHEET: &str = include_str!("style.css");
 pub(crate) const SCRIPT: &str = include_str!("dashboard.js");

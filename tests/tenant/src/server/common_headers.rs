@@ -12,7 +12,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{clock::Timestamp, faults::Endpoint, rate_limit::Allowance};
+use crate::{clock::Timestamp, endpoint::Endpoint, rate_limit::Allowance};
 
 /// Pages load nothing but their own style sheet and script, and nobody may frame them (RFC 9700 §4.16). `form-action` is
 /// left open: browsers apply it to the redirect that follows a form, which goes to the app.

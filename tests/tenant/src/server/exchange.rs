@@ -10,6 +10,8 @@ use axum::{
     },
 };
 
+use serde_json::Value;
+
 use crate::{
     clock::Timestamp,
     parameters::Parameters,
@@ -29,6 +31,8 @@ pub(crate) struct Exchange {
     pub(crate) now: Timestamp,
     /// What to write as the time: not `now` when a fault says so.
     pub(crate) written_now: Timestamp,
+    /// What to change about the claims of an ID token, when a fault says so.
+    pub(crate) id_token_patch: Option<Value>,
 }
 
 impl Exchange {

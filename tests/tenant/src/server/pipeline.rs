@@ -27,7 +27,8 @@ use super::{
 };
 use crate::{
     answer::{self, Note},
-    faults::{Endpoint, Fault, FaultKind},
+    endpoint::Endpoint,
+    faults::{Fault, FaultKind},
     parameters::Parameters,
     rate_limit::Allowance,
     request_log::{LoggedRequest, Outcome, without_secrets},
@@ -140,6 +141,7 @@ impl Pipeline {
         match fault.as_ref().map(|fault| &fault.kind) {
             Some(FaultKind::WrongClock { seconds }) => exchange.written_now = exchange.now.plus_seconds(*seconds),
             Some(FaultKind::WrongIssuer { issuer }) => exchange.named_issuer.clone_from(issuer),
+            Some(FaultKind::PatchedIdToken { claims }) => exchange.id_token_patch = Some(claims.clone()),
             Some(_) | None => {}
         }
         Arrived { number, endpoint, exchange, fault, allowance, retry_after: state.settings.rate_limit_retry_after }
@@ -159,6 +161,7 @@ impl Pipeline {
             issuer,
             now,
             written_now: now,
+            id_token_patch: None,
         }
     }
 
@@ -255,6 +258,7 @@ async fn spoil(response: Response, kind: FaultKind) -> Result<Response, NoAnswer
         FaultKind::Delay { .. }
         | FaultKind::WrongClock { .. }
         | FaultKind::WrongIssuer { .. }
+        | FaultKind::PatchedIdToken { .. }
         | FaultKind::LostRequest
         | FaultKind::TooManyRequests { .. }
         | FaultKind::InternalServerError

@@ -72,6 +72,7 @@ pub(super) fn replaced_answer(kind: &FaultKind, issuer: &str, now: Timestamp) ->
         | FaultKind::TruncatedJson
         | FaultKind::WrongClock { .. }
         | FaultKind::WrongIssuer { .. }
+        | FaultKind::PatchedIdToken { .. }
         | FaultKind::PatchedJson { .. } => return None,
     };
     Some(response)

@@ -236,6 +236,20 @@ async fn any_answer_and_any_change_of_an_answer_can_be_planned() {
 }
 
 #[tokio::test]
+async fn id_token_with_changed_claims_is_still_signed_by_the_tenant() {
+    let mut app = App::start().await;
+    let refresh_token = app.refresh_token().await;
+    let patch = json!({ "sub": "somebody else", "nickname": null });
+    app.tenant.fault(Fault::once(Endpoint::Token, FaultKind::PatchedIdToken { claims: patch }));
+    let tokens: Value = app.renew(&refresh_token).await.json().await.unwrap();
+    let changed = claims(&tokens["id_token"]);
+    assert_eq!((&changed["sub"], &changed["nickname"]), (&json!("somebody else"), &Value::Null));
+    assert_eq!(changed["name"], "Ada Lovelace");
+    let document: Value = app.get(".well-known/jwks.json").await.json().await.unwrap();
+    assert!(crate::support::verifies(text(&tokens["id_token"]), &document));
+}
+
+#[tokio::test]
 async fn fault_counts_down_applies_to_its_endpoint_alone_and_can_be_cleared() {
     let app = App::start().await;
     app.tenant.fault(Fault::next(3, Endpoint::Userinfo, FaultKind::InternalServerError));

@@ -122,6 +122,9 @@ async fn consent_is_asked_for_once_and_remembered() {
     app.tenant.set(|settings| settings.require_consent = true);
     app.log_in(&[]).await;
     assert_eq!(app.seen(Endpoint::Consent), 2);
+    let login =
+        app.tenant.requests().into_iter().find(|request| request.path == "/u/login" && request.method == "POST");
+    assert_eq!(login.unwrap().status(), Some(303), "the password is not sent on");
     app.log_in(&[]).await;
     assert_eq!(app.seen(Endpoint::Consent), 2, "remembered");
     app.log_in(&[("scope", "openid email")]).await;

@@ -1,5 +1,7 @@
 //! What tokens open: the expenses API and `/userinfo`; and what anybody may read.
 
+use std::time::{Duration, Instant};
+
 use hallpass_tenant::{ChallengeHeader, SigningAlgorithm, Tenant, TenantOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -186,6 +188,20 @@ async fn stopped_tenant_leaves_its_ports_to_the_next_one() {
     first.tenant.stop().await;
     let second = App::start_with(taken).await;
     assert_eq!(second.get(".well-known/jwks.json").await.status(), 200);
+}
+
+#[tokio::test]
+async fn dropped_tenant_stops_answering() {
+    let app = App::start().await;
+    let url = app.url(".well-known/jwks.json");
+    let App { tenant, http, .. } = app;
+    assert_eq!(http.get(&url).send().await.unwrap().status(), 200);
+    drop(tenant);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while http.get(&url).send().await.is_ok() {
+        assert!(Instant::now() < deadline, "it still answers after 10 s");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
