@@ -121,6 +121,18 @@ mod tests {
     }
 
     #[test]
+    fn readme_describes_every_kind_and_every_endpoint() {
+        let readme = include_str!("../../README.md");
+        for (name, _) in KINDS {
+            assert!(readme.contains(&format!("\"{name}\"")), "{name}");
+        }
+        for endpoint in Endpoint::ALL {
+            let name = serde_json::to_value(endpoint).unwrap();
+            assert!(readme.contains(&format!("`{}`", name.as_str().unwrap())), "{name}");
+        }
+    }
+
+    #[test]
     fn form_without_times_is_always() {
         let form = b"endpoint=api&kind=delay&number=20&times=&retry_after=absent&grant_type=refresh_token";
         let fault = read(&Parameters::from_urlencoded(form)).unwrap();

@@ -201,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn readme_describes_every_setting() {
+        let readme = include_str!("../../README.md");
+        for field in GROUPS.iter().flat_map(|group| group.fields) {
+            assert!(readme.contains(&format!("`{}`", field.name)), "{}", field.name);
+        }
+    }
+
+    #[test]
     fn choices_of_the_form_are_all_values_that_settings_have() {
         for field in GROUPS.iter().flat_map(|group| group.fields) {
             if let Control::Choice(choices) = field.control {
