@@ -20,8 +20,8 @@ pub(crate) use status::status;
 /// `lab renew`
 pub(crate) async fn renew(arguments: &SessionArguments) -> Result<(), Failure> {
     let account = Account::of(&arguments.tenant)?;
-    let session = account.session().await?.build()?;
-    let credentials = session.renew().await?;
+    let session = account.session().await?;
+    let credentials = session.renew().await.map_err(|error| account.explained(error))?;
     let expires_at = credentials.expires_at();
     if arguments.json {
         let expires_at = expires_at.map(Timestamp::unix_seconds);
@@ -35,8 +35,9 @@ pub(crate) async fn renew(arguments: &SessionArguments) -> Result<(), Failure> {
 /// `lab token`
 pub(crate) async fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     let account = Account::of(&arguments.tenant)?;
-    let session = account.session().await?.build()?;
-    let credentials = session.credentials(MinTtl::seconds(arguments.min_ttl)).await?;
+    let session = account.session().await?;
+    let credentials =
+        session.credentials(MinTtl::seconds(arguments.min_ttl)).await.map_err(|error| account.explained(error))?;
     anstream::println!("{}", credentials.access_token().expose());
     Ok(())
 }
@@ -44,13 +45,16 @@ pub(crate) async fn token(arguments: &TokenArguments) -> Result<(), Failure> {
 /// `lab logout`
 pub(crate) async fn logout(arguments: &LogoutArguments) -> Result<(), Failure> {
     let account = Account::of(&arguments.tenant)?;
-    let session = account.session().await?.build()?;
+    let session = account.session().await?;
     // The page has to know whose session it ends, so its address is made while that is still known.
     let page = match arguments.end_session {
-        true => Some(session.logout_url(account.post_logout_redirect_uri()).await?),
+        true => Some(
+            session.logout_url(account.post_logout_redirect_uri()).await.map_err(|error| account.explained(error))?,
+        ),
         false => None,
     };
-    let LoggedOut { erased, revoked, .. } = session.logout(Logout::new()).await?;
+    let LoggedOut { erased, revoked, .. } =
+        session.logout(Logout::new()).await.map_err(|error| account.explained(error))?;
     let opened = page.is_some_and(|page| login::open(&page).is_ok());
     if arguments.json {
         anstream::println!("{}", json!({ "erased": erased, "revoked": revoked, "browser_opened": opened }));

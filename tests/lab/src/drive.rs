@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 pub use clock::MovableClock;
-pub use request::{MAX_LINE, Operation, Refusal, Request, parse};
+pub use request::{MAX_LINE, Operation, Refusal, RefusalCode, Request, parse};
 
 use answer::Answer;
 use lines::{Line, Lines};

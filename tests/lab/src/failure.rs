@@ -119,6 +119,7 @@ fn of_storage(problem: StorageProblem) -> &'static str {
             "unlock the keyring (log in to the desktop, or unlock it in its settings), then try again"
         }
         StorageProblem::Invalidated => "run `lab login`; what was stored can never be read again",
+        StorageProblem::Failed(why) if !why.contains("Secret Service") => "see to the folder after `file:` in `store`",
         StorageProblem::Failed(_) => {
             "start a Secret Service (such as gnome-keyring) on the session bus; or, if plain text on disk is no danger \
              here, use `--store file:PATH`"

@@ -44,7 +44,7 @@ async fn perform(command: Command) -> Result<Exit, Failure> {
         }
         Command::Serve(arguments) => serve::serve(&arguments).await?,
         Command::Login(arguments) => commands::login(&arguments).await?,
-        Command::Status(arguments) => commands::status(&arguments).await?,
+        Command::Status(arguments) => return commands::status(&arguments).await,
         Command::Call(arguments) => return commands::call(&arguments).await,
         Command::Renew(arguments) => commands::renew(&arguments).await?,
         Command::Token(arguments) => commands::token(&arguments).await?,

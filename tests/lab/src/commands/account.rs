@@ -69,13 +69,18 @@ impl Account {
     }
 
     /// The account's session, about to be built.
-    pub(super) async fn session(&self) -> Result<SessionBuilder, Failure> {
+    pub(super) async fn session_builder(&self) -> Result<SessionBuilder, Failure> {
         let store = self.store().await?;
         let mut builder = self.session_over(Shared(store), adapters::transport().await?);
         if let StoreChoice::DangerPlainFiles(path) = self.settings.store()? {
             builder = builder.lease(FileLease::in_directory(path));
         }
         Ok(builder)
+    }
+
+    /// The account's session, without a browser.
+    pub(super) async fn session(&self) -> Result<Session, Failure> {
+        self.session_builder().await?.build().map_err(|error| self.explained(error))
     }
 
     /// The account's session over other ports.

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(crate) async fn call(arguments: &CallArguments) -> Result<Exit, Failure> {
     let request = request(arguments)?;
     let account = Account::of(&arguments.tenant)?.allow_origin_of(&arguments.url)?;
-    let session = account.session().await?.build().map_err(|error| account.explained(error))?;
+    let session = account.session().await?;
     let response = session.call(request).await.map_err(|error| account.explained(error))?;
     show(&response, arguments.include)
         .map_err(|error| Failure::InputOutput(format!("the answer cannot be written: {error}")))?;

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 /// Signs in, stores the session and says who it is.
 pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
     let account = Account::of(&arguments.tenant)?;
-    let builder = account.session().await?;
+    let builder = account.session_builder().await?;
     let login = parameters(arguments);
     let (session, user) = if arguments.paste {
         let session = builder.build().map_err(|error| account.explained(error))?;

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::login;
 use crate::cli::SessionArguments;
+use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Shows the session, and fails with `LoginRequired` when nobody is signed in, so that scripts can ask.
-pub(crate) async fn status(arguments: &SessionArguments) -> Result<(), Failure> {
+/// Shows the session, and ends as `LoginRequired` does when nobody is signed in, so that scripts can ask.
+pub(crate) async fn status(arguments: &SessionArguments) -> Result<Exit, Failure> {
     let account = Account::of(&arguments.tenant)?;
     let store = ReadOnly { inner: account.store().await?, written: Mutex::default() };
     let session = account.session_over(store, Nowhere).build().map_err(|error| account.explained(error))?;
@@ -30,14 +31,17 @@ pub(crate) async fn status(arguments: &SessionArguments) -> Result<(), Failure> 
             } else {
                 anstream::println!("{}", as_text(&account, &user, token.as_ref(), renewable));
             }
-            Ok(())
+            Ok(Exit::Done)
         }
         State::SignedOut { reason } => {
             if arguments.json {
                 let state = json!({ "state": "signed_out", "reason": reason.code(), "account": account.name() });
                 anstream::println!("{state}");
+            } else {
+                let (provider, name) = (account.provider(), account.name());
+                anstream::println!("Not signed in at {provider} (account {name}): {reason}.");
             }
-            Err(Error::LoginRequired { reason }.into())
+            Ok(Exit::LoginRequired)
         }
         State::Restoring => Err(Error::Internal { reference: "restoring_after_restored" }.into()),
     }

@@ -3,7 +3,7 @@
 use hallpass_core::Error;
 use serde_json::{Value, json};
 
-use super::request::Refusal;
+use super::request::{Refusal, RefusalCode};
 
 /// Why an operation failed.
 #[derive(Debug)]
@@ -12,8 +12,8 @@ pub(super) enum Failure {
     Core(Error),
     /// The request makes no sense to this driver.
     Request {
-        /// From the vocabulary in the README.
-        code: &'static str,
+        /// What is wrong with it.
+        code: RefusalCode,
         /// For whoever writes the test.
         message: String,
     },
@@ -55,9 +55,9 @@ impl Answer {
         Self::refused(&refusal.id, refusal.code, &refusal.message)
     }
 
-    fn refused(id: &Value, code: &str, message: &str) -> Self {
+    fn refused(id: &Value, code: RefusalCode, message: &str) -> Self {
         Self::of(&json!({ "id": id, "error": {
-            "kind": INVALID_REQUEST, "code": code, "retryable": false, "message": message,
+            "kind": INVALID_REQUEST, "code": code.as_str(), "retryable": false, "message": message,
         }}))
     }
 

@@ -9,7 +9,7 @@ use hallpass_core::{ApiRequest, ApiResponse, Credentials, CredentialsRequest, Lo
 use serde_json::{Map, Value, json};
 
 use super::answer::Failure;
-use super::request::{Call, CredentialsOf, LoginParameters, OpenPrompt, Operation};
+use super::request::{Call, CredentialsOf, LoginParameters, OpenPrompt, Operation, RefusalCode};
 use super::sessions::{Driver, OpenSession};
 
 impl Driver {
@@ -66,10 +66,10 @@ impl Driver {
 
     async fn call(&self, call: Call) -> Result<Value, Failure> {
         let session = self.session(&call.session)?.session;
-        let method: Method = call
-            .method
-            .parse()
-            .map_err(|error| Failure::Request { code: "not_a_request", message: format!("`call`: {error}") })?;
+        let method: Method = call.method.parse().map_err(|error| Failure::Request {
+            code: RefusalCode::NotARequest,
+            message: format!("`call`: {error}"),
+        })?;
         let mut request = ApiRequest::new(method, call.url);
         for (name, value) in call.headers {
             request = request.header(name, value);

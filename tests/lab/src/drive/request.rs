@@ -23,10 +23,45 @@ pub struct Request {
 pub struct Refusal {
     /// The request's `id`; null where none can be read.
     pub id: Value,
-    /// What is wrong, from the vocabulary in the README.
-    pub code: &'static str,
+    /// What is wrong.
+    pub code: RefusalCode,
     /// What is wrong, for whoever writes the test.
     pub message: String,
+}
+
+/// What can be wrong with a request before the core sees it: the codes of the kind `InvalidRequest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// The line is longer than [`MAX_LINE`].
+    LineTooLong,
+    /// The line is not JSON.
+    NotJson,
+    /// The line is JSON, but no request: a member is missing, unknown, or of another type.
+    NotARequest,
+    /// There is no such operation.
+    UnknownOp,
+    /// No such session is open.
+    UnknownSession,
+    /// The work of a session that is to be closed goes on.
+    SessionBusy,
+}
+
+impl RefusalCode {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::LineTooLong, Self::NotJson, Self::NotARequest, Self::UnknownOp, Self::UnknownSession, Self::SessionBusy];
+
+    /// The code as it is answered.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LineTooLong => "line_too_long",
+            Self::NotJson => "not_json",
+            Self::NotARequest => "not_a_request",
+            Self::UnknownOp => "unknown_op",
+            Self::UnknownSession => "unknown_session",
+            Self::SessionBusy => "session_busy",
+        }
+    }
 }
 
 /// What a request asks for: the public API of the core, and what a test needs besides.
@@ -268,19 +303,23 @@ pub struct Advance {
 /// [`Refusal`], which is the answer to the line.
 pub fn parse(line: &[u8]) -> Result<Request, Refusal> {
     let refuse = |id: Value, code, message| Refusal { id, code, message };
-    let value =
-        serde_json::from_slice(line).map_err(|error| refuse(Value::Null, "not_json", format!("not JSON: {error}")))?;
+    let value = serde_json::from_slice(line)
+        .map_err(|error| refuse(Value::Null, RefusalCode::NotJson, format!("not JSON: {error}")))?;
     let Value::Object(mut members) = value else {
-        return Err(refuse(Value::Null, "not_a_request", "a request is a JSON object".to_owned()));
+        return Err(refuse(Value::Null, RefusalCode::NotARequest, "a request is a JSON object".to_owned()));
     };
     let id = match members.remove("id") {
         Some(id @ (Value::Number(_) | Value::String(_))) => id,
         Some(_) | None => {
-            return Err(refuse(Value::Null, "not_a_request", "`id` has to be a number or a string".to_owned()));
+            return Err(refuse(
+                Value::Null,
+                RefusalCode::NotARequest,
+                "`id` has to be a number or a string".to_owned(),
+            ));
         }
     };
     let Some(Value::String(name)) = members.remove("op") else {
-        return Err(refuse(id, "not_a_request", "`op` has to be a string".to_owned()));
+        return Err(refuse(id, RefusalCode::NotARequest, "`op` has to be a string".to_owned()));
     };
     match Operation::read(&name, members) {
         Ok(operation) => Ok(Request { id, operation }),
@@ -292,7 +331,7 @@ impl Refusal {
     /// Of a line that is longer than [`MAX_LINE`].
     pub fn too_long() -> Self {
         let message = format!("a line has at most {MAX_LINE} bytes");
-        Self { id: Value::Null, code: "line_too_long", message }
+        Self { id: Value::Null, code: RefusalCode::LineTooLong, message }
     }
 }
 
@@ -302,10 +341,10 @@ enum Problem {
 }
 
 impl Problem {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> RefusalCode {
         match self {
-            Problem::UnknownOperation(_) => "unknown_op",
-            Problem::Members(_) => "not_a_request",
+            Problem::UnknownOperation(_) => RefusalCode::UnknownOp,
+            Problem::Members(_) => RefusalCode::NotARequest,
         }
     }
 
@@ -331,7 +370,7 @@ mod tests {
 
     fn refusal(line: &str) -> (Value, &'static str, String) {
         let refusal = parse(line.as_bytes()).unwrap_err();
-        (refusal.id, refusal.code, refusal.message)
+        (refusal.id, refusal.code.as_str(), refusal.message)
     }
 
     #[test]

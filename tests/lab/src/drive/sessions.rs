@@ -15,7 +15,7 @@ use super::answer::Failure;
 use super::clock::MovableClock;
 use super::counting::{Counters, CountingStore, CountingTransport};
 use super::operations;
-use super::request::{Open, OpenConfig, OpenDialect};
+use super::request::{Open, OpenConfig, OpenDialect, RefusalCode};
 use crate::adapters;
 
 /// How long the work of a session that is closed may go on: longer than any request.
@@ -89,7 +89,7 @@ impl Driver {
             }
         };
         tokio::time::timeout(CLOSING, closed).await.map_err(|_| Failure::Request {
-            code: "session_busy",
+            code: RefusalCode::SessionBusy,
             message: format!("work of `{name}` goes on after {} seconds", CLOSING.as_secs()),
         })?;
         Ok(json!({}))
@@ -106,7 +106,10 @@ impl Driver {
 }
 
 fn unknown(name: &str) -> Failure {
-    Failure::Request { code: "unknown_session", message: format!("no session `{}` is open", name.escape_debug()) }
+    Failure::Request {
+        code: RefusalCode::UnknownSession,
+        message: format!("no session `{}` is open", name.escape_debug()),
+    }
 }
 
 fn config(open: &OpenConfig) -> Result<Config, Error> {
@@ -153,7 +156,7 @@ fn store_path(store: &str) -> Result<Option<PathBuf>, Failure> {
         Some(path) if !path.is_empty() => Ok(Some(PathBuf::from(path))),
         None if store == "memory" => Ok(None),
         Some(_) | None => Err(Failure::Request {
-            code: "not_a_request",
+            code: RefusalCode::NotARequest,
             message: "`open`: `store` is `memory`, or `file:` and the path of a folder".to_owned(),
         }),
     }

@@ -1,12 +1,12 @@
 //! What the tests of the `lab` binary share: a tenant, a driver in a process of its own, and a user who signs in.
 
 use std::collections::BTreeMap;
-use std::process::{ExitStatus, Output, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_core::adapters::Reqwest;
-use hallpass_lab::user_agent::{ScriptedBrowser, UserAgent};
+use hallpass_lab::user_agent::{Arrival, Page, ScriptedBrowser, UserAgent, UserAgentError};
 use hallpass_tenant::{Endpoint, Tenant, TenantOptions};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -29,14 +29,53 @@ pub(crate) fn count(tenant: &Tenant, endpoint: Endpoint) -> usize {
     tenant.requests().iter().filter(|request| request.endpoint == endpoint).count()
 }
 
-/// Goes through the tenant's pages as Ada and returns the callback.
+/// A user agent without cookies.
+pub(crate) fn agent() -> UserAgent {
+    UserAgent::new(Arc::new(Reqwest::new().expect("a transport")))
+}
+
+/// Goes through the tenant's pages as Ada and returns the callback, which is not followed.
 pub(crate) async fn sign_in(url: &str) -> String {
-    let agent = UserAgent::new(Arc::new(Reqwest::new().expect("a transport")));
-    let browser = ScriptedBrowser::new(agent, "ada@example.com", "correct horse");
+    let browser = ScriptedBrowser::new(agent(), "ada@example.com", "correct horse");
     let url = Url::parse(url).expect("a URL");
     let home = url.query_pairs().find(|(name, _)| name == "redirect_uri").map(|(_, value)| value.into_owned());
     let home = Url::parse(&home.expect("a redirect URI")).expect("a URL");
     timeout(PATIENCE, browser.go(&url, &home)).await.expect("in time").expect("a callback")
+}
+
+/// Fetches a page.
+pub(crate) async fn fetch(url: &str) -> Page {
+    page(agent().open(&Url::parse(url).expect("a URL"), None).await)
+}
+
+/// Goes through the tenant's pages as Ada, and on to the page that the redirect leads to.
+pub(crate) async fn visit(url: &str) -> Page {
+    visit_as(&mut agent(), url).await
+}
+
+/// The same with a user agent that may be signed in already.
+pub(crate) async fn visit_as(agent: &mut UserAgent, url: &str) -> Page {
+    let first = page(agent.open(&Url::parse(url).expect("a URL"), None).await);
+    let Ok(form) = first.form_with_password() else { return first };
+    let mut form = form.clone();
+    form.fill("username", "ada@example.com").and_then(|form| form.fill("password", "correct horse")).expect("fields");
+    page(agent.submit(&form, None).await)
+}
+
+/// Presses *Cancel* on the tenant's login page, and goes on to the page that the redirect leads to.
+pub(crate) async fn press_cancel(url: &str) -> Page {
+    let mut agent = agent();
+    let login = page(agent.open(&Url::parse(url).expect("a URL"), None).await);
+    let mut form = login.form_with_password().expect("a login page").clone();
+    form.press("Cancel").expect("a button");
+    page(agent.submit(&form, None).await)
+}
+
+fn page(arrival: Result<Arrival, UserAgentError>) -> Page {
+    match arrival.expect("an answer") {
+        Arrival::Page(page) => page,
+        Arrival::Left(url) => unreachable!("it left for {url}"),
+    }
 }
 
 /// The `lab` command, to be killed with the test.
@@ -50,9 +89,26 @@ pub(crate) fn lab(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end.
-pub(crate) async fn finished(mut command: Command) -> Output {
-    timeout(PATIENCE, command.output()).await.expect("in time").expect("it runs")
+/// How a command ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Runs a command to its end.
+    pub(crate) async fn of(mut command: Command) -> Self {
+        Self::of_child(command.spawn().expect("it runs")).await
+    }
+
+    /// Waits for the end of a command that runs.
+    pub(crate) async fn of_child(child: Child) -> Self {
+        let output = timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("it ran");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        let code = output.status.code().expect("no signal ended it");
+        Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
 }
 
 /// A `lab drive` in a process of its own.

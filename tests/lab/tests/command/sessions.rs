@@ -1,0 +1,234 @@
+//! The commands for real tenants, from login to logout, against a tenant that is as real as one on loopback can be.
+
+use hallpass_tenant::{Endpoint, Tenant};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Child;
+use tokio::time::timeout;
+
+use crate::support::{self, Ended, PATIENCE, REDIRECT_URI, count, lab, sign_in, tenant, visit};
+
+/// A folder with a property file for `tenant`, and a store in it.
+fn folder(tenant: &Tenant, more: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "issuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\nscope = \"openid profile read:reports offline_access\"\n\
+         store = \"file:{}\"\ndanger_allow_loopback_http = true\n{more}",
+        tenant.issuer(),
+        tenant.client_id(),
+        tenant.audience(),
+        folder.path().join("store").display(),
+    );
+    std::fs::write(folder.path().join("hallpass.toml"), text).unwrap();
+    folder
+}
+
+async fn run(folder: &TempDir, arguments: &[&str]) -> Ended {
+    let mut command = lab(arguments);
+    command.current_dir(folder.path());
+    Ended::of(command).await
+}
+
+/// Starts a login and returns it with the address that it prints.
+async fn start(folder: &TempDir, arguments: &[&str]) -> (Child, String) {
+    let mut command = lab(arguments);
+    command.current_dir(folder.path()).stdin(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.starts_with("http://") {
+                return line;
+            }
+        }
+        panic!("it printed no address")
+    };
+    let address = timeout(PATIENCE, address).await.expect("in time");
+    // Whoever writes on must find a reader.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, address)
+}
+
+async fn log_in(folder: &TempDir) -> Ended {
+    let (child, address) = start(folder, &["login", "--no-open"]).await;
+    let page = visit(&address).await;
+    assert!(page.text().contains("return to the app") || page.status == 200, "{}", page.text());
+    Ended::of_child(child).await
+}
+
+#[tokio::test]
+async fn story_from_login_to_logout_is_told_by_its_commands() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    let ended = run(&folder, &["status"]).await;
+    assert_eq!(ended.code, 3);
+    assert!(
+        ended.stdout.contains("Not signed in at") && ended.stdout.contains("nobody is signed in"),
+        "{}",
+        ended.stdout
+    );
+
+    let ended = log_in(&folder).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(
+        ended.stdout.starts_with("Signed in as Ada Lovelace; the access token is valid for another "),
+        "{}",
+        ended.stdout
+    );
+
+    tenant.clear_requests();
+    let ended = run(&folder, &["status"]).await;
+    assert_eq!(ended.code, 0);
+    for words in ["Ada Lovelace", "(account default)", "59 min", "it can be renewed", "read:reports"] {
+        assert!(ended.stdout.contains(words), "{}", ended.stdout);
+    }
+    assert!(tenant.requests().is_empty(), "{:?}", tenant.requests());
+
+    let ended = run(&folder, &["call", "-i", &tenant.api_url()]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(
+        ended.stdout.starts_with("HTTP 200\n") && ended.stdout.contains("content-type: application/json"),
+        "{}",
+        ended.stdout
+    );
+
+    let ended = run(&folder, &["renew", "--json"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(serde_json::from_str::<Value>(&ended.stdout).unwrap()["expires_at"].is_i64());
+
+    let ended = run(&folder, &["token"]).await;
+    assert_eq!(ended.stdout.trim().split('.').count(), 3, "{}", ended.stdout);
+    assert_eq!(count(&tenant, Endpoint::Token), 1);
+
+    assert_eq!(run(&folder, &["accounts"]).await.stdout, "default\n");
+    let ended = run(&folder, &["logout"]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "Signed out; the server has revoked the refresh token.\n"));
+    let ended = run(&folder, &["call", &tenant.api_url()]).await;
+    assert_eq!(ended.code, 3);
+    assert!(ended.stderr.contains("next: run `lab login`"), "{}", ended.stderr);
+    assert_eq!(run(&folder, &["logout"]).await.stdout, "Nobody was signed in.\n");
+}
+
+#[tokio::test]
+async fn token_that_the_api_refuses_is_renewed_and_the_call_repeated() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    tenant.expire_access_tokens();
+    tenant.clear_requests();
+    let ended = run(&folder, &["call", "--fail", &tenant.api_url()]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!((count(&tenant, Endpoint::Api), count(&tenant, Endpoint::Token)), (2, 1));
+}
+
+#[tokio::test]
+async fn status_of_an_expired_session_says_so_and_leaves_it_as_it_was() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.token_expiration_seconds = 1);
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tenant.clear_requests();
+    let before = contents(&folder);
+    let ended = run(&folder, &["status", "--json"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let status: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&status["access_token_valid"], &status["renewable"]), (&Value::Bool(false), &Value::Bool(true)));
+    assert_eq!(contents(&folder), before);
+    assert!(tenant.requests().is_empty());
+}
+
+/// What the store holds, by file.
+fn contents(folder: &TempDir) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(folder.path().join("store")).unwrap().map(|file| file.unwrap());
+    files
+        .filter(|file| !file.file_name().to_string_lossy().starts_with('.'))
+        .map(|file| (file.file_name().to_string_lossy().into_owned(), std::fs::read(file.path()).unwrap()))
+        .collect()
+}
+
+#[tokio::test]
+async fn session_without_a_refresh_token_is_told_what_to_do() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.allow_offline_access = false);
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    let ended = run(&folder, &["status"]).await;
+    assert!(ended.stdout.contains("there is no refresh token"), "{}", ended.stdout);
+    let ended = run(&folder, &["renew"]).await;
+    assert_eq!(ended.code, 3);
+    assert!(
+        ended.stderr.contains("no refresh token found") && ended.stderr.contains("offline_access"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn call_sends_method_fields_and_body_and_fails_when_asked_to() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    let url = format!("{}nothing/here", tenant.api_url());
+    let ended = run(&folder, &["call", "-d", "a=1", "-H", "X-Test: 1", &url]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let request = tenant.requests().into_iter().rfind(|request| request.endpoint == Endpoint::Api).unwrap();
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/nothing/here"));
+    assert_eq!(request.body, Some(hallpass_tenant::BodyFormat::Form));
+    assert_eq!(run(&folder, &["call", "--fail", "-X", "put", &url]).await.code, 22);
+    let ended = run(&folder, &["call", "-X", "BREW", &url]).await;
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("GET, POST, PUT"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn token_goes_to_no_other_origin_than_the_configured_ones() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "api_origins = [\"https://api.example.com\"]\n");
+    log_in(&folder).await;
+    let ended = run(&folder, &["call", &tenant.api_url()]).await;
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("hallpass.toml:7: `api_origins`"), "{}", ended.stderr);
+    assert_eq!(count(&tenant, Endpoint::Api), 0);
+}
+
+#[tokio::test]
+async fn accounts_are_kept_apart() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    assert_eq!(run(&folder, &["status", "--account", "work"]).await.code, 3);
+    assert_eq!(run(&folder, &["accounts", "--json"]).await.stdout, "{\"accounts\":[\"default\"]}\n");
+}
+
+#[tokio::test]
+async fn callback_that_is_pasted_finishes_the_login() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, &format!("redirect_uri = \"{REDIRECT_URI}\"\n"));
+    let (mut child, address) = start(&folder, &["login", "--paste", "--json"]).await;
+    let callback = sign_in(&address).await;
+    child.stdin.take().unwrap().write_all(format!("{callback}\n").as_bytes()).await.unwrap();
+    let ended = Ended::of_child(child).await;
+    assert_eq!(ended.code, 0);
+    assert_eq!(serde_json::from_str::<Value>(&ended.stdout).unwrap()["name"], "Ada Lovelace");
+}
+
+#[tokio::test]
+async fn nothing_pasted_cancels_the_login() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    let (mut child, _) = start(&folder, &["login", "--paste"]).await;
+    drop(child.stdin.take());
+    assert_eq!(Ended::of_child(child).await.code, 8);
+    assert_eq!(count(&tenant, Endpoint::Token), 0);
+}
+
+#[tokio::test]
+async fn login_that_the_user_cancels_on_the_page_is_refused() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    let (child, address) = start(&folder, &["login", "--no-open"]).await;
+    support::press_cancel(&address).await;
+    assert_eq!(Ended::of_child(child).await.code, 5);
+}
