@@ -2,6 +2,8 @@
 //!
 //! The other process is this test program again, told what to do by an environment variable.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such outside a test")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

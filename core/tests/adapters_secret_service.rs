@@ -5,6 +5,7 @@
 //! themselves, and this program again to be the process on that bus: which bus a process uses is in its environment.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such outside a test")]
 
 use std::collections::HashMap;
 use std::fs;

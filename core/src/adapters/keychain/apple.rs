@@ -12,7 +12,7 @@
 
 use core_foundation::data::CFData;
 use security_framework::access_control::{ProtectionMode, SecAccessControl};
-use security_framework::base::{Error, Result};
+use security_framework::base::{self, Error};
 use security_framework::item::{
     ItemClass, ItemSearchOptions, ItemUpdateOptions, ItemUpdateValue, Limit, SearchResult, update_item,
 };
@@ -28,33 +28,29 @@ pub(super) fn identity(options: &Options) -> String {
     format!("keychain:{}:{}", options.access_group.as_deref().unwrap_or_default(), options.service)
 }
 
-pub(super) async fn load(options: &Options, name: &EntryName) -> std::result::Result<Option<StoredValue>, StoreError> {
+pub(super) async fn load(options: &Options, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
     let name = name.clone();
-    blocking(options, move |keychain| keychain.load(&name)).await?.map(text).transpose()
+    blocking(options, move |keychain| keychain.load(&name)).await?.map(|value| text(&value)).transpose()
 }
 
-pub(super) async fn save(
-    options: &Options,
-    name: &EntryName,
-    value: &StoredValue,
-) -> std::result::Result<(), StoreError> {
+pub(super) async fn save(options: &Options, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
     let (name, value) = (name.clone(), value.clone());
     blocking(options, move |keychain| keychain.save(&name, value.expose().as_bytes())).await
 }
 
-pub(super) async fn delete(options: &Options, name: &EntryName) -> std::result::Result<(), StoreError> {
+pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), StoreError> {
     let name = name.clone();
     blocking(options, move |keychain| keychain.delete(&name)).await
 }
 
-pub(super) async fn list(options: &Options) -> std::result::Result<Vec<EntryName>, StoreError> {
+pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError> {
     blocking(options, Items::list).await
 }
 
 async fn blocking<T: Send + 'static>(
     options: &Options,
-    call: impl FnOnce(&Items) -> Result<T> + Send + 'static,
-) -> std::result::Result<T, StoreError> {
+    call: impl FnOnce(&Items) -> base::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
     let items = Items {
         entries: options.service.clone(),
         moving: format!("{}.moving", options.service),
@@ -75,7 +71,7 @@ struct Items {
 }
 
 impl Items {
-    fn load(&self, name: &EntryName) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    fn load(&self, name: &EntryName) -> base::Result<Option<Zeroizing<Vec<u8>>>> {
         // A move that another process finishes between the first two looks has the entry in its place at the third.
         for service in [&self.entries, &self.moving, &self.entries] {
             if let Some(value) = found(generic_password(self.item(service, name)))? {
@@ -85,7 +81,7 @@ impl Items {
         Ok(None)
     }
 
-    fn save(&self, name: &EntryName, value: &[u8]) -> Result<()> {
+    fn save(&self, name: &EntryName, value: &[u8]) -> base::Result<()> {
         // Another process may add or delete the entry between two steps; then the steps begin anew.
         let mut repetitions = 3;
         loop {
@@ -105,13 +101,13 @@ impl Items {
         }
     }
 
-    fn delete(&self, name: &EntryName) -> Result<()> {
+    fn delete(&self, name: &EntryName) -> base::Result<()> {
         // In this order, because without an entry what was being moved would count.
         self.remove(&self.moving, name)?;
         self.remove(&self.entries, name)
     }
 
-    fn list(&self) -> Result<Vec<EntryName>> {
+    fn list(&self) -> base::Result<Vec<EntryName>> {
         let mut names = Vec::new();
         for service in [&self.entries, &self.moving] {
             let mut all = self.search(service);
@@ -124,7 +120,7 @@ impl Items {
         Ok(names)
     }
 
-    fn change_protection(&self, name: &EntryName, value: &[u8]) -> Result<()> {
+    fn change_protection(&self, name: &EntryName, value: &[u8]) -> base::Result<()> {
         self.remove(&self.moving, name)?;
         self.add(&self.moving, name, value)?;
         self.remove(&self.entries, name)?;
@@ -133,14 +129,14 @@ impl Items {
     }
 
     /// The comment of the entry's item; `None` when there is no item. One without a comment has none of ours.
-    fn protection_of(&self, name: &EntryName) -> Result<Option<String>> {
+    fn protection_of(&self, name: &EntryName) -> base::Result<Option<String>> {
         let mut item = self.search(&self.entries);
         item.account(name.as_str()).load_attributes(true).limit(1);
         let results = found(item.search())?;
         Ok(results.map(|results| results.iter().find_map(|item| attribute(item, COMMENT)).unwrap_or_default()))
     }
 
-    fn add(&self, service: &str, name: &EntryName, value: &[u8]) -> Result<()> {
+    fn add(&self, service: &str, name: &EntryName, value: &[u8]) -> base::Result<()> {
         let mut item = self.item(service, name);
         item.set_access_control(access_control(self.options.protection)?);
         item.set_comment(comment(self.options.protection));
@@ -148,7 +144,7 @@ impl Items {
         set_generic_password_options(value, item)
     }
 
-    fn update(&self, name: &EntryName, value: &[u8]) -> Result<()> {
+    fn update(&self, name: &EntryName, value: &[u8]) -> base::Result<()> {
         let mut item = self.search(&self.entries);
         item.account(name.as_str());
         let mut change = ItemUpdateOptions::new();
@@ -156,7 +152,7 @@ impl Items {
         update_item(&item, &change)
     }
 
-    fn remove(&self, service: &str, name: &EntryName) -> Result<()> {
+    fn remove(&self, service: &str, name: &EntryName) -> base::Result<()> {
         let mut item = self.search(service);
         item.account(name.as_str());
         found(item.delete()).map(drop)
@@ -212,7 +208,7 @@ const fn comment(protection: Protection) -> &'static str {
     }
 }
 
-fn access_control(protection: Protection) -> Result<SecAccessControl> {
+fn access_control(protection: Protection) -> base::Result<SecAccessControl> {
     let flags = match protection {
         Protection::AfterFirstUnlock => AccessControlOptions::empty(),
         Protection::UserPresence => AccessControlOptions::USER_PRESENCE,
@@ -223,11 +219,11 @@ fn access_control(protection: Protection) -> Result<SecAccessControl> {
     SecAccessControl::create_with_protection(Some(mode), flags.bits())
 }
 
-fn text(value: Zeroizing<Vec<u8>>) -> std::result::Result<StoredValue, StoreError> {
-    str::from_utf8(&value).map(StoredValue::new).map_err(|_| StoreError::Failed("the entry is not UTF-8"))
+fn text(value: &[u8]) -> Result<StoredValue, StoreError> {
+    str::from_utf8(value).map(StoredValue::new).map_err(|_| StoreError::Failed("the entry is not UTF-8"))
 }
 
-fn found<T>(outcome: Result<T>) -> Result<Option<T>> {
+fn found<T>(outcome: base::Result<T>) -> base::Result<Option<T>> {
     match outcome {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.code() == ITEM_NOT_FOUND => Ok(None),

@@ -138,23 +138,25 @@ fn text(secret: Vec<u8>) -> Result<StoredValue, StoreError> {
 }
 
 fn failure(error: &Error) -> StoreError {
-    const NO_SERVICE: StoreError = StoreError::Failed("no Secret Service answers on the session bus");
-    match error {
-        Error::Locked | Error::Prompt | Error::PromptDisconnected => StoreError::Locked,
-        Error::Unavailable => NO_SERVICE,
-        Error::Crypto(_) => StoreError::Failed("the Secret Service's answer could not be decrypted"),
-        // Without a bus, or without one that lets us in, nothing answers on it either.
-        Error::Zbus(
-            zbus::Error::Connection(..)
-            | zbus::Error::InputOutput(_)
-            | zbus::Error::Address(_)
-            | zbus::Error::Handshake(_),
-        ) => NO_SERVICE,
-        error if is_named(error, &["org.freedesktop.Secret.Error.IsLocked"]) => StoreError::Locked,
-        error if is_named(error, &NOBODY) => NO_SERVICE,
-        _ => StoreError::Failed("the Secret Service reported an error"),
+    if matches!(error, Error::Locked | Error::Prompt | Error::PromptDisconnected) || is_named(error, &LOCKED) {
+        StoreError::Locked
+    } else if matches!(error, Error::Unavailable) || is_of_the_bus(error) || is_named(error, &NOBODY) {
+        StoreError::Failed("no Secret Service answers on the session bus")
+    } else if matches!(error, Error::Crypto(_)) {
+        StoreError::Failed("the Secret Service's answer could not be decrypted")
+    } else {
+        StoreError::Failed("the Secret Service reported an error")
     }
 }
+
+/// Whether there is no bus, or it does not let us in, or it is gone.
+fn is_of_the_bus(error: &Error) -> bool {
+    use zbus::Error::{Address, Connection, Handshake, InputOutput};
+    matches!(error, Error::Zbus(Connection(..) | InputOutput(_) | Address(_) | Handshake(_)))
+}
+
+/// What the service says of a collection that was locked since it was looked at.
+const LOCKED: [&str; 1] = ["org.freedesktop.Secret.Error.IsLocked"];
 
 /// What the bus says when nobody has the service's name and nobody can be started for it, or when he who had it died.
 const NOBODY: [&str; 8] = [
@@ -175,26 +177,25 @@ const GONE: [&str; 3] = [
     "org.freedesktop.DBus.Error.UnknownMethod",
 ];
 
+/// Whether the error is an answer over the bus with one of these names.
 fn is_named(error: &Error, names: &[&str]) -> bool {
-    let name = match error {
-        Error::Zbus(error) => name(error),
-        Error::ZbusFdo(error) => standard_name(error),
-        _ => None,
+    let name = if let Error::Zbus(error) = error {
+        name(error)
+    } else if let Error::ZbusFdo(error) = error {
+        standard_name(error)
+    } else {
+        None
     };
     name.is_some_and(|name| names.contains(&name.as_str()))
 }
 
 fn name(error: &zbus::Error) -> Option<String> {
-    match error {
-        zbus::Error::MethodError(name, ..) => Some(name.to_string()),
-        zbus::Error::FDO(error) => standard_name(error),
-        _ => None,
+    if let zbus::Error::FDO(error) = error {
+        return standard_name(error);
     }
+    if let zbus::Error::MethodError(name, ..) = error { Some(name.to_string()) } else { None }
 }
 
 fn standard_name(error: &zbus::fdo::Error) -> Option<String> {
-    match error {
-        zbus::fdo::Error::ZBus(error) => name(error),
-        error => Some(error.name().to_string()),
-    }
+    if let zbus::fdo::Error::ZBus(error) = error { name(error) } else { Some(error.name().to_string()) }
 }
