@@ -49,11 +49,7 @@ impl AcceptedToken {
         if expires_at.is_none_or(|expires_at| now.seconds() >= expires_at) {
             return Err(TokenRefusal::Expired);
         }
-        let identifier = text("jti").ok_or(TokenRefusal::Withdrawn)?;
-        match state.grants.live_access_token(identifier, now) {
-            Some((grant, scope)) => Ok(Self { subject: grant.subject.clone(), scope: scope.clone() }),
-            None => Err(TokenRefusal::Withdrawn),
-        }
+        Self::issued(state, text("jti").ok_or(TokenRefusal::Withdrawn)?, now)
     }
 
     /// An opaque token, or a JWT that names the userinfo endpoint as an audience.
@@ -67,10 +63,15 @@ impl AcceptedToken {
         if !token.starts_with(OPAQUE_PREFIX) {
             return Self::for_audience(shared, state, token, audience, now);
         }
-        match state.grants.live_access_token(token, now) {
-            Some((grant, scope)) => Ok(Self { subject: grant.subject.clone(), scope: scope.clone() }),
-            None => Err(TokenRefusal::Withdrawn),
+        Self::issued(state, token, now)
+    }
+
+    fn issued(state: &shared::State, identifier: &str, now: Timestamp) -> Result<Self, TokenRefusal> {
+        let (grant, scope, expires_at) = state.grants.access_token(identifier).ok_or(TokenRefusal::Withdrawn)?;
+        if now >= expires_at {
+            return Err(TokenRefusal::Expired);
         }
+        Ok(Self { subject: grant.subject.clone(), scope: scope.clone() })
     }
 }
 

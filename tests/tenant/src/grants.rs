@@ -249,12 +249,11 @@ impl Grants {
         self.access_tokens.insert(identifier, AccessToken { grant, scope, expires_at });
     }
 
-    /// The grant and scope of an access token that is neither expired nor expired by hand.
-    ///
-    /// To the millisecond, where the token's own `exp` can only say seconds.
-    pub(crate) fn live_access_token(&self, identifier: &str, now: Timestamp) -> Option<(&Grant, &Scope)> {
-        let token = self.access_tokens.get(identifier).filter(|token| token.expires_at > now)?;
-        Some((&self.grants[&token.grant], &token.scope))
+    /// What an access token that was not withdrawn stands for, and until when: to the millisecond, where the token's own
+    /// `exp` can only say seconds.
+    pub(crate) fn access_token(&self, identifier: &str) -> Option<(&Grant, &Scope, Timestamp)> {
+        let token = self.access_tokens.get(identifier)?;
+        Some((&self.grants[&token.grant], &token.scope, token.expires_at))
     }
 
     /// Makes every access token issued so far invalid, although not expired. Returns how many there were.

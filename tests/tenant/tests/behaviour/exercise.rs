@@ -78,6 +78,8 @@ async fn ten_second_token_is_refused_after_ten_seconds_and_renewal_opens_the_api
         refused.headers()["www-authentication"],
         "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"invalid token\""
     );
+    let noted = app.tenant.requests().pop().and_then(|request| request.note);
+    assert_eq!(noted.as_deref(), Some("the token has expired"));
     let renewed: Value = app.renew(text(&tokens["refresh_token"])).await.json().await.unwrap();
     assert_eq!(app.call_api(text(&renewed["access_token"])).await.status(), 200);
 }
