@@ -1,0 +1,258 @@
+//! What must hold, and the books that are kept to judge it.
+//!
+//! The checks are called from where the thing happens: a request leaves, an answer arrives, a record is saved, a caller
+//! is answered, a session ends. They know the truth of both sides, which neither side knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hallpass_core::{Error, LoginReason};
+
+use crate::server::Ended;
+use crate::token::{Refresh, is_shown_in};
+use crate::world::State;
+
+/// The books of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// When, which rule, what.
+    pub(crate) violations: Vec<(u64, &'static str, String)>,
+    /// Sessions lost in ways that no client can prevent, by cause.
+    pub(crate) floor: BTreeMap<Cause, u64>,
+    /// Who sent which token, and whether the process got an answer that left no doubt.
+    attempts: BTreeMap<Refresh, Vec<(usize, bool)>>,
+    /// Tokens that were in the store once.
+    pub(crate) durable: BTreeSet<Refresh>,
+    /// To which processes each token was delivered.
+    pub(crate) delivered: BTreeMap<Refresh, Vec<usize>>,
+    /// How the family ended when a spent token came back.
+    reuse: BTreeMap<usize, (usize, Cause)>,
+    pub(crate) signed_in: bool,
+    pub(crate) logged_out: bool,
+    pub(crate) invalidated: bool,
+    /// The lease was passed over, because its holder was suspended.
+    pub(crate) passed_over: bool,
+    concluded: BTreeSet<(usize, &'static str)>,
+    pub(crate) renewals: u64,
+    pub(crate) answers: u64,
+    pub(crate) verbs: u64,
+    pub(crate) sign_outs: BTreeMap<&'static str, u64>,
+    /// Sign-outs that the user neither asked for nor the server wanted.
+    pub(crate) spurious: u64,
+}
+
+/// Why a session could not be saved by anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// The answer with the next token was lost, or the process died before it was saved.
+    AnswerLost,
+    /// The network delivered one request twice, or after the client had given up on it.
+    Duplicate,
+    /// A suspended process held the next token.
+    Suspended,
+    /// A store that took no writes left the next token in the memory of another process.
+    StoreRefused,
+    /// The store lost its key, and with it the next token, which another process had saved.
+    StoreInvalidated,
+    /// No client could have been blamed for less: none of the above.
+    Avoidable,
+}
+
+impl Cause {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Cause::AnswerLost => "answer lost or process killed",
+            Cause::Duplicate => "request delivered twice or late",
+            Cause::Suspended => "next token in a suspended process",
+            Cause::StoreRefused => "next token in another process, store refused it",
+            Cause::StoreInvalidated => "next token in a store that lost its key",
+            Cause::Avoidable => "avoidable",
+        }
+    }
+}
+
+impl Ledger {
+    /// A process sent `token` and has a clean answer, or has none.
+    pub(crate) fn attempted(&mut self, token: Refresh, process: usize, clean: bool) {
+        self.attempts.entry(token).or_default().push((process, clean));
+    }
+
+    /// Whether `process` cannot know what became of `token`.
+    fn is_in_doubt(&self, token: Refresh, process: usize) -> bool {
+        let attempts = self.attempts.get(&token);
+        attempts.is_some_and(|attempts| attempts.iter().any(|(by, clean)| *by != process || !clean))
+    }
+}
+
+impl State {
+    /// A renewal leaves: rules 1, 4, 5 and 8.
+    pub(crate) fn check_renewal(&mut self, process: usize, token: Refresh, audience: &str) {
+        self.ledger.renewals += 1;
+        let now = self.now();
+        let rotation = self.server.rules.rotation;
+        let present = &self.processes[process];
+        let same = present.renewals.iter().any(|(other, of)| *other == token && (rotation || of == audience));
+        let known = present.newest.get(&token.family).copied().unwrap_or(token);
+        let told_until = present.told_until;
+        if same {
+            self.violate("one renewal at a time", &format!("{token} is in flight already"));
+        }
+        if known.generation > token.generation {
+            self.violate("no superseded token", &format!("{token} is sent although the process knows {known}"));
+        }
+        let durable = self.storage.durable().filter(|durable| durable.family == token.family);
+        if self.lease == Some(process)
+            && !self.ledger.passed_over
+            && durable.is_some_and(|durable| durable.generation > token.generation)
+        {
+            self.violate("no superseded token", &format!("{token} is sent although the store holds a newer one"));
+        }
+        if told_until > now {
+            self.violate("wait as told", &format!("sent {} ms before the server allows", told_until - now));
+        }
+        self.processes[process].presented = Some(token);
+    }
+
+    /// A spent token came back and the server ended the family: whose fault is it?
+    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, duplicate: bool) {
+        let newer = |other: &Refresh| other.family == token.family && other.generation > token.generation;
+        let holders: Vec<usize> =
+            self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
+        let saved = self.ledger.durable.iter().any(newer);
+        let elsewhere = holders.iter().any(|holder| *holder != process && self.processes[*holder].alive);
+        let cause = if duplicate {
+            Cause::Duplicate
+        } else if holders.contains(&process) {
+            Cause::Avoidable
+        } else if self.ledger.passed_over && (saved || elsewhere) {
+            Cause::Suspended
+        } else if saved && self.ledger.invalidated {
+            Cause::StoreInvalidated
+        } else if saved {
+            Cause::Avoidable
+        } else if elsewhere {
+            Cause::StoreRefused
+        } else {
+            Cause::AnswerLost
+        };
+        self.tell(&format!("server    takes {token} for stolen: {}", cause.name()));
+        self.ledger.reuse.entry(token.family).or_insert((process, cause));
+    }
+
+    /// A process says that the session is over for `reason`: rules 4 and 6.
+    pub(crate) fn check_sign_out(&mut self, process: usize, reason: LoginReason) {
+        if self.processes[process].last_reason.replace(reason) == Some(reason) {
+            return;
+        }
+        let family = self.processes[process].family;
+        let allowed = match reason {
+            LoginReason::NoRefreshToken => false,
+            LoginReason::LoggedOut => self.ledger.logged_out,
+            LoginReason::NotSignedIn => self.processes[process].found_nothing,
+            LoginReason::StorageInvalidated => self.ledger.invalidated,
+            LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
+        };
+        *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
+        if !allowed {
+            let truth = family.map(|family| self.server.families[family].ended);
+            self.violate("signed out only when told", &format!("{} while the server says {truth:?}", reason.code()));
+        }
+    }
+
+    fn is_right_end(&mut self, process: usize, family: Option<usize>, reason: LoginReason) -> bool {
+        // A process that finds the end noted repeats what another one concluded.
+        let concluded = self.ledger.concluded.iter().any(|(_, known)| *known == reason.code());
+        let Some(family) = family else { return concluded };
+        if self.ledger.concluded.contains(&(family, reason.code())) {
+            return true;
+        }
+        let token = self.processes[process].presented.filter(|token| token.family == family);
+        let Some(token) = token else { return concluded };
+        let doubt = self.ledger.is_in_doubt(token, process);
+        let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
+        self.ledger.concluded.insert((family, reason.code()));
+        match self.server.families[family].ended {
+            // Not even the server knows: somebody is signed out by accident.
+            None => {
+                self.ledger.spurious += 1;
+                false
+            }
+            Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || doubt,
+            Some(Ended::Reuse(_)) => {
+                let (by, cause) = self.ledger.reuse.get(&family).copied().unwrap_or((process, Cause::Avoidable));
+                if first {
+                    self.ledger.spurious += 1;
+                    *self.ledger.floor.entry(cause).or_default() += 1;
+                }
+                // Who did not send the spent token sees a session that the server ended, which is the truth.
+                let right = match reason {
+                    LoginReason::AnswerLost => doubt,
+                    LoginReason::Revoked => by != process || !doubt || cause == Cause::Duplicate,
+                    LoginReason::NotSignedIn
+                    | LoginReason::NoRefreshToken
+                    | LoginReason::StorageInvalidated
+                    | LoginReason::LoggedOut => false,
+                };
+                right && cause != Cause::Avoidable
+            }
+        }
+    }
+
+    /// A caller got an access token: rules 3, 9, 10 and rule 1's "of one account and audience".
+    pub(crate) fn check_access_token(&mut self, process: usize, token: &str, asked: &Asked) {
+        let now = self.now();
+        let Some(access) = self.server.access.get(token).copied() else {
+            return self.violate("whose token", "a token that the server never issued");
+        };
+        if asked.user.as_deref().is_some_and(|user| user != access.user) {
+            self.violate("whose token", &format!("a token of {} for a caller who asked for another user", access.user));
+        }
+        if token.split('-').nth(3) != Some(asked.audience) {
+            self.violate("whose token", "a token for another audience");
+        }
+        if self.server.rules.rotation && !self.ledger.durable.contains(&access.refresh) {
+            self.violate("save, then publish", &format!("given out before {} was saved", access.refresh));
+        }
+        // The device counts from when it had the answer; what the answer travelled is beyond its knowledge.
+        let travelled = access.delivered.map_or(0, |delivered| {
+            delivered.saturating_sub(access.expires.saturating_sub(self.server.rules.lifetime * 1_000))
+        });
+        let slack = travelled + SLOWEST_STORE;
+        if now > access.expires + slack && !self.device.disturbed {
+            self.violate("no expired token", &format!("expired {} ms ago", now - access.expires));
+        }
+        self.processes[process].last_reason = None;
+    }
+
+    /// Something that is meant to be logged must hold no secret: rule 16.
+    pub(crate) fn check_shown(&mut self, text: &str) {
+        if is_shown_in(text) {
+            self.violate("no secret is shown", &text.replace(crate::token::MARK, "…"));
+        }
+    }
+
+    /// A caller was answered with an error.
+    pub(crate) fn check_error(&mut self, process: usize, error: &Error) {
+        self.check_shown(&format!("{error} {error:?}"));
+        match error {
+            Error::LoginRequired { reason } => self.check_sign_out(process, *reason),
+            Error::Internal { reference } => self.violate("no internal error", reference),
+            Error::Cancelled
+            | Error::Offline { .. }
+            | Error::Denied { .. }
+            | Error::Storage { .. }
+            | Error::Untrusted { .. }
+            | Error::Misconfigured { .. } => {}
+        }
+    }
+}
+
+/// How long a slow store takes at most between an answer's arrival and its publication, in milliseconds.
+const SLOWEST_STORE: u64 = 30_000;
+
+/// What a caller asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The user by the session's state when the call began, if it was known.
+    pub(crate) user: Option<String>,
+    pub(crate) audience: &'static str,
+}

@@ -1,0 +1,20 @@
+//! The simulation that looks for a user who is signed out by accident. `README.md` tells how it works.
+
+mod client;
+mod dice;
+mod finale;
+mod ledger;
+mod model;
+mod network;
+mod ports;
+mod run;
+mod scenario;
+mod server;
+mod token;
+mod trace;
+mod watch;
+mod world;
+
+pub mod summary;
+
+pub use run::{Report, engine};

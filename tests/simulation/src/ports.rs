@@ -1,0 +1,270 @@
+//! The ports of one simulated process: every call is a step at which it may be suspended or killed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hallpass_core::ports::{
+    Clock, EntryName, Lease, LeaseBusy, LeaseGuard, Random, RandomUnavailable, SecureStore, StoreError, StoredValue,
+};
+use hallpass_core::protocol::time::Timestamp;
+use tokio::time::{Duration, sleep, sleep_until};
+
+use crate::dice::Dice;
+use crate::token::Refresh;
+use crate::world::{Gate, START, World, signed};
+
+/// What process number `process` sees of the world.
+#[derive(Clone)]
+pub(crate) struct Ports {
+    pub(crate) world: Arc<World>,
+    pub(crate) process: usize,
+    /// Names the storage in the engine's registry, which all runs of this binary share.
+    pub(crate) identity: String,
+    dice: Arc<std::sync::Mutex<Dice>>,
+}
+
+impl Ports {
+    pub(crate) fn new(world: &Arc<World>, process: usize) -> Self {
+        static RUNS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let run = RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let dice = Dice::of(world.seed, &[RANDOM, process as u64]);
+        Self {
+            world: Arc::clone(world),
+            process,
+            identity: format!("simulated:{run}"),
+            dice: Arc::new(std::sync::Mutex::new(dice)),
+        }
+    }
+
+    /// One step of the process. It does not return in a dead one, and later in a suspended one.
+    pub(crate) async fn step(&self) {
+        tokio::task::yield_now().await;
+        loop {
+            let gate = self.world.state().step(self.process);
+            match gate {
+                Gate::Open => return,
+                Gate::Frozen(until) => sleep_until(until).await,
+                Gate::Dead => std::future::pending().await,
+            }
+        }
+    }
+
+    async fn wait_while_suspended(&self) {
+        loop {
+            let gate = self.world.state().gate(self.process);
+            match gate {
+                Gate::Open => return,
+                Gate::Frozen(until) => sleep_until(until).await,
+                Gate::Dead => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Meets what the storage has in mind for an operation.
+    async fn reach_storage(&self, writes: bool) -> Result<(), StoreError> {
+        self.step().await;
+        let slow = {
+            let state = self.world.state();
+            let key = [STORE, self.process as u64, state.processes[self.process].steps];
+            (state.storage.slow_until > state.now()).then(|| state.dice(&key).between(10, 4_000))
+        };
+        if let Some(slow) = slow {
+            sleep(Duration::from_millis(slow)).await;
+            self.step().await;
+        }
+        let mut state = self.world.state();
+        let now = state.now();
+        let storage = &mut state.storage;
+        let refusal = if storage.locked_until > now {
+            Some(StoreError::Locked)
+        } else if storage.failing_until > now {
+            Some(StoreError::Failed("it fails for a while"))
+        } else if storage.failures > 0 {
+            storage.failures -= 1;
+            Some(StoreError::Failed("it failed this once"))
+        } else if writes && storage.full_until > now {
+            Some(StoreError::Failed("the disk is full"))
+        } else {
+            None
+        };
+        refusal.map_or(Ok(()), Err)
+    }
+
+    fn take_lease(&self) -> bool {
+        let mut state = self.world.state();
+        let free = state.lease.is_none();
+        if free {
+            state.lease = Some(self.process);
+        }
+        free
+    }
+
+    fn tell(&self, line: &str) {
+        self.world.state().tell_of(self.process, line);
+    }
+}
+
+const RANDOM: u64 = 1;
+const STORE: u64 = 2;
+pub(crate) const NETWORK: u64 = 3;
+
+#[async_trait]
+impl SecureStore for Ports {
+    fn identity(&self) -> String {
+        self.identity.clone()
+    }
+
+    async fn load(&self, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
+        let kind = kind(name);
+        if let Err(error) = self.reach_storage(false).await {
+            self.tell(&format!("store     load {kind}: {error}"));
+            return Err(error);
+        }
+        let found = {
+            let mut state = self.world.state();
+            let entry = state.storage.entries.get(name.as_str()).cloned();
+            match entry {
+                None => {
+                    state.processes[self.process].found_nothing |= kind == "session";
+                    Ok(None)
+                }
+                Some(entry) if entry.unreadable => Err(StoreError::Invalidated),
+                Some(entry) => {
+                    let stale = kind == "session" && entry.writer == self.process && state.storage.stale_reads > 0;
+                    let text = match entry.before {
+                        Some(before) if stale => {
+                            state.storage.stale_reads -= 1;
+                            state.tell_of(self.process, "store     gives the value before the last one");
+                            before
+                        }
+                        Some(_) | None => entry.text,
+                    };
+                    if let Some(token) = Refresh::within(&text).filter(|_| kind == "session") {
+                        state.learns(self.process, token);
+                    }
+                    Ok(Some(StoredValue::new(text)))
+                }
+            }
+        };
+        self.tell(&format!("store     load {kind}: {}", shown(&found)));
+        self.step().await;
+        found
+    }
+
+    async fn save(&self, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
+        let kind = kind(name);
+        if let Err(error) = self.reach_storage(true).await {
+            self.tell(&format!("store     save {kind}: {error}"));
+            return Err(error);
+        }
+        {
+            let mut state = self.world.state();
+            let entry = state.storage.entries.entry(name.to_string()).or_default();
+            let before = (!entry.text.is_empty() && !entry.unreadable).then(|| std::mem::take(&mut entry.text));
+            *entry = crate::world::Entry {
+                text: value.expose().to_owned(),
+                before,
+                writer: self.process,
+                unreadable: false,
+            };
+            let token = Refresh::within(value.expose()).filter(|_| kind == "session");
+            if let Some(token) = token {
+                state.ledger.durable.insert(token);
+                state.learns(self.process, token);
+            }
+            let what = token.map_or(String::new(), |token| format!(" with {token}"));
+            state.tell_of(self.process, &format!("store     save {kind}{what}"));
+        }
+        self.step().await;
+        Ok(())
+    }
+
+    async fn delete(&self, name: &EntryName) -> Result<(), StoreError> {
+        self.reach_storage(false).await?;
+        {
+            let mut state = self.world.state();
+            if state.storage.entries.remove(name.as_str()).is_some() {
+                state.tell_of(self.process, &format!("store     delete {}", kind(name)));
+            }
+        }
+        self.step().await;
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
+        self.reach_storage(false).await?;
+        let state = self.world.state();
+        Ok(state.storage.entries.keys().filter_map(EntryName::parse).collect())
+    }
+}
+
+fn kind(name: &EntryName) -> &str {
+    name.as_str().split('.').next().unwrap_or_default()
+}
+
+fn shown(found: &Result<Option<StoredValue>, StoreError>) -> String {
+    match found {
+        Ok(None) => "nothing".to_owned(),
+        Ok(Some(value)) => Refresh::within(value.expose()).map_or("found".to_owned(), |token| token.to_string()),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[async_trait]
+impl Lease for Ports {
+    async fn acquire(&self, _: &EntryName, patience: Duration) -> Result<LeaseGuard, LeaseBusy> {
+        const PAUSE: Duration = Duration::from_millis(50);
+        self.step().await;
+        let mut left = patience;
+        loop {
+            // Who is dead or suspended takes nothing.
+            self.wait_while_suspended().await;
+            if self.take_lease() {
+                let held = Held(self.clone());
+                self.step().await;
+                return Ok(LeaseGuard::new(held));
+            }
+            if left.is_zero() {
+                let mut state = self.world.state();
+                state.ledger.passed_over = true;
+                state.tell_of(self.process, "lease     goes on without it");
+                return Err(LeaseBusy);
+            }
+            sleep(PAUSE.min(left)).await;
+            left = left.saturating_sub(PAUSE);
+        }
+    }
+}
+
+struct Held(Ports);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.0.world.state();
+        if state.lease == Some(self.0.process) {
+            state.lease = None;
+        }
+    }
+}
+
+impl Clock for Ports {
+    fn now(&self) -> Timestamp {
+        let state = self.world.state();
+        Timestamp::from_unix_millis(START + signed(state.now()) + state.device.wall_offset)
+    }
+
+    fn elapsed(&self) -> Duration {
+        let state = self.world.state();
+        Duration::from_millis(5_000 + state.now() - state.device.booted)
+    }
+}
+
+impl Random for Ports {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomUnavailable> {
+        let mut dice = self.dice.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for byte in bytes {
+            *byte = dice.next().to_le_bytes()[0];
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! One run: a seed, from which follow a server, a device, its user's deeds and everything that goes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::{Duration, sleep};
+
+use crate::client::{Client, Kind, Verb, ends_session};
+use crate::dice::Dice;
+use crate::finale;
+use crate::ledger::{Asked, Cause};
+use crate::ports::Ports;
+use crate::scenario::{self, Beat, Plan};
+use crate::watch;
+use crate::world::World;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// A number that stands for everything that happened, and when.
+    pub hash: u64,
+    /// The invariants that did not hold: milliseconds since the run began, which, what.
+    pub violations: Vec<(u64, &'static str, String)>,
+    /// The story, a line an event, if it was asked for.
+    pub lines: Vec<String>,
+    pub(crate) floor: BTreeMap<Cause, u64>,
+    pub(crate) sign_outs: BTreeMap<&'static str, u64>,
+    pub(crate) renewals: u64,
+    pub(crate) answers: u64,
+    pub(crate) days: u64,
+}
+
+/// Runs the engine with `seed`; `readable` keeps the story.
+pub fn engine(seed: u64, readable: bool) -> Report {
+    run(seed, Kind::Engine, readable)
+}
+
+pub(crate) fn run(seed: u64, kind: Kind, readable: bool) -> Report {
+    let parks = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&parks);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .on_thread_park(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .expect("a runtime without I/O needs nothing of the system");
+    let plan = scenario::plan(seed);
+    let (world, days) = runtime.block_on(async {
+        let world = Arc::new(World::new(seed, plan.rules, readable));
+        let _guard = tracing::subscriber::set_default(watch::Watch::new(&world));
+        Driver::new(Arc::clone(&world), kind, &parks).play(&plan).await;
+        let days = world.state().now() / 86_400_000;
+        (world, days)
+    });
+    // Everything that is still pending in dead processes goes with the runtime, and lets go of the world.
+    drop(runtime);
+    let world = Arc::into_inner(world).expect("nobody but the runtime's tasks shares the world");
+    let state = world.into_state();
+    Report {
+        seed,
+        hash: state.trace.hash(),
+        days,
+        violations: state.ledger.violations,
+        lines: state.trace.into_lines(),
+        floor: state.ledger.floor,
+        sign_outs: state.ledger.sign_outs,
+        renewals: state.ledger.renewals,
+        answers: state.ledger.answers,
+    }
+}
+
+/// Plays the user, the system and fate.
+pub(crate) struct Driver {
+    pub(crate) world: Arc<World>,
+    pub(crate) kind: Kind,
+    pub(crate) parks: Arc<AtomicU64>,
+    /// The running process of the app and, if there is one, of the extension.
+    pub(crate) running: Vec<Option<Running>>,
+    pub(crate) callers: u64,
+    /// Callers that wait for an answer, by number: which process they belong to.
+    pub(crate) waiting: Arc<std::sync::Mutex<BTreeMap<u64, usize>>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Running {
+    pub(crate) process: usize,
+    pub(crate) client: Client,
+    ports: Ports,
+}
+
+pub(crate) const AUDIENCES: [&str; 3] = ["", "reports", "files"];
+const NAMES: [&str; 2] = ["app", "extension"];
+
+impl Driver {
+    fn new(world: Arc<World>, kind: Kind, parks: &Arc<AtomicU64>) -> Self {
+        Self {
+            world,
+            kind,
+            parks: Arc::clone(parks),
+            running: Vec::new(),
+            callers: 0,
+            waiting: Arc::default(),
+        }
+    }
+
+    async fn play(&mut self, plan: &Plan) {
+        {
+            let mut state = self.world.state();
+            state.tell(&format!("server    {:?}", plan.rules));
+            state.device.server_offset = plan.server_offset;
+            state.device.wall_offset = plan.wall_offset;
+            state.weather.latency = 200;
+        }
+        for _ in 0..plan.processes {
+            self.running.push(None);
+        }
+        for place in 0..plan.processes {
+            self.open(place);
+        }
+        self.log_in(0, "ada").await;
+        self.world.state().weather = plan.weather;
+        for (number, beat) in plan.beats.iter().enumerate() {
+            self.reopen_dead(Dice::of(self.world.seed, &[REOPEN, number as u64]), false);
+            self.beat(beat).await;
+            sleep(Duration::from_millis(beat.pause)).await;
+            self.look();
+        }
+        finale::play(self).await;
+    }
+
+    async fn beat(&mut self, beat: &Beat) {
+        use scenario::Deed;
+        let place = beat.place;
+        let Some(running) = self.running.get(place).cloned().flatten() else { return };
+        match beat.deed {
+            Deed::Callers { count, seed } => self.callers(&running, count, Dice::of(self.world.seed, &[CALLERS, seed])),
+            Deed::Login(user) => self.log_in_aside(&running, user),
+            Deed::Logout => self.log_out(&running),
+            Deed::Kill => self.world.state().kill(running.process, "is killed"),
+            Deed::KillSoon(steps) => {
+                let mut state = self.world.state();
+                let present = &mut state.processes[running.process];
+                present.killed_at = Some(present.steps + steps);
+            }
+            Deed::Suspend(millis) => {
+                let mut state = self.world.state();
+                state.tell_of(running.process, &format!("is suspended for {millis} ms"));
+                let until = state.now() + millis;
+                state.processes[running.process].frozen_until = until;
+            }
+            Deed::SecondSession => {
+                if !running.client.refuses_a_second(&running.ports) {
+                    self.world.state().violate("one session an account", "a second one was opened");
+                }
+            }
+            Deed::World(change) => {
+                let mut state = self.world.state();
+                scenario::change(&mut state, change);
+            }
+        }
+    }
+
+    /// Opens a process in the place of the app or of the extension.
+    pub(crate) fn open(&mut self, place: usize) {
+        let process = self.world.state().start(NAMES[place]);
+        let ports = Ports::new(&self.world, process);
+        match Client::open(self.kind, &ports) {
+            Ok(client) => {
+                if let Some(mut events) = client.events() {
+                    let world = Arc::clone(&self.world);
+                    tokio::spawn(async move {
+                        while let Some(event) = events.next().await {
+                            let mut state = world.state();
+                            if !state.processes[process].alive {
+                                continue;
+                            }
+                            state.tell_of(process, &format!("event     {event:?}"));
+                            state.check_shown(&format!("{event:?}"));
+                            if let Some(reason) = ends_session(event) {
+                                state.check_sign_out(process, reason);
+                            }
+                        }
+                    });
+                }
+                self.running[place] = Some(Running { process, client, ports });
+            }
+            Err(error) => self.world.state().violate("a session opens", error.code()),
+        }
+    }
+
+    /// Opens anew what was killed, at the latest when `all` are needed.
+    pub(crate) fn reopen_dead(&mut self, mut dice: Dice, all: bool) {
+        for place in 0..self.running.len() {
+            let Some(running) = &self.running[place] else { continue };
+            let dead = !self.world.state().processes[running.process].alive;
+            if dead && (all || dice.chance(600)) {
+                self.running[place] = None;
+                self.open(place);
+            }
+        }
+    }
+
+    fn callers(&mut self, running: &Running, count: u64, mut dice: Dice) {
+        for _ in 0..count {
+            let verb = match dice.below(10) {
+                0 => Verb::Renew,
+                1 | 2 => Verb::Call,
+                _ => Verb::Credentials(dice.pick(&[0, 60, 60, 60, 600])),
+            };
+            let audience = if verb == Verb::Renew || dice.chance(600) { "" } else { dice.pick(&AUDIENCES) };
+            let patience = dice.chance(150).then(|| dice.between(0, 3_000));
+            self.call(running, verb, audience, patience);
+        }
+    }
+
+    /// A caller, who goes away after `patience` milliseconds if that is given.
+    pub(crate) fn call(&mut self, running: &Running, verb: Verb, audience: &'static str, patience: Option<u64>) {
+        self.callers += 1;
+        let (caller, process, client) = (self.callers, running.process, running.client.clone());
+        let asked = Asked { user: client.user(), audience };
+        let world = Arc::clone(&self.world);
+        let waiting = Arc::clone(&self.waiting);
+        lock(&waiting).insert(caller, process);
+        world.state().ledger.verbs += 1;
+        world.state().tell_of(process, &format!("caller    {caller} asks: {verb:?} `{audience}`"));
+        tokio::spawn(async move {
+            let work = client.answer(verb, audience, caller);
+            let answer = match patience {
+                None => Some(work.await),
+                Some(patience) => tokio::time::timeout(Duration::from_millis(patience), work).await.ok(),
+            };
+            lock(&waiting).remove(&caller);
+            let mut state = world.state();
+            if !state.processes[process].alive {
+                return;
+            }
+            let line = match answer {
+                None => "went away".to_owned(),
+                Some(Ok(answered)) => {
+                    state.ledger.answers += 1;
+                    state.check_shown(&answered.shown);
+                    match &answered.access_token {
+                        Some(token) => {
+                            state.check_access_token(process, token, &asked);
+                            "has a token".to_owned()
+                        }
+                        None => "has an answer of the API".to_owned(),
+                    }
+                }
+                Some(Err(error)) => {
+                    state.ledger.answers += 1;
+                    state.check_error(process, &error);
+                    format!("has an error: {}", error.code())
+                }
+            };
+            state.tell_of(process, &format!("caller    {caller} {line}"));
+        });
+    }
+
+    async fn log_in(&mut self, place: usize, user: &'static str) {
+        let Some(running) = self.running[place].clone() else { return };
+        self.log_in_aside(&running, user);
+        sleep(Duration::from_secs(200)).await;
+    }
+
+    /// The user signs in while everything else goes on.
+    pub(crate) fn log_in_aside(&mut self, running: &Running, user: &'static str) {
+        self.callers += 1;
+        let (caller, process, client) = (self.callers, running.process, running.client.clone());
+        let world = Arc::clone(&self.world);
+        let waiting = Arc::clone(&self.waiting);
+        lock(&waiting).insert(caller, process);
+        tokio::spawn(async move {
+            let outcome = async {
+                let page = client.start_login().await?;
+                sleep(Duration::from_millis(3_000)).await;
+                let callback = {
+                    let mut state = world.state();
+                    state.tell_of(process, &format!("user      signs in as {user}"));
+                    // Whoever was signed in is so no longer, once this comes through.
+                    state.ledger.logged_out |= state.ledger.signed_in;
+                    state.ledger.signed_in = true;
+                    state.server.sign_in(&page, user)
+                };
+                client.finish_login(&callback.unwrap_or_default()).await
+            }
+            .await;
+            lock(&waiting).remove(&caller);
+            let mut state = world.state();
+            if !state.processes[process].alive {
+                return;
+            }
+            state.processes[process].last_reason = None;
+            match outcome {
+                Ok(()) => state.tell_of(process, "user      is signed in"),
+                Err(error) => {
+                    state.check_shown(&format!("{error} {error:?}"));
+                    state.tell_of(process, &format!("user      is not signed in: {}", error.code()));
+                }
+            }
+        });
+    }
+
+    fn log_out(&mut self, running: &Running) {
+        self.callers += 1;
+        let (caller, process, client) = (self.callers, running.process, running.client.clone());
+        let world = Arc::clone(&self.world);
+        let waiting = Arc::clone(&self.waiting);
+        lock(&waiting).insert(caller, process);
+        {
+            let mut state = world.state();
+            state.ledger.logged_out = true;
+            state.tell_of(process, "user      logs out");
+        }
+        tokio::spawn(async move {
+            let outcome = client.logout().await;
+            lock(&waiting).remove(&caller);
+            let mut state = world.state();
+            if !state.processes[process].alive {
+                return;
+            }
+            let line = match &outcome {
+                Ok(()) => "user      is logged out".to_owned(),
+                Err(error) => format!("user      is not logged out: {}", error.code()),
+            };
+            state.tell_of(process, &line);
+        });
+    }
+
+    /// Looks at what everybody can see.
+    pub(crate) fn look(&self) {
+        for running in self.running.iter().flatten() {
+            if let Some((seen, shown)) = running.client.state() {
+                let mut state = self.world.state();
+                state.check_shown(&format!("{seen:?} {shown}"));
+                if let hallpass_core::State::SignedOut { reason } = seen
+                    && state.processes[running.process].alive
+                {
+                    state.check_sign_out(running.process, reason);
+                }
+            }
+        }
+    }
+}
+
+const REOPEN: u64 = 10;
+const CALLERS: u64 = 11;
+
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

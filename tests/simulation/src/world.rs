@@ -1,0 +1,285 @@
+//! The world that a run takes place in: time, storage, network, server, and the processes of one device.
+//!
+//! There is one world a run, behind one lock that is never held over an await. What processes ask of it goes through
+//! their ports (`ports.rs`); what the user and chance do to it comes from the driver (`run.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::{Duration, Instant};
+
+use crate::dice::Dice;
+use crate::ledger::Ledger;
+use crate::server::{Rules, Server};
+use crate::token::Refresh;
+use crate::trace::Trace;
+
+/// 2026-01-01T00:00:00Z, in milliseconds since the epoch.
+pub(crate) const START: i64 = 1_767_225_600_000;
+
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) seed: u64,
+    begun: Instant,
+    pub(crate) trace: Trace,
+    pub(crate) server: Server,
+    pub(crate) storage: Storage,
+    pub(crate) weather: Weather,
+    pub(crate) device: DeviceClock,
+    /// The process that holds the lease.
+    pub(crate) lease: Option<usize>,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) ledger: Ledger,
+}
+
+/// How likely a request is to meet which fate, each in a thousand; the rest arrives.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weather {
+    pub(crate) request_lost: u64,
+    pub(crate) answer_lost: u64,
+    pub(crate) truncated: u64,
+    pub(crate) refused: u64,
+    pub(crate) garbled: u64,
+    pub(crate) unreachable: u64,
+    pub(crate) late: u64,
+    pub(crate) duplicated: u64,
+    /// The longest a message travels one way, in milliseconds.
+    pub(crate) latency: u64,
+    pub(crate) offline_until: u64,
+}
+
+/// The clocks of the device, as offsets to true time in milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DeviceClock {
+    pub(crate) wall_offset: i64,
+    pub(crate) booted: u64,
+    pub(crate) server_offset: i64,
+    /// The wall clock was set back, or the device restarted: nobody can tell the age of what another process received.
+    pub(crate) disturbed: bool,
+}
+
+/// What all processes of the account share. Times are instants of the run until which something is the matter.
+#[derive(Debug, Default)]
+pub(crate) struct Storage {
+    pub(crate) entries: BTreeMap<String, Entry>,
+    pub(crate) locked_until: u64,
+    pub(crate) full_until: u64,
+    pub(crate) failing_until: u64,
+    pub(crate) slow_until: u64,
+    /// How many of the next operations fail.
+    pub(crate) failures: u32,
+    /// How many of the next reads, by whoever wrote last, return the value before.
+    pub(crate) stale_reads: u32,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Entry {
+    pub(crate) text: String,
+    pub(crate) before: Option<String>,
+    pub(crate) writer: usize,
+    /// Its key is gone.
+    pub(crate) unreadable: bool,
+}
+
+/// One process, from its start to its death.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) name: &'static str,
+    pub(crate) alive: bool,
+    /// Suspended until this instant.
+    pub(crate) frozen_until: u64,
+    /// How many steps it has made at its ports, and the one at which it is killed.
+    pub(crate) steps: u64,
+    pub(crate) killed_at: Option<u64>,
+    /// How many requests it has sent.
+    pub(crate) requests: u64,
+    /// The newest token of each family that it has seen: read, saved or received.
+    pub(crate) newest: BTreeMap<usize, Refresh>,
+    /// The latest family that it has seen.
+    pub(crate) family: Option<usize>,
+    pub(crate) presented: Option<Refresh>,
+    /// Renewals in the air, by token and audience.
+    pub(crate) renewals: BTreeSet<(Refresh, String)>,
+    /// Until when the server told it to wait.
+    pub(crate) told_until: u64,
+    /// It once read the store and there was no record.
+    pub(crate) found_nothing: bool,
+    pub(crate) last_reason: Option<hallpass_core::LoginReason>,
+}
+
+/// Whether a process may go on.
+pub(crate) enum Gate {
+    Open,
+    Frozen(Instant),
+    Dead,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, rules: Rules, readable: bool) -> Self {
+        let begun = Instant::now();
+        let state = State {
+            seed,
+            begun,
+            trace: Trace::new(readable),
+            server: Server::new(rules),
+            storage: Storage::default(),
+            weather: Weather::default(),
+            device: DeviceClock::default(),
+            lease: None,
+            processes: Vec::new(),
+            ledger: Ledger::default(),
+        };
+        Self { seed, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn into_state(self) -> State {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Milliseconds of true time since the run began.
+    pub(crate) fn now(&self) -> u64 {
+        millis(self.begun.elapsed())
+    }
+
+    pub(crate) fn tell(&mut self, line: &str) {
+        let now = self.now();
+        self.trace.add(now, line);
+    }
+
+    pub(crate) fn tell_of(&mut self, process: usize, line: &str) {
+        let line = format!("{:<9} {line}", self.processes[process].name);
+        self.tell(&line);
+    }
+
+    /// An invariant does not hold.
+    pub(crate) fn violate(&mut self, rule: &'static str, what: &str) {
+        self.tell(&format!("VIOLATION {rule}: {what}"));
+        let now = self.now();
+        self.ledger.violations.push((now, rule, what.to_owned()));
+    }
+
+    /// Starts a process and returns its number.
+    pub(crate) fn start(&mut self, name: &'static str) -> usize {
+        self.processes.push(Process {
+            name,
+            alive: true,
+            frozen_until: 0,
+            steps: 0,
+            killed_at: None,
+            requests: 0,
+            newest: BTreeMap::new(),
+            family: None,
+            presented: None,
+            renewals: BTreeSet::new(),
+            told_until: 0,
+            found_nothing: false,
+            last_reason: None,
+        });
+        let process = self.processes.len() - 1;
+        self.tell_of(process, &format!("starts as process {process}"));
+        process
+    }
+
+    /// Whether a process may go on.
+    pub(crate) fn gate(&self, process: usize) -> Gate {
+        let present = &self.processes[process];
+        if !present.alive {
+            Gate::Dead
+        } else if present.frozen_until > self.now() {
+            Gate::Frozen(self.begun + Duration::from_millis(present.frozen_until))
+        } else {
+            Gate::Open
+        }
+    }
+
+    /// A process makes a step at one of its ports; it may be its last.
+    pub(crate) fn step(&mut self, process: usize) -> Gate {
+        let gate = self.gate(process);
+        if !matches!(gate, Gate::Open) {
+            return gate;
+        }
+        let present = &mut self.processes[process];
+        present.steps += 1;
+        if present.killed_at.is_some_and(|last| present.steps >= last) {
+            self.kill(process, "is killed in the middle of its work");
+            return Gate::Dead;
+        }
+        Gate::Open
+    }
+
+    /// Ends a process: nothing that it still wants happens, and what it held is released by the system.
+    pub(crate) fn kill(&mut self, process: usize, how: &str) {
+        if !std::mem::replace(&mut self.processes[process].alive, false) {
+            return;
+        }
+        self.tell_of(process, how);
+        if self.lease == Some(process) {
+            self.lease = None;
+        }
+        // It may have noted its intent, and nobody knows how far it came.
+        if let Some(durable) = self.storage.durable() {
+            self.ledger.attempted(durable, process, false);
+        }
+        for token in self.processes[process].newest.values().copied().collect::<Vec<_>>() {
+            self.ledger.attempted(token, process, false);
+        }
+    }
+
+    /// The server's clock in seconds since the epoch.
+    pub(crate) fn server_unix(&self) -> i64 {
+        (START + signed(self.now()) + self.device.server_offset).div_euclid(1_000)
+    }
+
+    /// A process learns of a token: by reading, saving or receiving it.
+    pub(crate) fn learns(&mut self, process: usize, token: Refresh) {
+        let present = &mut self.processes[process];
+        present.family = Some(token.family);
+        let newest = present.newest.entry(token.family).or_insert(token);
+        *newest = (*newest).max(token);
+    }
+
+    /// Dice for one event of a process.
+    pub(crate) fn dice(&self, key: &[u64]) -> Dice {
+        Dice::of(self.seed, key)
+    }
+}
+
+impl Storage {
+    /// The refresh token that a new process would find.
+    pub(crate) fn durable(&self) -> Option<Refresh> {
+        let entry = self.record()?;
+        if entry.unreadable { None } else { Refresh::within(&entry.text) }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Entry> {
+        self.entries.iter().find(|(name, _)| name.starts_with("session.")).map(|(_, entry)| entry)
+    }
+
+    /// The key is gone: nothing that is stored now will ever be read.
+    pub(crate) fn invalidate(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.unreadable = true);
+    }
+
+    pub(crate) fn repair(&mut self) {
+        (self.locked_until, self.full_until, self.failing_until, self.slow_until) = (0, 0, 0, 0);
+        (self.failures, self.stale_reads) = (0, 0);
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn signed(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
