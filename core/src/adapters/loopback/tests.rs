@@ -133,6 +133,8 @@ async fn many_connections_that_say_nothing_do_not_keep_the_redirect_out() {
         socket.write_all(b"GET /callback?code=").await.unwrap();
         silent.push(socket);
     }
+    let closed = timeout(LIMIT, silent[0].read(&mut [0; 64])).await.expect("any number of connections stays open");
+    assert!(closed.is_err() || closed.is_ok_and(|length| length == 0), "a request that has not ended was answered");
     let response = visit.get("/callback?code=1&state=ours").await;
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(visit.finish().await.is_ok());
@@ -207,19 +209,20 @@ async fn a_browser_that_cannot_be_opened_fails_at_once() {
 
 #[tokio::test]
 async fn a_browser_that_blocks_is_waited_for_and_gets_the_page_as_it_is() {
-    let opened = Arc::new(Mutex::new(None));
+    let (open, mut opened) = tokio::sync::mpsc::unbounded_channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let (seen, released) = (Arc::clone(&opened), Mutex::new(released));
+    let released = Mutex::new(released);
     let browser = LoopbackBrowser::with_opener(move |url| {
-        *seen.lock().unwrap() = Some(url.to_string());
+        open.send(url.to_string()).unwrap();
         let _ = released.lock().unwrap().recv_timeout(LIMIT);
         Ok(())
     });
     let visit = Underway::begin_with(browser, "http://127.0.0.1/callback").await;
+    let page = timeout(LIMIT, opened.recv()).await.expect("no page is opened");
+    assert_eq!(page.as_deref(), Some("https://issuer.example/authorize?client_id=a&state=ours"));
     visit.get("/callback?code=1&state=ours").await;
     assert!(visit.finish().await.is_ok(), "the redirect came while the browser blocked");
     drop(release);
-    assert_eq!(opened.lock().unwrap().as_deref(), Some("https://issuer.example/authorize?client_id=a&state=ours"));
 }
 
 #[tokio::test]
