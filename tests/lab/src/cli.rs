@@ -244,6 +244,9 @@ pub struct LoginArguments {
     /// For a machine without a browser, and for a redirect URI that leads to an app.
     #[arg(long, conflicts_with_all = ["open", "no_open"])]
     pub paste: bool,
+    /// Then write the settings to hallpass.toml in this folder, so that the next commands need no options.
+    #[arg(long)]
+    pub save: bool,
     /// What the page has to ask for: none, login, consent or select_account.
     #[arg(long, value_name = "PROMPT", value_parser = ["none", "login", "consent", "select_account"])]
     pub prompt: Option<String>,

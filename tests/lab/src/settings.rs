@@ -176,6 +176,20 @@ impl Settings {
         self.has(Setting::ApiOrigins)
     }
 
+    /// A property file that says the same.
+    pub fn to_file(&self) -> String {
+        let lines = self.values.iter().map(|(setting, value)| {
+            let texts: Vec<toml::Value> = value.values.iter().cloned().map(toml::Value::String).collect();
+            let value = match texts.as_slice() {
+                _ if setting.is_switch() => toml::Value::Boolean(self.is_on(*setting)),
+                [one] if !setting.is_list() => one.clone(),
+                [..] => toml::Value::Array(texts),
+            };
+            format!("{} = {value}\n", setting.key())
+        });
+        lines.collect()
+    }
+
     /// What the core has to know about the tenant.
     ///
     /// # Errors
@@ -387,6 +401,20 @@ mod tests {
         let text = "issuer = \"http://127.0.0.1:3000/\"\nclient_id = \"x\"\n";
         assert!(refusal(&of_file(text)).contains("--danger-allow-loopback-http"));
         of_file(&format!("{text}danger_allow_loopback_http = true\n")).config().unwrap();
+    }
+
+    #[test]
+    fn settings_written_to_a_file_are_read_again() {
+        let arguments = vec![
+            (Setting::ClientId, vec!["a\"b\\c".to_owned()]),
+            (Setting::ApiOrigins, vec!["https://a.example".to_owned(), "https://b.example".to_owned()]),
+            (Setting::DangerAllowLoopbackHttp, vec!["true".to_owned()]),
+        ];
+        let settings = Settings::gather(arguments, |_| None, file("domain = \"x.example\"")).unwrap();
+        let again = of_file(&settings.to_file());
+        for setting in Setting::ALL {
+            assert_eq!(again.list(setting), settings.list(setting), "{}", setting.key());
+        }
     }
 
     #[test]

@@ -27,9 +27,6 @@ impl Account {
     pub(super) fn of(arguments: &TenantArguments) -> Result<Self, Failure> {
         let settings = settings(arguments)?;
         let config = settings.config()?;
-        if let StoreChoice::DangerPlainFiles(path) = settings.store()? {
-            tracing::warn!(path = %path.display(), "tokens are stored in plain text");
-        }
         Ok(Self { settings, config })
     }
 
@@ -57,14 +54,27 @@ impl Account {
         self.settings.account()
     }
 
+    /// A property file with the account's settings.
+    pub(super) fn property_file(&self) -> String {
+        self.settings.to_file()
+    }
+
     pub(super) fn post_logout_redirect_uri(&self) -> Option<&str> {
         self.settings.text(Setting::PostLogoutRedirectUri)
     }
 
     pub(super) async fn store(&self) -> Result<Arc<dyn SecureStore>, Failure> {
+        Ok(match self.plain_files()? {
+            None => Arc::new(Keychain::new(SERVICE)),
+            Some(path) => Arc::new(adapters::plain_files(path).await?),
+        })
+    }
+
+    /// The folder in which tokens are in plain text, if that is where they are.
+    pub(super) fn plain_files(&self) -> Result<Option<PathBuf>, Failure> {
         Ok(match self.settings.store()? {
-            StoreChoice::System => Arc::new(Keychain::new(SERVICE)),
-            StoreChoice::DangerPlainFiles(path) => Arc::new(adapters::plain_files(path).await?),
+            StoreChoice::System => None,
+            StoreChoice::DangerPlainFiles(path) => Some(path),
         })
     }
 
@@ -72,7 +82,7 @@ impl Account {
     pub(super) async fn session_builder(&self) -> Result<SessionBuilder, Failure> {
         let store = self.store().await?;
         let mut builder = self.session_over(Shared(store), adapters::transport().await?);
-        if let StoreChoice::DangerPlainFiles(path) = self.settings.store()? {
+        if let Some(path) = self.plain_files()? {
             builder = builder.lease(FileLease::in_directory(path));
         }
         Ok(builder)

@@ -1,6 +1,8 @@
 //! `lab login`: in the system browser, by way of this machine's loopback interface (RFC 8252 §7.3), or by hand.
 
-use std::io::{self, BufRead};
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
 
 use hallpass_core::adapters::LoopbackBrowser;
 use hallpass_core::ports::BrowserError;
@@ -14,11 +16,21 @@ use super::account::Account;
 use super::status;
 use crate::cli::LoginArguments;
 use crate::failure::Failure;
+use crate::settings::FILE_NAME;
 
 /// Signs in, stores the session and says who it is.
 pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
     let account = Account::of(&arguments.tenant)?;
+    if arguments.save && Path::new(FILE_NAME).exists() {
+        return Err(Failure::Argument {
+            what: format!("there is a {FILE_NAME} in this folder already"),
+            fix: "put the settings there by hand, or leave out --save".to_owned(),
+        });
+    }
     let builder = account.session_builder().await?;
+    if let Some(path) = account.plain_files()? {
+        tracing::warn!("tokens will be in plain text in {}", path.display());
+    }
     let login = parameters(arguments);
     let (session, user) = if arguments.paste {
         let session = builder.build().map_err(|error| account.explained(error))?;
@@ -31,6 +43,9 @@ pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
         let user = session.login(login).await.map_err(|error| account.explained(error))?;
         (session, user)
     };
+    if arguments.save {
+        save(&account.property_file())?;
+    }
     // It has just arrived; nothing is sent for this.
     let credentials = session.credentials(MinTtl::seconds(0)).await?;
     if arguments.json {
@@ -44,6 +59,14 @@ pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
         anstream::println!("Signed in as {}; {}.", name(&user), status::validity(credentials.expires_at()));
     }
     Ok(())
+}
+
+/// Writes the property file, and never over one.
+fn save(text: &str) -> Result<(), Failure> {
+    let file = OpenOptions::new().write(true).create_new(true).open(FILE_NAME);
+    let saved = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    saved
+        .map_err(|error| Failure::InputOutput(format!("you are signed in, but {FILE_NAME} cannot be written: {error}")))
 }
 
 /// What the user is called: the name, else the e-mail address, else the subject.

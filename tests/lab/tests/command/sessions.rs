@@ -215,6 +215,24 @@ async fn callback_that_is_pasted_finishes_the_login() {
 }
 
 #[tokio::test]
+async fn settings_that_are_saved_serve_the_next_command() {
+    let tenant = tenant().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("file:{}", folder.path().join("store").display());
+    let (issuer, client_id) = (tenant.issuer(), tenant.client_id());
+    let mut arguments = vec!["login", "--no-open", "--save", "--issuer", &issuer, "--client-id", &client_id];
+    arguments.extend(["--store", &store, "--danger-allow-loopback-http"]);
+    let (child, address) = start(&folder, &arguments).await;
+    visit(&address).await;
+    assert_eq!(Ended::of_child(child).await.code, 0);
+    let ended = run(&folder, &["status"]).await;
+    assert!(ended.stdout.contains("Ada Lovelace"), "{} {}", ended.stdout, ended.stderr);
+    let ended = run(&folder, &arguments).await;
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("there is a hallpass.toml"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn nothing_pasted_cancels_the_login() {
     let tenant = tenant().await;
     let folder = folder(&tenant, "");
