@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::engine::Engine;
+use super::moment::Moment;
 use super::record::{Content, Grant, GrantKey, Refresh, SignedIn};
 use super::state::User;
 use crate::error::{Error, Result};
@@ -204,9 +205,11 @@ impl Engine {
             let callback = Callback::parse(&callback)?;
             let metadata = engine.metadata().await?;
             let (code, pending) = engine.take_login(callback, &metadata).await?;
+            // Before the server made the tokens, so that a lifetime counted from here is over in time.
+            let sent = engine.now();
             let tokens =
                 engine.exchange_code(|| token::code_request(&engine.config.client, &metadata, &code, &pending)).await?;
-            engine.install_login(tokens, &pending, &metadata).await
+            engine.install_login(tokens, sent, &pending, &metadata).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
     }
@@ -254,13 +257,13 @@ impl Engine {
     async fn install_login(
         &self,
         tokens: TokenResponse,
+        received: Moment,
         pending: &PendingLogin,
         metadata: &ProviderMetadata,
     ) -> Result<User> {
         let id_token = tokens.id_token.ok_or(Error::Untrusted { check: "id_token_missing" })?;
         let identity = self.login_identity(&id_token, &tokens.access_token, pending, metadata).await?;
         let user = User::of(&identity);
-        let received = self.now();
         let signed_in = SignedIn {
             identity,
             id_token,

@@ -16,6 +16,7 @@ pub(crate) struct Published(Box<[PublishedGrant]>);
 
 struct PublishedGrant {
     key: GrantKey,
+    is_of_login: bool,
     granted: Arc<Granted>,
     lifetime: Duration,
     /// When it expires, by `Clock::elapsed`. `Duration::MAX` when the server did not say, zero when nobody can tell.
@@ -46,7 +47,11 @@ impl Published {
     }
 
     fn grant(&self, key: &GrantKey) -> Option<&PublishedGrant> {
-        self.0.iter().find(|grant| grant.key == *key)
+        match (&*self.0, key) {
+            // The login's own token stands first and is nearly always the one.
+            ([first, ..], GrantKey { audience: None, scope: None }) if first.is_of_login => Some(first),
+            (grants, key) => grants.iter().find(|grant| grant.key == *key),
+        }
     }
 }
 
@@ -60,6 +65,7 @@ impl PublishedGrant {
         let deadline = left.map_or(Duration::ZERO, |left| now.elapsed().saturating_add(left));
         Self {
             key: grant.key.clone(),
+            is_of_login: grant.key == GrantKey::default(),
             granted: Arc::new(Granted {
                 access_token: grant.access_token.clone(),
                 scope: grant.scope.clone(),

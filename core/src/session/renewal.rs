@@ -19,6 +19,7 @@ use super::answer::is_json;
 use super::credentials::{Credentials, CredentialsRequest, MinTtl};
 use super::engine::Engine;
 use super::flight::Flights;
+use super::moment::Moment;
 use super::patience;
 use super::record::{self, Content, Grant, GrantKey, Record, Refresh, SignedIn};
 use super::state::Event;
@@ -51,11 +52,19 @@ struct Prepared {
 
 /// What the server made of it.
 enum Exchanged {
-    Tokens(Box<TokenResponse>),
+    Tokens(Box<Answer>),
     /// `invalid_grant`, and whether the token was in doubt by then.
     InvalidGrant {
         in_doubt: bool,
     },
+}
+
+/// Tokens, and when they came.
+struct Answer {
+    tokens: TokenResponse,
+    /// Before the server made them, so that a lifetime counted from here is over in time however long the answer took.
+    sent: Moment,
+    arrived: Moment,
 }
 
 /// The right to use the refresh token.
@@ -67,9 +76,14 @@ enum Turn<'a> {
 }
 
 impl Engine {
-    /// A valid access token; documented at `Session::credentials`.
+    /// The access token in memory, if it is valid for long enough: the hot path, without a lock.
+    pub(crate) fn valid_credentials(&self, request: &CredentialsRequest) -> Option<Credentials> {
+        self.published.load().valid(request, self.clock.elapsed())
+    }
+
+    /// A valid access token, renewed if need be; documented at `Session::credentials`.
     pub(crate) async fn credentials(self: &Arc<Self>, request: CredentialsRequest) -> Result<Credentials> {
-        if let Some(credentials) = self.published.load().valid(&request, self.clock.elapsed()) {
+        if let Some(credentials) = self.valid_credentials(&request) {
             return Ok(credentials);
         }
         match self.renewed(request.key.clone(), Trigger::Lasting(request.min_ttl)).await {
@@ -103,11 +117,12 @@ impl Engine {
         // The account stays registered until the renewal has landed, also when the session is dropped meanwhile.
         let registration = self.registration.upgrade().ok_or(Error::Cancelled)?;
         let engine = Arc::clone(self);
+        let user = self.states.borrow().user().map(|user| user.sub().to_owned());
         let renewal = {
             let key = key.clone();
             async move {
                 let _registration = registration;
-                let outcome = engine.take_turn(&key, trigger).await;
+                let outcome = engine.take_turn(&key, trigger, user.as_deref()).await;
                 match &outcome {
                     Ok(credentials) if credentials.renewed => engine.emit(Event::Renewed),
                     Ok(_) | Err(Error::LoginRequired { .. }) => {}
@@ -119,15 +134,16 @@ impl Engine {
         Flights::join(self, &self.runtime, key, |engine| &engine.renewals, renewal).await
     }
 
-    async fn take_turn(&self, key: &GrantKey, trigger: Trigger) -> Result<Credentials> {
-        drop(self.opened_vault().await?);
+    /// `user` is the one whom the caller saw signed in, if any.
+    async fn take_turn(&self, key: &GrantKey, trigger: Trigger, user: Option<&str>) -> Result<Credentials> {
+        same_user(user, self.opened_vault().await?.record())?;
         if let Some(credentials) = self.sufficient(key, trigger) {
             return Ok(credentials);
         }
         let _lease = self.lease.acquire().await;
         for _ in 0..TURNS {
             let turn = self.turn().await;
-            let prepared = match self.prepare(key, trigger, &turn).await? {
+            let prepared = match self.prepare(key, trigger, user, &turn).await? {
                 Step::Done(credentials) => return Ok(credentials),
                 Step::Again => continue,
                 Step::Send(prepared) => prepared,
@@ -151,17 +167,13 @@ impl Engine {
     }
 
     /// Looks at the record again (rule 5) and writes down what is about to be done (rule 4).
-    async fn prepare(&self, key: &GrantKey, trigger: Trigger, turn: &Turn<'_>) -> Result<Step> {
+    async fn prepare(&self, key: &GrantKey, trigger: Trigger, user: Option<&str>, turn: &Turn<'_>) -> Result<Step> {
         // Before the record is touched: it may take a request of its own.
         let metadata = self.metadata().await?;
         let mut vault = self.vault.lock().await;
-        let before = subject(vault.record()).map(str::to_owned);
         vault.synchronize().await?;
         self.publish(&vault);
-        // Somebody else signed in through another process: not the user whom these callers ask for.
-        if before.is_some_and(|before| subject(vault.record()).is_some_and(|after| after != before)) {
-            return Err(Error::LoginRequired { reason: LoginReason::LoggedOut });
-        }
+        same_user(user, vault.record())?;
         if let Some(credentials) = self.sufficient(key, trigger) {
             return Ok(Step::Done(credentials));
         }
@@ -181,13 +193,14 @@ impl Engine {
             identity: signed_in.identity.clone(),
             metadata,
         };
-        // A token that has worked twice is not a one-time token: no answer to it can be the last one.
-        if !refresh.reusable && refresh.attempt.is_none() {
+        // A token that has worked twice is not a one-time token: no answer to it can be the last one. Any other is not
+        // sent, not even again, to a store that would not take the answer; and other processes see each attempt.
+        if !refresh.reusable {
             let mut signed_in = signed_in.clone();
             if let Some(refresh) = &mut signed_in.refresh {
-                refresh.attempt = Some(record::Attempt { begun: self.clock.now(), settled: true });
+                refresh.attempt = Some(record::Attempt { begun: self.clock.now(), settled: !prepared.in_doubt });
             }
-            vault.commit(Content::SignedIn(Box::new(signed_in))).await?;
+            vault.commit_or_revert(Content::SignedIn(Box::new(signed_in))).await?;
         }
         Ok(Step::Send(Box::new(prepared)))
     }
@@ -241,6 +254,7 @@ impl Engine {
     }
 
     async fn attempt(&self, request: hallpass_protocol::http::Request) -> Attempted {
+        let sent = self.now();
         let fail = |cause, told| self.patience.fail(self.clock.elapsed(), cause, told, self.jitter());
         let response = match self.transmit(request).await {
             Ok(response) => response,
@@ -255,7 +269,7 @@ impl Engine {
         self.observe_time(&response);
         let told = patience::told(&response, self.server_now());
         match (token::parse(&response), response.status) {
-            (Ok(tokens), _) => Attempted::Tokens(Box::new(tokens)),
+            (Ok(tokens), _) => Attempted::Tokens(Box::new(Answer { tokens, sent, arrived: self.now() })),
             (Err(TokenError::Server(_)), 429) => Attempted::Unused(fail(OfflineCause::RateLimited, told)),
             (Err(TokenError::Server(error)), _) if error.is_invalid_grant() => Attempted::InvalidGrant,
             (Err(TokenError::Server(_)), 503) => Attempted::Unused(fail(OfflineCause::ServerFailed, told)),
@@ -276,7 +290,8 @@ impl Engine {
     }
 
     /// Saves what arrived, then publishes it (rules 3 and 7).
-    async fn install(&self, key: &GrantKey, prepared: &Prepared, tokens: TokenResponse) -> Result<Credentials> {
+    async fn install(&self, key: &GrantKey, prepared: &Prepared, answer: Answer) -> Result<Credentials> {
+        let Answer { tokens, sent, arrived } = answer;
         let identity = match &tokens.id_token {
             Some(id_token) => self.refreshed_identity(id_token, &prepared.metadata, &prepared.identity).await?,
             None => None,
@@ -293,23 +308,24 @@ impl Engine {
             signed_in.identity = identity;
             signed_in.id_token = id_token;
         }
-        signed_in.refresh = Some(next_refresh(signed_in.refresh.take(), prepared, tokens.refresh_token, self.now()));
+        signed_in.refresh = Some(next_refresh(signed_in.refresh.take(), prepared, tokens.refresh_token, arrived));
         let asked = key.scope.as_ref().or_else(|| signed_in.grant(&GrantKey::default()).map(|grant| &grant.scope));
         let scope = tokens.scope.or_else(|| asked.cloned()).unwrap_or_default();
         signed_in.put_grant(Grant {
             key: key.clone(),
             access_token: tokens.access_token,
             scope,
-            received: self.now(),
+            received: sent,
             lifetime: tokens.lifetime,
         });
         let saved = vault.commit(Content::SignedIn(Box::new(signed_in))).await;
         self.publish(&vault);
         saved?;
-        let credentials = self.published.load().latest(key);
+        // A device that slept over the answer, or a very slow store, may have used a short lifetime up.
+        let credentials = self.published.load().unexpired(key, self.clock.elapsed());
         credentials
             .map(|credentials| Credentials { renewed: true, ..credentials })
-            .ok_or(Error::Internal { reference: "renewed_credentials_not_published" })
+            .ok_or(Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None })
     }
 
     /// Decides what `invalid_grant` means (rules 4, 5 and 6): returns when the store holds a newer token to go on with.
@@ -367,7 +383,7 @@ enum Step {
 
 /// What one request came to.
 enum Attempted {
-    Tokens(Box<TokenResponse>),
+    Tokens(Box<Answer>),
     InvalidGrant,
     /// No tokens, and the refresh token is certainly unused.
     Unused(Error),
@@ -383,17 +399,15 @@ fn next_refresh(
     present: Option<Refresh>,
     prepared: &Prepared,
     arrived: Option<RefreshToken>,
-    now: super::moment::Moment,
+    received: Moment,
 ) -> Refresh {
     let used = prepared.token.fingerprint();
     match (arrived, present) {
-        (Some(token), _) if token.fingerprint() != used => {
-            Refresh { token, received: now, reusable: false, attempt: None }
-        }
+        (Some(token), _) if token.fingerprint() != used => Refresh { token, received, reusable: false, attempt: None },
         // Renewals side by side: another audience's answer has already replaced the token.
         (_, Some(present)) if present.token.fingerprint() != used => present,
         (_, present) => Refresh {
-            received: present.as_ref().map_or(now, |present| present.received),
+            received: present.as_ref().map_or(received, |present| present.received),
             token: prepared.token.clone(),
             reusable: true,
             attempt: None,
@@ -410,8 +424,13 @@ fn has_reusable_token(record: &Record) -> bool {
     record.signed_in().and_then(|signed_in| signed_in.refresh.as_ref()).is_some_and(|refresh| refresh.reusable)
 }
 
-fn subject(record: Option<&Record>) -> Option<&str> {
-    Some(record?.signed_in()?.identity.sub())
+/// Whether whoever is signed in now is the user whom the callers saw, and not another one who signed in meanwhile.
+fn same_user(user: Option<&str>, record: Option<&Record>) -> Result<()> {
+    let now = record.and_then(|record| record.signed_in()).map(|signed_in| signed_in.identity.sub());
+    match (user, now) {
+        (Some(user), Some(now)) if user != now => Err(Error::LoginRequired { reason: LoginReason::LoggedOut }),
+        (Some(_) | None, _) => Ok(()),
+    }
 }
 
 fn signed_in(record: Option<&Record>) -> Result<(&str, &SignedIn)> {

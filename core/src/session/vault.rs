@@ -80,6 +80,12 @@ impl Vault {
         }
         match self.read().await? {
             Found::Record(stored) if self.is_superseded_by(&stored) => self.take_over(stored),
+            // What is saved over another's record has to count as the newer one everywhere.
+            Found::Record(stored) if !self.is_saved() => {
+                if let Some(ours) = &mut self.record {
+                    ours.revision = ours.revision.max(stored.revision.saturating_add(1));
+                }
+            }
             Found::Record(_) | Found::Unreadable => {}
             // Somebody logged out in another process; a login that could not be saved yet has nothing there to lose.
             Found::Absent if self.durable.is_some() => {
@@ -107,6 +113,20 @@ impl Vault {
         self.save().await
     }
 
+    /// As `commit`, but what could not be saved is forgotten: for a note that is of no use unless it is durable, and
+    /// whose record must not stand in the way of what another process saves meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it could not be saved; nothing has changed then.
+    pub(crate) async fn commit_or_revert(&mut self, content: Content) -> Result<()> {
+        let before = self.record.clone();
+        let outcome = self.commit(content).await;
+        if outcome.is_err() {
+            self.record = before;
+        }
+        outcome
+    }
+
     /// Makes `content` the record of a new session called `lineage`, in place of whatever was there, and saves it.
     ///
     /// # Errors
@@ -131,7 +151,8 @@ impl Vault {
     pub(crate) async fn erase(&mut self) -> Result<()> {
         self.store.delete(&self.entry).await?;
         self.store.delete(&self.quarantine).await?;
-        self.record = Some(signed_out(LoginReason::LoggedOut));
+        let lineage = self.record.take().map(|record| record.lineage).unwrap_or_default();
+        self.record = Some(Record { lineage, ..signed_out(LoginReason::LoggedOut) });
         self.durable = None;
         self.damaged = None;
         self.opened = true;
@@ -176,6 +197,10 @@ impl Vault {
         let Some(ours) = &self.record else { return true };
         if self.durable.as_ref() == Some(&Version::of(stored)) {
             return false;
+        }
+        if self.is_logged_out() {
+            // Somebody has signed in since. What is left of the session that ended here does not come back.
+            return ours.lineage != stored.lineage;
         }
         if ours.lineage != stored.lineage {
             // Another login. One of ours that is not saved yet came later than any that this process has seen saved.
