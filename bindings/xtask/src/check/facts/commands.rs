@@ -1,5 +1,7 @@
 //! Command lines in documents: each must be one that its program understands.
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -35,7 +37,7 @@ pub(super) fn check(
         }
         Some((program, rest)) => match program.as_str() {
             "cargo" => cargo_command(rest, project, lab),
-            "lab" => lab(rest),
+            "lab" => lab_command(rest, lab),
             path if path.contains('/') => project.check_path(&document.path, path),
             program if FOREIGN.contains(&program) => Ok(()),
             program => Err(format!("`{program}` is no command that the checker knows")),
@@ -69,7 +71,7 @@ fn cargo_command(
     }
     let runs_the_lab = command == "run" && package.is_none_or(|package| package == "hallpass-lab");
     match halves.next() {
-        Some(of_the_lab) if runs_the_lab => lab(of_the_lab),
+        Some(of_the_lab) if runs_the_lab => lab_command(of_the_lab, lab),
         Some(_) | None => Ok(()),
     }
 }
@@ -81,9 +83,23 @@ fn package_named(words: &[String]) -> Option<&str> {
     after_flag.map(|pair| pair[1].as_str()).or(joined)
 }
 
+/// `lab COMMAND` is any command; after the command a word in capitals is a value like another.
+fn lab_command(words: &[String], lab: &mut dyn FnMut(&[String]) -> Result<(), String>) -> Result<(), String> {
+    match words {
+        [command, ..] if is_placeholder(command) => Ok(()),
+        words => lab(words),
+    }
+}
+
+/// A word in capitals stands for what the reader puts there.
+fn is_placeholder(word: &str) -> bool {
+    word.chars().all(|letter| letter.is_ascii_uppercase() || matches!(letter, '_' | '…'))
+}
+
 fn own_command(words: &[String]) -> Result<(), String> {
     let line = || format!("`cargo xtask {}`", words.join(" "));
-    let words = std::iter::once("cargo xtask").chain(words.iter().map(String::as_str));
+    let given = words.iter().map(String::as_str).filter(|word| !is_placeholder(word));
+    let words = std::iter::once("cargo xtask").chain(given);
     match Cli::try_parse_from(words) {
         Ok(_) => Ok(()),
         Err(error) if !error.use_stderr() => Ok(()),
@@ -94,23 +110,28 @@ fn own_command(words: &[String]) -> Result<(), String> {
 /// The `lab` command, built when the first document names it.
 #[derive(Default)]
 pub(super) struct LabBinary {
-    built: Option<Result<(), String>>,
+    built: Option<Result<PathBuf, String>>,
 }
 
 impl LabBinary {
     /// Asks `lab` itself. It reads its words in order, so that `--help` at their end is reached, and answered, only
     /// when it has understood all the others.
     pub(super) fn parse(&mut self, words: &[String]) -> Result<(), String> {
-        self.built.get_or_insert_with(build).clone()?;
-        let mut ask = cargo(["run", "--quiet", "--locked", "--package", "hallpass-lab", "--"]);
-        let answer = process::read(ask.args(words).arg("--help"), Duration::from_secs(30));
+        let program = self.built.get_or_insert_with(build).clone()?;
+        let answer = process::read(Command::new(program).args(words).arg("--help"), Duration::from_secs(30));
         answer.map(drop).map_err(|error| format!("`lab {}`: {}", words.join(" "), first_line(&format!("{error:#}"))))
     }
 }
 
-fn build() -> Result<(), String> {
-    let mut build = cargo(["build", "--locked", "--package", "hallpass-lab"]);
-    process::run(&mut build, Duration::from_secs(30 * 60)).map_err(|error| format!("{error:#}"))
+/// Returns where the program is.
+fn build() -> Result<PathBuf, String> {
+    let mut build = cargo(["build", "--quiet", "--locked", "--package", "hallpass-lab", "--message-format", "json"]);
+    let told = process::read(&mut build, Duration::from_secs(30 * 60)).map_err(|error| format!("{error:#}"))?;
+    let executable = |line: &str| -> Option<PathBuf> {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    };
+    told.lines().find_map(executable).ok_or_else(|| "the package of the lab has no program".to_owned())
 }
 
 fn first_line(text: &str) -> &str {

@@ -92,20 +92,30 @@ impl Project {
         Err(format!("the link leads to `#{anchor}`, and `{target_path}` has no such heading"))
     }
 
-    /// Each name stands in some source, as an identifier, a literal or a package.
+    /// Each name stands in some source, as an identifier, a literal or a package. `key_roll` is there when `KeyRoll` is:
+    /// what is derived from a source has the case of another language.
     pub(super) fn check_names(&self, names: &[String]) -> Result<(), String> {
-        match names.iter().find(|name| !self.names.contains(*name)) {
+        match names.iter().find(|name| !self.names.contains(&folded(name))) {
             None => Ok(()),
             Some(name) => Err(format!("no source names `{name}`")),
         }
     }
 }
 
-/// The words of `text`, and the parts of a word with hyphens too.
+/// The words of `text`, without their case. Of a word with hyphens also the parts and the beginnings: `retry-after` is
+/// `retry`, `after` and itself.
 fn names(text: &str) -> impl Iterator<Item = String> {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let whole = text.split(move |letter: char| !(is_part(letter) || letter == '-'));
-    whole.flat_map(|word| std::iter::once(word).chain(word.split('-'))).map(|word| word.trim_matches('-').to_owned())
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let words = text.split(move |letter: char| !is_part(letter)).map(|word| word.trim_matches('-'));
+    let beginnings = |word: &'_ str| word.match_indices('-').map(|(end, _)| folded(&word[..end])).collect::<Vec<_>>();
+    words.flat_map(move |word| {
+        let parts = word.split('-').map(folded);
+        parts.chain(beginnings(word)).chain([folded(word)]).collect::<Vec<_>>()
+    })
+}
+
+fn folded(name: &str) -> String {
+    name.replace('_', "").to_ascii_lowercase()
 }
 
 /// `path` from the folder of `document`, with `.` and `..` worked out; none when it leaves the project.
@@ -134,8 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn word_with_hyphens_is_known_whole_and_in_parts() {
-        let found: Vec<String> = names("name = \"hallpass-core\"").collect();
-        assert!(["hallpass-core", "hallpass", "core"].iter().all(|name| found.contains(&(*name).to_owned())));
+    fn word_with_hyphens_is_known_whole_in_parts_and_by_its_beginning() {
+        let found: Vec<String> = names("\"x-ratelimit-reset\"").collect();
+        let known = |name: &str| found.contains(&name.to_owned());
+        assert!(["x-ratelimit-reset", "x-ratelimit", "ratelimit", "reset"].into_iter().all(known));
+        assert!(!known("ratelimit-reset") && !known("limit"));
+    }
+
+    #[test]
+    fn name_is_known_in_the_case_of_another_language() {
+        assert!(names("enum E { KeyRoll }").any(|name| name == folded("key_roll")));
     }
 }
