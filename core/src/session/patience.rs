@@ -23,6 +23,8 @@ pub(crate) struct Patience(Mutex<Wait>);
 struct Wait {
     /// Until when, by `Clock::elapsed`, and why.
     until: Option<(Duration, OfflineCause)>,
+    /// The part of it that the server asked for. An answer to a request that was under way already does not end it.
+    told: Option<(Duration, OfflineCause)>,
     failures: u32,
 }
 
@@ -40,9 +42,15 @@ impl Patience {
         }
     }
 
+    /// Whether the server itself asked to be left alone for now.
+    pub(crate) fn is_told_to_wait(&self, elapsed: Duration) -> bool {
+        self.lock().told.is_some_and(|(until, _)| until > elapsed)
+    }
+
     /// The server answered as it should.
     pub(crate) fn reset(&self) {
-        *self.lock() = Wait::default();
+        let mut wait = self.lock();
+        *wait = Wait { until: wait.told, told: wait.told, failures: 0 };
     }
 
     /// The server did not do its work for `cause`. Returns the error that says how long to wait from now on: `told`, or
@@ -54,6 +62,9 @@ impl Patience {
         let base = told.unwrap_or(doubled).min(LONGEST);
         let until = elapsed.saturating_add(base + base.mul_f64(f64::from(jitter) / 255.0 / 4.0));
         wait.failures = wait.failures.saturating_add(1);
+        if told.is_some() {
+            wait.told = Some((wait.told.map_or(until, |(earlier, _)| earlier.max(until)), cause));
+        }
         let until = wait.until.map_or(until, |(earlier, _)| earlier.max(until));
         wait.until = Some((until, cause));
         Error::Offline { cause, retry_after: Some(until.saturating_sub(elapsed)) }

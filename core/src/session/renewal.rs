@@ -221,7 +221,7 @@ impl Engine {
                 key.scope.as_ref(),
                 key.audience.as_deref(),
             );
-            match self.attempt(request).await {
+            let error = match self.attempt(request).await {
                 Attempted::Tokens(tokens) => {
                     self.patience.reset();
                     // The server has acted; until the answer is saved, this token is one that may be spent.
@@ -235,9 +235,14 @@ impl Engine {
                     if told.is_some() || attempts == 2 {
                         break error;
                     }
+                    error
                 }
-            }
+            };
             tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.jitter()))).await;
+            // Another audience's renewal may have been told so meanwhile.
+            if self.patience.is_told_to_wait(self.clock.elapsed()) {
+                break error;
+            }
         };
         self.settle(prepared, !in_doubt).await;
         Err(error)
@@ -292,6 +297,7 @@ impl Engine {
     /// Saves what arrived, then publishes it (rules 3 and 7).
     async fn install(&self, key: &GrantKey, prepared: &Prepared, answer: Answer) -> Result<Credentials> {
         let Answer { tokens, sent, arrived } = answer;
+        let lifetime = tokens.lifetime;
         let identity = match &tokens.id_token {
             Some(id_token) => self.refreshed_identity(id_token, &prepared.metadata, &prepared.identity).await?,
             None => None,
@@ -322,10 +328,14 @@ impl Engine {
         self.publish(&vault);
         saved?;
         // A device that slept over the answer, or a very slow store, may have used a short lifetime up.
-        let credentials = self.published.load().unexpired(key, self.clock.elapsed());
+        let lasted = lifetime.filter(|lifetime| !lifetime.is_zero());
+        if lasted.zip(sent.age(self.now())).is_some_and(|(lifetime, age)| age >= lifetime) {
+            return Err(Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None });
+        }
+        let credentials = self.published.load().latest(key);
         credentials
             .map(|credentials| Credentials { renewed: true, ..credentials })
-            .ok_or(Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None })
+            .ok_or(Error::Internal { reference: "renewed_credentials_not_published" })
     }
 
     /// Decides what `invalid_grant` means (rules 4, 5 and 6): returns when the store holds a newer token to go on with.
