@@ -4,18 +4,19 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// What was to be decoded is not base64url in its only form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotBase64Url;
 
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
-    Base64UrlUnpadded::decode_vec(text).map_err(|_| NotBase64Url)
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
 }
 
 /// How many bytes `text` decodes to, if it decodes at all.
@@ -23,9 +24,15 @@ pub(crate) const fn decoded_length(text: &str) -> usize {
     text.len() / 4 * 3 + text.len() % 4 * 3 / 4
 }
 
+/// Encodes into the beginning of `target`, which is long enough, and returns what was written.
+pub(crate) fn encode_into<'t>(bytes: &[u8], target: &'t mut [u8]) -> Option<&'t [u8]> {
+    let length = URL_SAFE_NO_PAD.encode_slice(bytes, target).ok()?;
+    target.get(..length)
+}
+
 /// Decodes into the beginning of `target`, which is at least [`decoded_length`] long, and returns how much was written.
 pub(crate) fn decode_into(text: &str, target: &mut [u8]) -> Result<usize, NotBase64Url> {
-    Base64UrlUnpadded::decode(text, target).map(<[u8]>::len).map_err(|_| NotBase64Url)
+    URL_SAFE_NO_PAD.decode_slice(text, target).map_err(|_| NotBase64Url)
 }
 
 #[cfg(test)]

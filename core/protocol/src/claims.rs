@@ -1,7 +1,8 @@
 //! Claims about a user, as ID tokens and userinfo responses carry them (OpenID Connect Core §2, §5.1).
 //!
-//! Reading them is on the hot path of a login and of every renewal, so it takes one pass over the JSON and two allocations
-//! however many claims there are: the texts stand one after another in one buffer, and a claim is a place in it.
+//! Reading them is on the hot path of a login and of every renewal, so it takes one pass over the JSON and one allocation for
+//! whatever it keeps, however many claims there are: the texts stand one after another in one buffer, and a claim is a place
+//! in it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -114,8 +115,8 @@ pub(crate) struct ClaimSet {
 /// Where a text stands in [`ClaimSet::texts`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 /// `aud`: nearly always one, which then costs no allocation.
@@ -199,7 +200,7 @@ impl ClaimSet {
     }
 
     pub(crate) fn at(&self, place: Place) -> &str {
-        &self.texts[place.start..place.end]
+        &self.texts[place.start as usize..place.end as usize]
     }
 
     pub(crate) const fn time(&self, claim: NumericDate) -> Option<Timestamp> {
@@ -253,15 +254,25 @@ impl<'de> Fields<'de> for ClaimSet {
         })
     }
 
+    fn number(field: Field) -> u32 {
+        match field {
+            Field::Text(claim) => claim as u32,
+            Field::Date(claim) => 32 + claim as u32,
+            Field::Audience => 48,
+            Field::EmailVerified => 49,
+            Field::UpdatedAt => 50,
+        }
+    }
+
     fn read<A: MapAccess<'de>>(&mut self, field: Field, map: &mut A, inside: Inside<'_, 'de>) -> Result<(), A::Error> {
         match field {
             Field::Audience => {
                 let Self { texts, audience, .. } = self;
-                let only_text = inside.texts(map, |text| audience.push(append(texts, text)))?;
+                let only_text = inside.texts(map, |text| audience.extend(append(texts, text)))?;
                 return if only_text { Ok(()) } else { Err(A::Error::custom("aud is neither text nor a list of it")) };
             }
             Field::Text(claim) => match inside.scalar(map)? {
-                Scalar::Text(text) => self.places[claim as usize] = Some(append(&mut self.texts, &text)),
+                Scalar::Text(text) => self.places[claim as usize] = append(&mut self.texts, &text),
                 Scalar::Null => {}
                 Scalar::Integer(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Compound => {
                     if claim.is_decisive() {
@@ -293,18 +304,20 @@ impl<'de> Fields<'de> for ClaimSet {
 }
 
 impl Audience {
-    fn push(&mut self, place: Place) {
+    fn extend(&mut self, place: Option<Place>) {
         match self.first {
-            None => self.first = Some(place),
-            Some(_) => self.others.push(place),
+            None => self.first = place,
+            Some(_) => self.others.extend(place),
         }
     }
 }
 
-fn append(texts: &mut String, text: &str) -> Place {
-    let start = texts.len();
+/// Where the text stands after it was appended; `None` beyond 4 GiB, which no document here comes near.
+fn append(texts: &mut String, text: &str) -> Option<Place> {
+    let start = u32::try_from(texts.len()).ok()?;
+    let end = start.checked_add(u32::try_from(text.len()).ok()?)?;
     texts.push_str(text);
-    Place { start, end: texts.len() }
+    Some(Place { start, end })
 }
 
 /// Seconds since the epoch, with or without a fraction (RFC 7519 §2).

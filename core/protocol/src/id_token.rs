@@ -7,13 +7,14 @@ mod claims;
 mod error;
 
 use alloc::string::String;
+use core::mem;
 use core::time::Duration;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use ring::digest;
 
 pub use self::claims::Claims;
 pub use self::error::IdTokenError;
+use crate::base64url;
 pub use crate::claims::Profile;
 use crate::claims::{ClaimSet, NumericDate, Text};
 use crate::client::{ClientId, Issuer};
@@ -80,7 +81,7 @@ pub fn validate_refreshed(
 /// [`Audience`](IdTokenError::Audience).
 pub fn same_subject(token: &RawIdToken, previous: &Claims) -> Result<(), IdTokenError> {
     let decoded = Decoded::of(token.expose())?;
-    let payload = core::str::from_utf8(decoded.payload()).map_err(|_| IdTokenError::Malformed)?;
+    let payload = core::str::from_utf8(&decoded.payload).map_err(|_| IdTokenError::Malformed)?;
     let claims = ClaimSet::parse(payload).map_err(|_| IdTokenError::Malformed)?;
     check_same_subject(&claims, previous)
 }
@@ -92,11 +93,11 @@ fn validate_with(
     check_login: impl FnOnce(&ClaimSet) -> Result<(), IdTokenError>,
 ) -> Result<Claims, IdTokenError> {
     // 1. An encrypted token is refused here: this client registers no key to encrypt to.
-    let decoded = Decoded::of(token.expose())?;
+    let mut decoded = Decoded::of(token.expose())?;
+    let source = String::from_utf8(mem::take(&mut decoded.payload)).map_err(|_| IdTokenError::Malformed)?;
     let header = decoded.header()?;
     check_type(header.token_type.as_deref())?;
-    let payload = core::str::from_utf8(decoded.payload()).map_err(|_| IdTokenError::Malformed)?;
-    let claims = ClaimSet::parse(payload).map_err(|_| IdTokenError::Malformed)?;
+    let claims = ClaimSet::parse(&source).map_err(|_| IdTokenError::Malformed)?;
     check_issuer(&claims, expected)?;
     check_audience(&claims, expected)?;
     // 6. The signature is checked always, although TLS alone would do for a token from the token endpoint.
@@ -107,7 +108,6 @@ fn validate_with(
     check_login(&claims)?;
     check_access_token_hash(&claims, algorithm, expected)?;
     check_organization(&claims, expected)?;
-    let source = String::from_utf8(decoded.into_payload()).map_err(|_| IdTokenError::Malformed)?;
     Claims::new(source, claims)
 }
 
@@ -192,9 +192,9 @@ fn check_access_token_hash(
     let half = &digest.as_ref()[..digest.as_ref().len() / 2];
     // 32 bytes at most become 43 characters.
     let mut buffer = [0; 43];
-    match Base64UrlUnpadded::encode(half, &mut buffer) {
-        Ok(encoded) if encoded == hash => Ok(()),
-        Ok(_) | Err(_) => Err(IdTokenError::AccessTokenHash),
+    match base64url::encode_into(half, &mut buffer) {
+        Some(encoded) if encoded == hash.as_bytes() => Ok(()),
+        Some(_) | None => Err(IdTokenError::AccessTokenHash),
     }
 }
 

@@ -16,7 +16,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Map
 
 /// How deep objects and arrays may be nested, the outermost counting as one.
 const MAX_DEPTH: usize = 16;
-/// How many members one object may have.
+/// How many members one object may have, apart from those that are wanted.
 const MAX_MEMBERS: usize = 512;
 
 /// What was read is not a JSON object, or not one that can be read in one way only.
@@ -43,7 +43,7 @@ pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Res
 
 /// Reads a whole document that is an object, in one pass, giving `fields` what it wants.
 pub(crate) fn read_object<'de, F: Fields<'de>>(text: &'de str, fields: &mut F) -> Result<(), Malformed> {
-    let mut names = Vec::with_capacity(32);
+    let mut names = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Object { fields, inside: Inside { names: &mut names, depth: 1 } }.deserialize(&mut deserializer)?;
     Ok(deserializer.end()?)
@@ -52,10 +52,13 @@ pub(crate) fn read_object<'de, F: Fields<'de>>(text: &'de str, fields: &mut F) -
 /// The members of an object that somebody wants.
 pub(crate) trait Fields<'de> {
     /// One of them.
-    type Field;
+    type Field: Copy;
 
     /// The wanted member of this name.
     fn field(name: &str) -> Option<Self::Field>;
+
+    /// The number of the member among all that are wanted, below 64.
+    fn number(field: Self::Field) -> u32;
 
     /// Takes the member's value from `map`, with one of the readers of [`Inside`]. Called at most once for each field.
     fn read<A: MapAccess<'de>>(
@@ -81,7 +84,7 @@ pub(crate) enum Scalar<'de> {
 
 /// Where the reader stands.
 pub(crate) struct Inside<'n, 'de> {
-    /// The member names read so far of all objects that are open, the innermost's last.
+    /// The names of unwanted members in all objects that are open, the innermost's last. Wanted ones have numbers.
     names: &'n mut Vec<Cow<'de, str>>,
     depth: usize,
 }
@@ -97,8 +100,9 @@ impl<'de> Inside<'_, 'de> {
         map.next_value_seed(Texts { inside: self, each })
     }
 
-    fn discard<A: MapAccess<'de>>(self, map: &mut A) -> Result<(), A::Error> {
-        map.next_value_seed(Value { inside: self, keep: false }).map(drop)
+    /// The same place again.
+    fn again(&mut self) -> Inside<'_, 'de> {
+        Inside { names: self.names, depth: self.depth }
     }
 
     /// The same place one level deeper.
@@ -109,27 +113,32 @@ impl<'de> Inside<'_, 'de> {
         Ok(Inside { names: self.names, depth: self.depth + 1 })
     }
 
-    /// Walks the members of one object and hands each value, with the field that its name stands for, to `read`.
-    fn members<A: MapAccess<'de>, F>(
-        self,
-        mut map: A,
-        field: impl Fn(&str) -> Option<F>,
-        mut read: impl FnMut(Option<F>, &mut A, Inside<'_, 'de>) -> Result<(), A::Error>,
-    ) -> Result<(), A::Error> {
-        let first = self.names.len();
+    /// Walks the members of one object, which may have each name once, and gives `fields` what it wants.
+    fn members<A: MapAccess<'de>, F: Fields<'de>>(self, mut map: A, fields: &mut F) -> Result<(), A::Error> {
+        let Self { names, depth } = self;
+        let first = names.len();
+        let mut wanted_so_far = 0_u64;
         while let Some(name) = map.next_key_seed(Name)? {
-            let siblings = &self.names[first..];
-            if siblings.len() == MAX_MEMBERS {
-                return Err(A::Error::custom("too many members"));
+            if let Some(field) = F::field(&name) {
+                let bit = 1 << F::number(field);
+                if wanted_so_far & bit != 0 {
+                    return Err(A::Error::custom("a member stands twice"));
+                }
+                wanted_so_far |= bit;
+                fields.read(field, &mut map, Inside { names, depth })?;
+            } else {
+                let siblings = &names[first..];
+                if siblings.len() == MAX_MEMBERS {
+                    return Err(A::Error::custom("too many members"));
+                }
+                if siblings.contains(&name) {
+                    return Err(A::Error::custom("a member stands twice"));
+                }
+                names.push(name);
+                map.next_value_seed(Value { inside: Inside { names, depth }, keep: false })?;
             }
-            if siblings.contains(&name) {
-                return Err(A::Error::custom("a member stands twice"));
-            }
-            let field = field(&name);
-            self.names.push(name);
-            read(field, &mut map, Inside { names: self.names, depth: self.depth })?;
         }
-        self.names.truncate(first);
+        names.truncate(first);
         Ok(())
     }
 }
@@ -142,6 +151,10 @@ impl<'de> Fields<'de> for NoFields {
 
     fn field(_: &str) -> Option<Infallible> {
         None
+    }
+
+    fn number(field: Infallible) -> u32 {
+        match field {}
     }
 
     fn read<A: MapAccess<'de>>(&mut self, field: Infallible, _: &mut A, _: Inside<'_, 'de>) -> Result<(), A::Error> {
@@ -171,11 +184,7 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Object<'_, '_, 'de, F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let fields = self.fields;
-        self.inside.members(map, F::field, |field, map, inside| match field {
-            Some(field) => fields.read(field, map, inside),
-            None => inside.discard(map),
-        })
+        self.inside.members(map, self.fields)
     }
 }
 
@@ -262,14 +271,8 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<Scalar<'de>, A::Error> {
-        self.inside.deeper()?.members(map, |_| None::<Infallible>, |_, map, inside| inside.discard(map))?;
+        self.inside.deeper()?.members(map, &mut NoFields)?;
         Ok(Scalar::Compound)
-    }
-}
-
-impl<'de> Inside<'_, 'de> {
-    fn again(&mut self) -> Inside<'_, 'de> {
-        Inside { names: self.names, depth: self.depth }
     }
 }
 

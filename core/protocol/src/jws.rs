@@ -29,18 +29,17 @@ pub const MAX_TOKEN: usize = 64 * 1024;
 /// [`JwsError`]; see its variants.
 pub fn verify(token: &str, keys: &KeySet, algorithms: &[Algorithm]) -> Result<Vec<u8>, JwsError> {
     let decoded = Decoded::of(token)?;
-    let header = decoded.header()?;
-    decoded.verify(&header, keys, algorithms)?;
-    Ok(decoded.into_payload())
+    decoded.verify(&decoded.header()?, keys, algorithms)?;
+    Ok(decoded.payload)
 }
 
 /// A token decoded and not yet believed.
 pub(crate) struct Decoded<'t> {
     signing_input: &'t str,
-    /// Payload, header and signature, one after another: one allocation, of which the payload stays.
-    bytes: Vec<u8>,
-    header_start: usize,
-    signature_start: usize,
+    pub(crate) payload: Vec<u8>,
+    /// The header and, after it, the signature: neither is kept for long.
+    header_and_signature: Vec<u8>,
+    header_length: usize,
 }
 
 impl<'t> Decoded<'t> {
@@ -56,26 +55,17 @@ impl<'t> Decoded<'t> {
             let parts = token.split('.').count();
             return Err(if parts == 5 { JwsError::Encrypted } else { JwsError::Malformed });
         }
-        let header_start = base64url::decoded_length(payload);
-        let signature_start = header_start + base64url::decoded_length(header);
-        let mut bytes = vec![0; signature_start + base64url::decoded_length(signature)];
-        for (text, start) in [(payload, 0), (header, header_start), (signature, signature_start)] {
-            base64url::decode_into(text, &mut bytes[start..]).map_err(|_| JwsError::Malformed)?;
-        }
-        Ok(Self { signing_input, bytes, header_start, signature_start })
+        let header_length = base64url::decoded_length(header);
+        let mut header_and_signature = vec![0; header_length + base64url::decoded_length(signature)];
+        let (header_bytes, signature_bytes) = header_and_signature.split_at_mut(header_length);
+        base64url::decode_into(header, header_bytes).map_err(|_| JwsError::Malformed)?;
+        base64url::decode_into(signature, signature_bytes).map_err(|_| JwsError::Malformed)?;
+        let payload = base64url::decode(payload).map_err(|_| JwsError::Malformed)?;
+        Ok(Self { signing_input, payload, header_and_signature, header_length })
     }
 
     pub(crate) fn header(&self) -> Result<Header<'_>, JwsError> {
-        Header::parse(&self.bytes[self.header_start..self.signature_start])
-    }
-
-    pub(crate) fn payload(&self) -> &[u8] {
-        &self.bytes[..self.header_start]
-    }
-
-    pub(crate) fn into_payload(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.header_start);
-        self.bytes
+        Header::parse(&self.header_and_signature[..self.header_length])
     }
 
     /// Checks the signature (RFC 7515 §5.2, steps 5 and 8) and returns the algorithm that did it.
@@ -100,7 +90,7 @@ impl<'t> Decoded<'t> {
         if suitable.peek().is_none() {
             return Err(if header.kid.is_some() { JwsError::Algorithm } else { JwsError::UnknownKey });
         }
-        let (message, signature) = (self.signing_input.as_bytes(), &self.bytes[self.signature_start..]);
+        let (message, signature) = (self.signing_input.as_bytes(), &self.header_and_signature[self.header_length..]);
         if suitable.any(|key| algorithm.verify(&key.public, message, signature).is_ok()) {
             return Ok(algorithm);
         }
@@ -123,11 +113,13 @@ struct Members<'a> {
     is_extended: bool,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum Member {
     Algorithm,
     Kid,
     Type,
-    Extension,
+    Critical,
+    Base64,
 }
 
 impl<'a> Header<'a> {
@@ -151,9 +143,14 @@ impl<'de> Fields<'de> for Members<'de> {
             "alg" => Some(Member::Algorithm),
             "kid" => Some(Member::Kid),
             "typ" => Some(Member::Type),
-            "crit" | "b64" => Some(Member::Extension),
+            "crit" => Some(Member::Critical),
+            "b64" => Some(Member::Base64),
             _ => None,
         }
+    }
+
+    fn number(field: Member) -> u32 {
+        field as u32
     }
 
     fn read<A: MapAccess<'de>>(&mut self, field: Member, map: &mut A, inside: Inside<'_, 'de>) -> Result<(), A::Error> {
@@ -161,7 +158,7 @@ impl<'de> Fields<'de> for Members<'de> {
             Member::Algorithm => &mut self.algorithm,
             Member::Kid => &mut self.kid,
             Member::Type => &mut self.token_type,
-            Member::Extension => {
+            Member::Critical | Member::Base64 => {
                 self.is_extended = true;
                 return inside.scalar(map).map(drop);
             }
