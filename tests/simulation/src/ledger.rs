@@ -9,7 +9,7 @@ use hallpass_core::{Error, LoginReason};
 
 use crate::server::Ended;
 use crate::token::{Refresh, is_shown_in};
-use crate::world::State;
+use crate::world::{Process, State};
 
 /// The books of a run.
 #[derive(Debug, Default)]
@@ -161,13 +161,22 @@ impl State {
     fn is_right_end(&mut self, process: usize, family: Option<usize>, reason: LoginReason) -> bool {
         // A process that finds the end noted repeats what another one concluded.
         let concluded = self.ledger.concluded.iter().any(|(_, known)| *known == reason.code());
-        let Some(family) = family else { return concluded };
+        let Some(family) = family.or_else(|| self.processes[self.storage.record()?.writer].family) else {
+            return concluded;
+        };
         if self.ledger.concluded.contains(&(family, reason.code())) {
             return true;
         }
+        // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so.
+        let author = self.storage.record().filter(|entry| Refresh::within(&entry.text).is_none());
+        let author = author.map(|entry| entry.writer).filter(|_| self.processes[process].presented.is_none());
+        let process = author.unwrap_or(process);
+        let family = self.processes[process].family.unwrap_or(family);
         let token = self.processes[process].presented.filter(|token| token.family == family);
         let Some(token) = token else { return concluded };
-        let doubt = self.ledger.is_in_doubt(token, process);
+        let in_the_air = |other: &Process| other.renewals.iter().any(|(renewed, _)| *renewed == token);
+        let others = || self.processes.iter().enumerate().filter(|(other, _)| *other != process);
+        let doubt = self.ledger.is_in_doubt(token, process) || others().any(|(_, other)| in_the_air(other));
         let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
         self.ledger.concluded.insert((family, reason.code()));
         match self.server.families[family].ended {
@@ -177,7 +186,7 @@ impl State {
                 false
             }
             Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || doubt,
-            Some(Ended::Reuse(_)) => {
+            Some(Ended::Reuse(spent)) => {
                 let (by, cause) = self.ledger.reuse.get(&family).copied().unwrap_or((process, Cause::Avoidable));
                 if first {
                     self.ledger.spurious += 1;
@@ -186,7 +195,9 @@ impl State {
                 // Who did not send the spent token sees a session that the server ended, which is the truth.
                 let right = match reason {
                     LoginReason::AnswerLost => doubt,
-                    LoginReason::Revoked => by != process || !doubt || cause == Cause::Duplicate,
+                    LoginReason::Revoked => {
+                        spent != token || by != process || !doubt || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
+                    }
                     LoginReason::NotSignedIn
                     | LoginReason::NoRefreshToken
                     | LoginReason::StorageInvalidated

@@ -5,6 +5,7 @@ mod dice;
 mod finale;
 mod ledger;
 mod model;
+pub mod mutants;
 mod network;
 mod ports;
 mod run;
@@ -17,4 +18,4 @@ mod world;
 
 pub mod summary;
 
-pub use run::{Report, engine};
+pub use run::{Report, engine, model};

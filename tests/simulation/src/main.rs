@@ -15,6 +15,12 @@ struct Command {
 enum Task {
     /// Runs the engine.
     Run(Run),
+    /// Breaks one rule after the other in a model client, and looks whether that is found.
+    Mutants {
+        /// In how many seeds each is looked for.
+        #[arg(long, default_value_t = 2_000)]
+        seeds: u64,
+    },
 }
 
 #[derive(Args)]
@@ -31,20 +37,25 @@ struct Run {
     /// Tells the story of the seed, a line an event.
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// Runs the model client that the mutants are made of instead of the engine.
+    #[arg(long)]
+    model: bool,
 }
 
 fn main() -> ExitCode {
     let passed = match Command::parse().task {
         Task::Run(run) => match run.seed {
-            Some(seed) => one(seed, run.trace),
-            None => many(run.from, run.seeds),
+            Some(seed) => one(seed, run.trace, run.model),
+            None => many(run.from, run.seeds, run.model),
         },
+        Task::Mutants { seeds } => mutants(seeds),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn one(seed: u64, trace: bool) -> bool {
-    let report = hallpass_simulation::engine(seed, trace);
+fn one(seed: u64, trace: bool, model: bool) -> bool {
+    let play = if model { hallpass_simulation::model } else { hallpass_simulation::engine };
+    let report = play(seed, trace);
     for line in &report.lines {
         println!("{line}");
     }
@@ -55,10 +66,22 @@ fn one(seed: u64, trace: bool) -> bool {
     report.violations.is_empty()
 }
 
-fn many(from: u64, seeds: u64) -> bool {
+fn many(from: u64, seeds: u64, model: bool) -> bool {
     let begun = std::time::Instant::now();
-    let summary = hallpass_simulation::summary::engine(from, seeds);
+    let play = if model { hallpass_simulation::summary::model } else { hallpass_simulation::summary::engine };
+    let summary = play(from, seeds);
     print!("{summary}");
     println!("in {:.1} s", begun.elapsed().as_secs_f64());
     summary.failures.is_empty()
+}
+
+fn mutants(seeds: u64) -> bool {
+    let control = hallpass_simulation::mutants::control(seeds);
+    let mut passed = control.found.is_none();
+    println!("{}", if passed { "the model without a mutation passes".to_owned() } else { format!("CONTROL   {control}") });
+    for verdict in hallpass_simulation::mutants::hunt(seeds) {
+        println!("{verdict}");
+        passed &= verdict.found.is_some();
+    }
+    passed
 }

@@ -64,15 +64,15 @@ impl Transport for Ports {
             self.step().await;
         }
         let journey = self.world.state().set_out(self.process, endpoint, request);
-        let renewal = self.begin_renewal(&journey);
+        let mut renewal = self.begin_renewal(&journey);
         let outcome = self.travel(&journey).await;
         if endpoint != Endpoint::Api {
             self.step().await;
         }
         let mut state = self.world.state();
-        if let Some((token, audience)) = renewal {
-            state.processes[self.process].renewals.remove(&(token, audience));
-            state.arrive(self.process, token, &outcome);
+        if let Some(in_flight) = &mut renewal {
+            in_flight.landed = true;
+            state.arrive(self.process, in_flight.token, &outcome);
         } else if endpoint == Endpoint::Token {
             state.deliver(self.process, &outcome);
         }
@@ -83,19 +83,21 @@ impl Transport for Ports {
             };
             state.tell_of(self.process, &format!("network   {endpoint:?} answer: {what}"));
         }
+        drop(state);
         outcome
     }
 }
 
 impl Ports {
-    fn begin_renewal(&self, journey: &Journey) -> Option<(Refresh, String)> {
+    fn begin_renewal(&self, journey: &Journey) -> Option<InFlight> {
         let token = Refresh::parse(journey.parameters.get("refresh_token")?)?;
         let audience = journey.parameters.get("audience").cloned().unwrap_or_default();
         let mut state = self.world.state();
         state.tell_of(self.process, &format!("network   renews {token} for `{audience}`: {:?}", journey.fate));
         state.check_renewal(self.process, token, &audience);
         state.processes[self.process].renewals.insert((token, audience.clone()));
-        Some((token, audience))
+        drop(state);
+        Some(InFlight { ports: self.clone(), token, audience, landed: false })
     }
 
     async fn travel(&self, journey: &Journey) -> Result<Response, TransportError> {
@@ -178,6 +180,26 @@ impl Ports {
         };
         sleep(back).await;
         outcome
+    }
+}
+
+/// A renewal that the process waits for.
+struct InFlight {
+    ports: Ports,
+    token: Refresh,
+    audience: String,
+    landed: bool,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.ports.world.state();
+        let process = self.ports.process;
+        state.processes[process].renewals.remove(&(self.token, std::mem::take(&mut self.audience)));
+        if !self.landed {
+            state.ledger.attempted(self.token, process, false);
+            state.tell_of(process, &format!("network   nobody waits for the renewal of {} any more", self.token));
+        }
     }
 }
 

@@ -33,6 +33,11 @@ pub struct Report {
     pub(crate) days: u64,
 }
 
+/// Runs the model client without a mutation with `seed`.
+pub fn model(seed: u64, readable: bool) -> Report {
+    run(seed, Kind::Model(crate::mutants::CORRECT), readable)
+}
+
 /// Runs the engine with `seed`; `readable` keeps the story.
 pub fn engine(seed: u64, readable: bool) -> Report {
     run(seed, Kind::Engine, readable)

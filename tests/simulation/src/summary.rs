@@ -26,6 +26,11 @@ pub fn engine(first: u64, count: u64) -> Summary {
     many(first, count, Kind::Engine, false)
 }
 
+/// Runs the model client without a mutation likewise.
+pub fn model(first: u64, count: u64) -> Summary {
+    many(first, count, Kind::Model(crate::mutants::CORRECT), false)
+}
+
 pub(crate) fn many(first: u64, count: u64, kind: Kind, until_failure: bool) -> Summary {
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
