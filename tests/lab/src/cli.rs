@@ -1,4 +1,5 @@
 //! The command line: every command, option and word of help of `lab`.
+#![allow(rustdoc::bare_urls, reason = "the comments here are the help texts of a terminal")]
 
 use std::path::PathBuf;
 

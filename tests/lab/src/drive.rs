@@ -9,7 +9,7 @@ mod clock;
 mod counting;
 mod lines;
 mod operations;
-mod request;
+pub mod request;
 mod sessions;
 
 use std::io;

@@ -16,7 +16,7 @@ use hallpass_core::protocol::http::{Body, Headers, Method, Request, Response};
 use url::Url;
 
 pub use browser::ScriptedBrowser;
-pub use cookies::Cookies;
+use cookies::Cookies;
 pub use form::{Button, Form};
 pub use page::Page;
 pub(crate) use page::page_title;

@@ -4,7 +4,7 @@ use url::Url;
 
 /// The cookies of one user agent.
 #[derive(Default)]
-pub struct Cookies(Vec<Cookie>);
+pub(super) struct Cookies(Vec<Cookie>);
 
 struct Cookie {
     host: String,
@@ -18,7 +18,7 @@ impl Cookies {
     ///
     /// `Expires` and `Max-Age` count only where they say that the cookie is over: no visit lasts longer than a cookie.
     /// `Domain` is left out, as no page here sets a cookie for another host.
-    pub fn receive<'a>(&mut self, url: &Url, fields: impl Iterator<Item = &'a str>) {
+    pub(super) fn receive<'a>(&mut self, url: &Url, fields: impl Iterator<Item = &'a str>) {
         for field in fields {
             let mut parts = field.split(';').map(str::trim);
             let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { continue };
@@ -43,7 +43,7 @@ impl Cookies {
     }
 
     /// The `Cookie` field of a request to `url`; `None` when there is nothing to send. Cookies do not know ports.
-    pub fn for_url(&self, url: &Url) -> Option<String> {
+    pub(super) fn for_url(&self, url: &Url) -> Option<String> {
         let host = url.host_str().unwrap_or_default();
         let pairs: Vec<String> = self
             .0

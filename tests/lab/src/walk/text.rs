@@ -24,15 +24,11 @@ pub(super) fn of(event: &Event) -> String {
 /// The line that tells of a wait. Off a terminal, where it cannot be written over, only every fifth second has one.
 pub(super) fn waiting(seconds_left: u64, until: &str, terminal: bool) -> Option<String> {
     let line = match seconds_left {
-        0 => format!("    {DIM}waited until {until}{DIM:#}"),
+        // As long as the lines that it is written over.
+        0 => format!("    {DIM}waited until {until}{:7}{DIM:#}", ""),
         seconds => format!("    {DIM}waiting until {until}: {seconds:>2} s{DIM:#}"),
     };
-    if terminal {
-        // Clears what a longer line left behind.
-        Some(format!("{line}\u{1b}[K"))
-    } else {
-        seconds_left.is_multiple_of(5).then_some(line)
-    }
+    (terminal || seconds_left.is_multiple_of(5)).then_some(line)
 }
 
 fn write_event(text: &mut String, event: &Event) -> std::fmt::Result {
@@ -179,6 +175,8 @@ mod tests {
     fn wait_is_one_line_on_a_terminal_and_few_lines_elsewhere() {
         let lines = |terminal| (0..=10).filter_map(|left| waiting(left, "the token expires", terminal)).count();
         assert_eq!((lines(true), lines(false)), (11, 3));
+        let widths = [0, 1, 10].map(|left| plain(&waiting(left, "x", true).unwrap()).len());
+        assert_eq!(widths, [widths[0]; 3]);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::path::Path;
 use super::super::stage::Stage;
 use crate::settings::{FILE_NAME, PropertyFile, Settings, SettingsError};
 
+/// What a developer copies and fills in.
+const TEMPLATE: &str = include_str!("../../../hallpass.example.toml");
+
 pub(super) fn play(stage: &mut Stage) {
     let mark = stage.mark();
     let good = format!(
@@ -25,11 +28,11 @@ pub(super) fn play(stage: &mut Stage) {
     );
 
     stage.note("hallpass.toml as the template has it:");
-    let template = good.replace(&stage.tenant.client_id(), "YOUR_CLIENT_ID");
-    let placeholder = refused(stage, &template);
+    let placeholder = refused(stage, TEMPLATE);
+    let line = TEMPLATE.lines().position(|line| line.contains("YOUR_DOMAIN")).unwrap_or_default() + 1;
     stage.holds(
         "a placeholder is refused with its file and line",
-        placeholder.starts_with(&format!("{FILE_NAME}:2: ")) && placeholder.contains("YOUR_CLIENT_ID"),
+        placeholder.starts_with(&format!("{FILE_NAME}:{line}: ")) && placeholder.contains("YOUR_DOMAIN"),
         &placeholder,
     );
 
