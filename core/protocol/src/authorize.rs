@@ -1,5 +1,5 @@
-//! The authorization request: code flow with PKCE, `state` and `nonce` (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core
-//! §3.1.2.1, RFC 8707 §2).
+//! The authorization request: code flow with PKCE, `state` and `nonce` (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID
+//! Connect Core §3.1.2.1, RFC 8707 §2).
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -82,8 +82,8 @@ pub struct LoginEntropy {
     pub code_verifier: Entropy,
 }
 
-/// A login that waits for its callback: all that is needed to judge the callback and the tokens after it, also in another
-/// process. Single use, and over at [`expires`](PendingLogin::expires). It holds secrets: store it encrypted.
+/// A login that waits for its callback: all that is needed to judge the callback and the tokens after it, also in
+/// another process. Single use, and over at [`expires`](PendingLogin::expires). It holds secrets: store it encrypted.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PendingLogin {
     state: State,
@@ -169,8 +169,8 @@ impl PendingLogin {
 
 /// Starts a login: the URL for the browser, and what to keep until the callback.
 ///
-/// The parameters stand in the order `response_type`, `client_id`, `redirect_uri`, `scope`, `audience`, `state`, `nonce`,
-/// `code_challenge`, `code_challenge_method`, then the optional ones and the extra ones.
+/// The parameters stand in the order `response_type`, `client_id`, `redirect_uri`, `scope`, `audience`, `state`,
+/// `nonce`, `code_challenge`, `code_challenge_method`, then the optional ones and the extra ones.
 ///
 /// # Errors
 /// [`ConfigError::ExtraParameter`] when an extra parameter has the name of one of the protocol's, and
@@ -205,8 +205,8 @@ pub fn start(
     Ok((url, pending))
 }
 
-/// Parameters that no extra one may stand beside: those that [`start`] sets, and those that would change what the callback
-/// looks like or where the request is taken from.
+/// Parameters that no extra one may stand beside: those that [`start`] sets, and those that would change what the
+/// callback looks like or where the request is taken from.
 const PROTOCOL_PARAMETERS: [&str; 21] = [
     "response_type",
     "client_id",

@@ -1,5 +1,5 @@
-//! base64url without padding, strict: no padding, no whitespace, no stray bits after the last byte (RFC 7515 §2, RFC 4648
-//! §3.5). One value has exactly one encoding, so a token cannot be changed without its signature noticing.
+//! base64url without padding, strict: no padding, no whitespace, no stray bits after the last byte (RFC 7515 §2, RFC
+//! 4648 §3.5). One value has exactly one encoding, so a token cannot be changed without its signature noticing.
 
 use alloc::string::String;
 use alloc::vec::Vec;

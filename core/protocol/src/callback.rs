@@ -1,7 +1,7 @@
 //! The callback: the URL with which the browser comes back (RFC 6749 §4.1.2, RFC 9207).
 //!
-//! Anybody can open a deep link, so a callback is hostile until proven otherwise: it is parsed without looking at anything
-//! else, then finished against the pending login that its `state` names. What is wrong changes nothing.
+//! Anybody can open a deep link, so a callback is hostile until proven otherwise: it is parsed without looking at
+//! anything else, then finished against the pending login that its `state` names. What is wrong changes nothing.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -45,8 +45,8 @@ impl Callback {
     /// Takes a URL apart. Only its query is looked at: a response in the fragment is not one to a code flow.
     ///
     /// # Errors
-    /// [`CallbackError::TooLarge`], [`NotARedirect`](CallbackError::NotARedirect), [`Malformed`](CallbackError::Malformed)
-    /// or [`Duplicate`](CallbackError::Duplicate).
+    /// [`CallbackError::TooLarge`], [`NotARedirect`](CallbackError::NotARedirect),
+    /// [`Malformed`](CallbackError::Malformed) or [`Duplicate`](CallbackError::Duplicate).
     pub fn parse(url: &str) -> Result<Self, CallbackError> {
         if url.len() > MAX_CALLBACK {
             return Err(CallbackError::TooLarge);
@@ -79,14 +79,14 @@ impl Callback {
     }
 
     /// Judges the callback and returns its code. Whatever the outcome but for [`CallbackError::RedirectMismatch`],
-    /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say that
-    /// it belongs to another login, the pending login is over.
+    /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say
+    /// that it belongs to another login, the pending login is over.
     ///
     /// # Errors
-    /// In the order of the checks: [`RedirectMismatch`](CallbackError::RedirectMismatch), `StateMissing`, `StateMismatch`,
-    /// [`Expired`](CallbackError::Expired), [`IssuerMissing`](CallbackError::IssuerMissing),
-    /// [`IssuerMismatch`](CallbackError::IssuerMismatch), [`Server`](CallbackError::Server), also when there is a code
-    /// beside the error, and [`CodeMissing`](CallbackError::CodeMissing).
+    /// In the order of the checks: [`RedirectMismatch`](CallbackError::RedirectMismatch), `StateMissing`,
+    /// `StateMismatch`, [`Expired`](CallbackError::Expired), [`IssuerMissing`](CallbackError::IssuerMissing),
+    /// [`IssuerMismatch`](CallbackError::IssuerMismatch), [`Server`](CallbackError::Server), also when there is a
+    /// code beside the error, and [`CodeMissing`](CallbackError::CodeMissing).
     pub fn finish(
         self,
         pending: &PendingLogin,
@@ -141,8 +141,8 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Whether both have the same scheme, host, port and path, and no user information. The port of a loopback redirect is the
-/// one that was chosen for this login.
+/// Whether both have the same scheme, host, port and path, and no user information. The port of a loopback redirect
+/// is the one that was chosen for this login.
 fn same_place(came: &Url, expected: &Url) -> bool {
     came.scheme() == expected.scheme()
         && came.username().is_empty()

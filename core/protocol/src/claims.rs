@@ -1,8 +1,8 @@
 //! Claims about a user, as ID tokens and userinfo responses carry them (OpenID Connect Core §2, §5.1).
 //!
-//! Reading them is on the hot path of a login and of every renewal, so it takes one pass over the JSON and one allocation for
-//! whatever it keeps, however many claims there are: the texts stand one after another in one buffer, and a claim is a place
-//! in it.
+//! Reading them is on the hot path of a login and of every renewal, so it takes one pass over the JSON and one
+//! allocation for whatever it keeps, however many claims there are: the texts stand one after another in one buffer,
+//! and a claim is a place in it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,8 +13,8 @@ use serde::de::{Error as _, MapAccess};
 use crate::json::{self, Fields, Inside, Scalar};
 use crate::time::Timestamp;
 
-/// The claims about the person, as far as the provider gave them. None of them is checked, and none but `sub` identifies
-/// anybody (OpenID Connect Core §5.7): an email address may belong to somebody else tomorrow.
+/// The claims about the person, as far as the provider gave them. None of them is checked, and none but `sub`
+/// identifies anybody (OpenID Connect Core §5.7): an email address may belong to somebody else tomorrow.
 ///
 /// A claim that is missing, `null` or of another type than OpenID Connect's is `None`.
 #[derive(Clone, Copy)]
@@ -85,8 +85,8 @@ impl<'a> Profile<'a> {
         self.0.text(Text::Zoneinfo)
     }
 
-    /// `updated_at`: when the profile last changed, from seconds since the epoch (OpenID Connect Core §5.1) or, as Auth0
-    /// writes it, from RFC 3339 text.
+    /// `updated_at`: when the profile last changed, from seconds since the epoch (OpenID Connect Core §5.1) or, as
+    /// Auth0 writes it, from RFC 3339 text.
     #[must_use]
     pub fn updated_at(&self) -> Option<Timestamp> {
         self.0.updated_at
@@ -175,8 +175,8 @@ impl ClaimSet {
     /// Reads a JSON object of claims.
     ///
     /// # Errors
-    /// [`json::Malformed`] when it is no such object, or when a claim that something depends on has another type. `null`
-    /// counts as absent.
+    /// [`json::Malformed`] when it is no such object, or when a claim that something depends on has another type.
+    /// `null` counts as absent.
     pub(crate) fn parse(source: &str) -> Result<Self, json::Malformed> {
         let mut claims = Self {
             // Unescaped, no text is longer than where it came from, so this never grows.

@@ -67,8 +67,8 @@ pub fn request(client: &Client) -> Request {
     Request::get_json(beneath(&client.issuer, ".well-known/openid-configuration"), MAX_DISCOVERY_RESPONSE)
 }
 
-/// Asks for RFC 8414's document, whose well-known path stands between the issuer's host and its path (§3.1), for a server
-/// that has no OpenID Connect document.
+/// Asks for RFC 8414's document, whose well-known path stands between the issuer's host and its path (§3.1), for a
+/// server that has no OpenID Connect document.
 #[must_use]
 pub fn oauth_request(client: &Client) -> Request {
     let issuer = client.issuer.url();

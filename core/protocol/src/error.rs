@@ -1,9 +1,9 @@
 //! What an authorization server says when it refuses, whatever shape it says it in.
 //!
 //! The standard shape is `{"error":…,"error_description":…}` (RFC 6749 §5.2); Auth0 also has an older one,
-//! `{"code":…,"description":…,"name":…,"statusCode":…}`, and proxies answer in text, HTML or nothing at all. Only the code
-//! matters to a program, and only a code that stands in a JSON object counts: an error page that mentions `invalid_grant`
-//! ends no session.
+//! `{"code":…,"description":…,"name":…,"statusCode":…}`, and proxies answer in text, HTML or nothing at all. Only the
+//! code matters to a program, and only a code that stands in a JSON object counts: an error page that mentions
+//! `invalid_grant` ends no session.
 
 use alloc::string::String;
 use core::fmt::{self, Write};

@@ -174,8 +174,8 @@ impl fmt::Debug for Body {
 
 /// A request to be sent as it is, following no redirect.
 ///
-/// `Clone`, because a request that got no answer is sent again in the very same bytes. `Debug` shows the method, the URL
-/// without its query, and the headers that hold no secret.
+/// `Clone`, because a request that got no answer is sent again in the very same bytes. `Debug` shows the method, the
+/// URL without its query, and the headers that hold no secret.
 #[derive(Clone)]
 pub struct Request {
     /// The method.

@@ -1,7 +1,7 @@
 //! ID token validation: OpenID Connect Core §3.1.3.7 for a login and §12.2 for a renewal.
 //!
-//! The checks stand in the order of the specification and carry its numbers. Nothing of a token is returned before all of
-//! them have passed.
+//! The checks stand in the order of the specification and carry its numbers. Nothing of a token is returned before
+//! all of them have passed.
 
 mod claims;
 mod error;
@@ -50,8 +50,8 @@ pub struct Expectations<'a> {
 /// Validates the ID token of a login and returns its claims.
 ///
 /// # Errors
-/// [`IdTokenError`], one variant a check. [`IdTokenError::may_be_cured_by_newer_keys`] tells when to fetch the key set once
-/// more and to try again.
+/// [`IdTokenError`], one variant a check. [`IdTokenError::may_be_cured_by_newer_keys`] tells when to fetch the key
+/// set once more and to try again.
 pub fn validate(token: &RawIdToken, keys: &KeySet, expected: &Expectations<'_>) -> Result<Claims, IdTokenError> {
     validate_with(token, keys, expected, |claims| {
         check_nonce(claims, expected)?;
@@ -59,11 +59,13 @@ pub fn validate(token: &RawIdToken, keys: &KeySet, expected: &Expectations<'_>) 
     })
 }
 
-/// Validates the ID token that came with a renewal, and that it is about the user of `previous` (OpenID Connect Core §12.2).
+/// Validates the ID token that came with a renewal, and that it is about the user of `previous` (OpenID Connect Core
+/// §12.2).
 ///
 /// # Errors
-/// As [`validate`], and [`IdTokenError::Subject`], [`Issuer`](IdTokenError::Issuer), [`Audience`](IdTokenError::Audience),
-/// [`AuthTime`](IdTokenError::AuthTime) or [`Nonce`](IdTokenError::Nonce) when that claim is not the one of `previous`.
+/// As [`validate`], and [`IdTokenError::Subject`], [`Issuer`](IdTokenError::Issuer),
+/// [`Audience`](IdTokenError::Audience), [`AuthTime`](IdTokenError::AuthTime) or [`Nonce`](IdTokenError::Nonce) when
+/// that claim is not the one of `previous`.
 pub fn validate_refreshed(
     token: &RawIdToken,
     keys: &KeySet,
@@ -73,8 +75,9 @@ pub fn validate_refreshed(
     validate_with(token, keys, expected, |claims| check_unchanged(claims, previous))
 }
 
-/// Whether a token that came with a renewal is about the user of `previous`, without a look at its signature: for a client that
-/// has no key for it, and got it straight from the token endpoint over TLS (OpenID Connect Core §3.1.3.7, step 6).
+/// Whether a token that came with a renewal is about the user of `previous`, without a look at its signature: for a
+/// client that has no key for it, and got it straight from the token endpoint over TLS (OpenID Connect Core §3.1.3.7,
+/// step 6).
 ///
 /// # Errors
 /// [`IdTokenError::Malformed`], [`Issuer`](IdTokenError::Issuer), [`Subject`](IdTokenError::Subject) or
@@ -92,7 +95,7 @@ fn validate_with(
     expected: &Expectations<'_>,
     check_login: impl FnOnce(&ClaimSet) -> Result<(), IdTokenError>,
 ) -> Result<Claims, IdTokenError> {
-    // 1. An encrypted token is refused here: this client registers no key to encrypt to.
+    // Step 1: an encrypted token is refused here: this client registers no key to encrypt to.
     let mut decoded = Decoded::of(token.expose())?;
     let source = String::from_utf8(mem::take(&mut decoded.payload)).map_err(|_| IdTokenError::Malformed)?;
     let header = decoded.header()?;
@@ -100,9 +103,9 @@ fn validate_with(
     let claims = ClaimSet::parse(&source).map_err(|_| IdTokenError::Malformed)?;
     check_issuer(&claims, expected)?;
     check_audience(&claims, expected)?;
-    // 6. The signature is checked always, although TLS alone would do for a token from the token endpoint.
-    // 7. The algorithm has to be allowed, and to be one of the key's; the header alone does not choose.
-    // 8. HMAC is never allowed, since a native app has no client secret that is one.
+    // Step 6: the signature is checked always, although TLS alone would do for a token from the token endpoint.
+    // Step 7: the algorithm has to be allowed, and to be one of the key's; the header alone does not choose.
+    // Step 8: HMAC is never allowed, since a native app has no client secret that is one.
     let algorithm = decoded.verify(&header, keys, expected.algorithms)?;
     check_times(&claims, expected)?;
     check_login(&claims)?;
@@ -111,8 +114,8 @@ fn validate_with(
     Claims::new(source, claims)
 }
 
-/// RFC 8725 §3.11: a token that says that it is something else, such as an access token (`at+jwt`, RFC 9068 §2.1), is not an
-/// ID token. One that says nothing may be.
+/// RFC 8725 §3.11: a token that says that it is something else, such as an access token (`at+jwt`, RFC 9068 §2.1), is
+/// not an ID token. One that says nothing may be.
 fn check_type(token_type: Option<&str>) -> Result<(), IdTokenError> {
     match token_type {
         None => Ok(()),
@@ -121,7 +124,7 @@ fn check_type(token_type: Option<&str>) -> Result<(), IdTokenError> {
     }
 }
 
-/// 2. `iss` is the issuer, byte for byte.
+/// Step 2: `iss` is the issuer, byte for byte.
 fn check_issuer(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     match claims.text(Text::Iss) {
         Some(issuer) if issuer == expected.issuer.as_str() => Ok(()),
@@ -129,8 +132,8 @@ fn check_issuer(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), Id
     }
 }
 
-/// 3. `aud` has the client in it. Others beside it are trusted only when `azp` says that the token was made for this client.
-///    4. `azp` is required then. 5. `azp`, when there is one, is the client.
+/// Step 3: `aud` has the client in it; others beside it are trusted only when `azp` says that the token was made for
+/// this client. Step 4: so `azp` is required then. Step 5: `azp`, when there is one, is the client.
 fn check_audience(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let client_id = expected.client_id.as_str();
     if !claims.audience().any(|audience| audience == client_id) {
@@ -144,8 +147,8 @@ fn check_audience(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), 
     }
 }
 
-/// 9. The time is before `exp`. 10. `iat` is not in the future. And `nbf`, which ID tokens rarely have, is not either
-///    (RFC 7519 §4.1.5).
+/// Step 9: the time is before `exp`. Step 10: `iat` is not in the future. And `nbf`, which ID tokens rarely have, is
+/// not either (RFC 7519 §4.1.5).
 fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let earliest = expected.now.saturating_sub(expected.leeway);
     let latest = expected.now.saturating_add(expected.leeway);
@@ -163,7 +166,7 @@ fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
     Ok(())
 }
 
-/// 11. `nonce` is the one sent.
+/// Step 11: `nonce` is the one sent.
 fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     match (expected.nonce, claims.text(Text::Nonce)) {
         (None, _) => Ok(()),
@@ -172,8 +175,8 @@ fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
     }
 }
 
-/// 12. is about `acr`, which is a wish unless `claims` asks for it as essential (§5.5.1.1), and this client does not.
-///     13. `auth_time` is there and recent enough when `max_age` was sent.
+/// Step 12 is about `acr`, which is a wish unless `claims` asks for it as essential (§5.5.1.1), and this client does
+/// not. Step 13: `auth_time` is there and recent enough when `max_age` was sent.
 fn check_auth_time(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let Some(max_age) = expected.max_age else { return Ok(()) };
     let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::AuthTime)?;
@@ -223,8 +226,8 @@ fn check_unchanged(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenEr
     if claims.text(Text::Nonce).is_some_and(|nonce| previous.nonce() != Some(nonce)) {
         return Err(IdTokenError::Nonce);
     }
-    // `azp` is the client in both, by step 5. Whether it is there at all may change when a server is updated, and that should
-    // not cost anybody a session.
+    // `azp` is the client in both, by step 5. Whether it is there at all may change when a server is updated, and
+    // that should not cost anybody a session.
     Ok(())
 }
 

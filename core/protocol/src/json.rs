@@ -1,8 +1,8 @@
 //! Strict JSON: what every answer and every token is read with.
 //!
-//! JSON that two readers can understand in two ways is an attack waiting (RFC 8725 §2.4, RFC 8259 §4): `{"sub":"a","sub":"b"}`
-//! is one user to one library and another to the next. So member names are unique at every depth, and depth, members and
-//! size are bounded. The grammar itself is `serde_json`'s.
+//! JSON that two readers can understand in two ways is an attack waiting (RFC 8725 §2.4, RFC 8259 §4):
+//! `{"sub":"a","sub":"b"}` is one user to one library and another to the next. So member names are unique at every
+//! depth, and depth, members and size are bounded. The grammar itself is `serde_json`'s.
 //!
 //! [`read_object`] is the single pass that the hot path uses: it hands over the members somebody wants, and checks the
 //! rest on the way. [`object`] is the convenient form for everything else.

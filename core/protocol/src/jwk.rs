@@ -1,8 +1,8 @@
 //! Key sets (RFC 7517), of which only keys that can verify a signature are taken.
 //!
-//! A key is judged once, when the set is read: key type, curve, size, `use`, `key_ops` and `alg` decide which algorithms it may
-//! ever verify, so that no token can choose (RFC 8725 §3.1). What cannot be used is skipped; a provider may add keys for
-//! purposes that this crate knows nothing of.
+//! A key is judged once, when the set is read: key type, curve, size, `use`, `key_ops` and `alg` decide which
+//! algorithms it may ever verify, so that no token can choose (RFC 8725 §3.1). What cannot be used is skipped; a
+//! provider may add keys for purposes that this crate knows nothing of.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -47,8 +47,9 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Reads a key set, skipping keys that cannot be used: other types and curves, symmetric and private keys, RSA below
-    /// 2048 or above 8192 bits, and keys that say by `use`, `key_ops` or `alg` that they are for something else.
+    /// Reads a key set, skipping keys that cannot be used: other types and curves, symmetric and private keys, RSA
+    /// below 2048 or above 8192 bits, and keys that say by `use`, `key_ops` or `alg` that they are for something
+    /// else.
     ///
     /// # Errors
     /// [`JwkError::Malformed`] when it is no key set, [`JwkError::TooManyKeys`] beyond [`MAX_KEYS`], and
@@ -211,7 +212,8 @@ fn rsa(n: &str, e: &str) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
     usable.then_some(RsaPublicKeyComponents { n, e })
 }
 
-/// A Base64urlUInt (RFC 7518 §2). Zeros in front, which some providers write although §6.3.1.1 warns of it, are dropped.
+/// A Base64urlUInt (RFC 7518 §2). Zeros in front, which some providers write although §6.3.1.1 warns of it, are
+/// dropped.
 fn unsigned(text: &str) -> Option<Vec<u8>> {
     let mut bytes = base64url::decode(text).ok()?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();

@@ -1,8 +1,8 @@
 //! JSON Web Signatures in compact form (RFC 7515), as ID tokens are.
 //!
-//! What the header may say is little: the algorithm, which has to be allowed and to suit the key, and the key's name. A key in
-//! the header, or a place to fetch one from (`jwk`, `jku`, `x5c`, `x5u`), is never looked at; an extension that has to be
-//! understood (`crit`, `b64`) is refused.
+//! What the header may say is little: the algorithm, which has to be allowed and to suit the key, and the key's name.
+//! A key in the header, or a place to fetch one from (`jwk`, `jku`, `x5c`, `x5u`), is never looked at; an extension
+//! that has to be understood (`crit`, `b64`) is refused.
 
 mod algorithm;
 #[cfg(test)]
@@ -22,8 +22,8 @@ use crate::jwk::KeySet;
 /// The longest token that is read, in bytes.
 pub const MAX_TOKEN: usize = 64 * 1024;
 
-/// Verifies a token in compact form with one of `keys`, and returns its payload. An empty list of `algorithms` allows all that
-/// [`Algorithm`] knows.
+/// Verifies a token in compact form with one of `keys`, and returns its payload. An empty list of `algorithms` allows
+/// all that [`Algorithm`] knows.
 ///
 /// # Errors
 /// [`JwsError`]; see its variants.

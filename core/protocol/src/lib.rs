@@ -1,12 +1,12 @@
 //! OAuth 2 and OpenID Connect for native apps, without input or output.
 //!
-//! This crate builds requests, parses responses and validates tokens. Clock, network, storage and randomness are arguments:
-//! nothing here can reach them. What it decides is decided by a specification, whose section stands beside it; when, how
-//! often and what to keep is the business of `hallpass-core`.
+//! This crate builds requests, parses responses and validates tokens. Clock, network, storage and randomness are
+//! arguments: nothing here can reach them. What it decides is decided by a specification, whose section stands beside
+//! it; when, how often and what to keep is the business of `hallpass-core`.
 //!
 //! A login, in the order in which the modules are used: [`client`] describes who asks whom; [`discovery`] finds the
-//! endpoints; [`authorize`] starts a login and [`callback`] reads its answer; [`token`] exchanges the code and later renews;
-//! [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow.
+//! endpoints; [`authorize`] starts a login and [`callback`] reads its answer; [`token`] exchanges the code and later
+//! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow.
 #![no_std]
 #![forbid(unsafe_code)]
 

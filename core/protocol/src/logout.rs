@@ -1,4 +1,5 @@
-//! The URL that ends the session at the server, for the browser: OpenID Connect RP-Initiated Logout 1.0, and Auth0's own.
+//! The URL that ends the session at the server, for the browser: OpenID Connect RP-Initiated Logout 1.0, and Auth0's
+//! own.
 
 use url::Url;
 

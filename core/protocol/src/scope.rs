@@ -17,8 +17,8 @@ use crate::client::ConfigError;
 pub struct Scope(Vec<String>);
 
 impl Scope {
-    /// Reads scope tokens separated by spaces. More than one space counts as one, a repeated token as one; no token at all
-    /// is the empty scope.
+    /// Reads scope tokens separated by spaces. More than one space counts as one, a repeated token as one; no token
+    /// at all is the empty scope.
     ///
     /// # Errors
     /// [`ConfigError::ScopeCharacter`] when there is a character that a scope token cannot have.
@@ -33,8 +33,8 @@ impl Scope {
         Ok(scope)
     }
 
-    /// What a server says it granted: as [`Scope::parse`], but what is no scope token is left out, since a response with
-    /// a token in it must not be lost over its description.
+    /// What a server says it granted: as [`Scope::parse`], but what is no scope token is left out, since a response
+    /// with a token in it must not be lost over its description.
     pub(crate) fn granted(text: &str) -> Self {
         let mut scope = Self::default();
         text.split_ascii_whitespace().filter(|token| is_scope_token(token)).for_each(|token| scope.insert(token));

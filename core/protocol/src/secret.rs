@@ -1,7 +1,7 @@
 //! Secrets, one type each: shown by no `Debug` or `Display`, wiped from memory when dropped, not compared by accident.
 //!
-//! They can be serialised, because the session's record and a pending login are made of them; where that text goes is the
-//! store's business, and no log takes a value that serialises.
+//! They can be serialised, because the session's record and a pending login are made of them; where that text goes is
+//! the store's business, and no log takes a value that serialises.
 
 use alloc::string::String;
 use core::fmt;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: UTC, in milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
 ///
-/// All arithmetic saturates, so that a hostile `exp` cannot overflow anything. Serialised as the number of milliseconds.
+/// All arithmetic saturates, so that a hostile `exp` cannot overflow anything. Serialised as the number of
+/// milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -60,7 +61,8 @@ impl Timestamp {
         Self(self.0.saturating_add(milliseconds))
     }
 
-    /// From RFC 3339 text in UTC, such as `2024-02-29T12:34:56.789Z`; `None` for anything else, another offset included.
+    /// From RFC 3339 text in UTC, such as `2024-02-29T12:34:56.789Z`; `None` for anything else, another offset
+    /// included.
     pub(crate) fn of_rfc3339(text: &str) -> Option<Self> {
         let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
         let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -90,8 +92,8 @@ fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> 
     parts.next().is_none().then_some(numbers)
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin with March here, so that the leap day is a year's
-/// last and the months before it have a regular pattern of 153 days in five months.
+/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin with March here, so that the leap day is a
+/// year's last and the months before it have a regular pattern of 153 days in five months.
 fn days_before(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);

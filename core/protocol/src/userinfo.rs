@@ -21,8 +21,8 @@ pub fn request(provider: &ProviderMetadata, access_token: &AccessToken) -> Optio
     Some(request)
 }
 
-/// Reads the answer, which has to be about the user `expected_sub` of the ID token: an access token may have been swapped
-/// for another user's (OpenID Connect Core §5.3.2, §5.3.4).
+/// Reads the answer, which has to be about the user `expected_sub` of the ID token: an access token may have been
+/// swapped for another user's (OpenID Connect Core §5.3.2, §5.3.4).
 ///
 /// # Errors
 /// [`UserInfoError`].

@@ -1,4 +1,5 @@
-//! A login whose ID token is validated: a token as Auth0 makes them, its key alone or among others, and `ring` by itself.
+//! A login whose ID token is validated: a token as Auth0 makes them, its key alone or among others, and `ring` by
+//! itself.
 
 use std::time::Duration;
 

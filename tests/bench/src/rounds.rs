@@ -1,8 +1,8 @@
 //! Times contenders side by side.
 //!
-//! In every round each contender runs once, for the same number of iterations, and each round begins with another one, so
-//! that whatever slows the machine down for a while slows all of them down. A round yields one ratio to the limit for each
-//! contender; the median over the rounds is the result.
+//! In every round each contender runs once, for the same number of iterations, and each round begins with another
+//! one, so that whatever slows the machine down for a while slows all of them down. A round yields one ratio to the
+//! limit for each contender; the median over the rounds is the result.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! What is wrong with a setting, and what to do about it.
 
-/// A setting or an argument of a login that cannot be used. Each names its field and the remedy; none repeats the value.
+/// A setting or an argument of a login that cannot be used. Each names its field and the remedy; none repeats the
+/// value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("`{}`: {}", self.field(), self.fix())]
 pub enum ConfigError {

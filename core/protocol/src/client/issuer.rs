@@ -80,9 +80,9 @@ impl Issuer {
     }
 }
 
-/// Parses a URL that says what it means. The URL standard's parser repairs what browsers meet: it drops line breaks and
-/// surrounding spaces, takes `\\` for `/`, and adds slashes that are missing or drops those that are too many. A text that is
-/// kept and compared byte for byte has to be what was read.
+/// Parses a URL that says what it means. The URL standard's parser repairs what browsers meet: it drops line breaks
+/// and surrounding spaces, takes `\` for `/`, and adds slashes that are missing or drops those that are too many. A
+/// text that is kept and compared byte for byte has to be what was read.
 pub(crate) fn parse_as_written(text: &str) -> Option<Url> {
     if text.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) {
         return None;

@@ -28,8 +28,8 @@ impl RedirectUri {
     /// Reads a redirect URI without query, fragment and user information.
     ///
     /// # Errors
-    /// [`ConfigError`], the field of each being `redirect_uri`. A scheme without a period (`myapp`, but also `javascript`,
-    /// `data`, `file`) is refused: any app can claim it.
+    /// [`ConfigError`], the field of each being `redirect_uri`. A scheme without a period (`myapp`, but also
+    /// `javascript`, `data`, `file`) is refused: any app can claim it.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let url = parse_as_written(text).ok_or(ConfigError::RedirectUriNotUri)?;
         match url.scheme() {
@@ -63,8 +63,8 @@ impl RedirectUri {
         self.url.scheme() == "http"
     }
 
-    /// The same loopback URI with `port`, all else byte for byte as it was: the server lets the port differ, and nothing
-    /// else (RFC 8252 §7.3).
+    /// The same loopback URI with `port`, all else byte for byte as it was: the server lets the port differ, and
+    /// nothing else (RFC 8252 §7.3).
     ///
     /// # Errors
     /// [`ConfigError::RedirectUriPort`] when it is no loopback URI.

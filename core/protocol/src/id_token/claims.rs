@@ -10,8 +10,8 @@ use super::IdTokenError;
 use crate::claims::{ClaimSet, NumericDate, Place, Profile, Text};
 use crate::time::Timestamp;
 
-/// What a validated ID token says. It is stored as the JSON that was signed, so nothing is lost that this version does not
-/// know; [`Claims::claim`] reads any of it.
+/// What a validated ID token says. It is stored as the JSON that was signed, so nothing is lost that this version
+/// does not know; [`Claims::claim`] reads any of it.
 #[derive(Clone)]
 pub struct Claims {
     source: String,

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::jwk::PublicKey;
 
-/// A signature algorithm that is accepted (RFC 7518 §3.1, RFC 8037 §3.1). There is no `none` and no HMAC among them: neither
-/// can prove anything to a public client.
+/// A signature algorithm that is accepted (RFC 7518 §3.1, RFC 8037 §3.1). There is no `none` and no HMAC among them:
+/// neither can prove anything to a public client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256
@@ -83,8 +83,8 @@ impl Algorithm {
         }
     }
 
-    /// The hash that the algorithm uses, which `at_hash` uses too (OpenID Connect Core §3.1.3.6). EdDSA on Ed25519 hashes with
-    /// SHA-512 (RFC 8032 §5.1).
+    /// The hash that the algorithm uses, which `at_hash` uses too (OpenID Connect Core §3.1.3.6). EdDSA on Ed25519
+    /// hashes with SHA-512 (RFC 8032 §5.1).
     pub(crate) fn hash(self) -> &'static digest::Algorithm {
         match self {
             Self::Rs256 | Self::Ps256 | Self::Es256 => &digest::SHA256,

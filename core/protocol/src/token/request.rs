@@ -32,8 +32,8 @@ pub fn code_request(
     )
 }
 
-/// Renews (RFC 6749 §6). Without `scope` the server grants what it granted at login; `audience` asks for a token for another
-/// API, where the server knows that.
+/// Renews (RFC 6749 §6). Without `scope` the server grants what it granted at login; `audience` asks for a token for
+/// another API, where the server knows that.
 #[must_use]
 pub fn refresh_request(
     client: &Client,
@@ -113,8 +113,8 @@ fn push_json_string(text: &mut String, value: &str) {
     text.push('"');
 }
 
-/// Room for the worst case of either encoding (a byte becomes six, and six more stand around a member), so that the buffer
-/// never moves and leaves a secret behind in memory that nobody wipes.
+/// Room for the worst case of either encoding (a byte becomes six, and six more stand around a member), so that the
+/// buffer never moves and leaves a secret behind in memory that nobody wipes.
 fn with_room_for(members: &[(&str, Option<&str>)]) -> String {
     String::with_capacity(present(members).map(|(name, value)| 6 * (name.len() + value.len() + 1)).sum::<usize>() + 2)
 }

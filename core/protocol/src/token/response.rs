@@ -1,8 +1,9 @@
 //! Responses of the token endpoint.
 //!
-//! A response with tokens in it is never refused over something that can do without: with rotation, the refresh token in it
-//! may be the only one that still works. So an odd `expires_in` or `scope` is read as well as it can be, and only what cannot
-//! be used safely (not JSON, a member twice, no access token, a token that is not a bearer token) is an error.
+//! A response with tokens in it is never refused over something that can do without: with rotation, the refresh token
+//! in it may be the only one that still works. So an odd `expires_in` or `scope` is read as well as it can be, and
+//! only what cannot be used safely (not JSON, a member twice, no access token, a token that is not a bearer token) is
+//! an error.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -55,9 +56,9 @@ impl TokenType {
 
 /// Reads the answer to a token request.
 ///
-/// `expires_in` may be a number or a number in a string; a fraction is cut off, a negative number means that the token is
-/// over already, one beyond [`MAX_LIFETIME`] is read as that, and anything else as not said. An empty or `null` member is
-/// read as absent.
+/// `expires_in` may be a number or a number in a string; a fraction is cut off, a negative number means that the
+/// token is over already, one beyond [`MAX_LIFETIME`] is read as that, and anything else as not said. An empty or
+/// `null` member is read as absent.
 ///
 /// # Errors
 /// [`TokenError::Server`] for every status but 2xx, [`TokenError::Malformed`] for a 2xx whose body cannot be used.

@@ -1,5 +1,5 @@
-//! Hostile input: valid documents, damaged in many ways that are the same in every run. Nothing panics, and nothing that
-//! was signed or bound to a login is accepted after it was changed.
+//! Hostile input: valid documents, damaged in many ways that are the same in every run. Nothing panics, and nothing
+//! that was signed or bound to a login is accepted after it was changed.
 
 use std::time::Duration;
 

