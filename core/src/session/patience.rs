@@ -135,10 +135,11 @@ mod tests {
 
     fn fail(patience: &Patience, now: u64, told: Option<u64>, jitter: u8) -> Duration {
         let told = told.map(Duration::from_secs);
-        match patience.fail(Duration::from_secs(now), OfflineCause::ServerFailed, told, jitter) {
-            Error::Offline { cause: OfflineCause::ServerFailed, retry_after: Some(wait) } => wait,
-            other => panic!("{other:?}"),
-        }
+        let error = patience.fail(Duration::from_secs(now), OfflineCause::ServerFailed, told, jitter);
+        let Error::Offline { cause: OfflineCause::ServerFailed, retry_after: Some(wait) } = error else {
+            panic!("{error:?}")
+        };
+        wait
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The engine against a server, a store and a clock that do on cue what real ones do at the worst moment. The tests are
 //! named after the rules of the design that they hold the engine to.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is how a failure is told")]
+
 mod support;
 
 mod callers;

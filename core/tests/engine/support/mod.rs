@@ -129,10 +129,7 @@ pub(crate) fn login_required(reason: LoginReason) -> Error {
 
 /// The cause of an `Offline` error.
 pub(crate) fn offline_cause(error: &Error) -> Option<OfflineCause> {
-    match error {
-        Error::Offline { cause, .. } => Some(*cause),
-        _ => None,
-    }
+    if let Error::Offline { cause, .. } = error { Some(*cause) } else { None }
 }
 
 pub(crate) fn signed_out_reason(state: &State) -> Option<LoginReason> {

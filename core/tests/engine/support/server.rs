@@ -309,7 +309,7 @@ impl Inner {
                 let id_token = self.id_token(&user, Some(&nonce), now);
                 let refresh_token = self.behaviour.offline_access.then(|| current.clone());
                 self.families.push(Family { nonce, user, current, previous: None, older: Vec::new(), revoked: false });
-                (200, self.token_response(id_token, refresh_token, None, now))
+                (200, self.token_response(&id_token, refresh_token, None, now))
             }
             "refresh_token" => self.refresh(parameters, now),
             other => (400, json!({ "error": "unsupported_grant_type", "error_description": other })),
@@ -344,10 +344,10 @@ impl Inner {
             next
         });
         let id_token = self.id_token(&user, Some(&nonce), now);
-        (200, self.token_response(id_token, refresh_token, parameters.get("scope"), now))
+        (200, self.token_response(&id_token, refresh_token, parameters.get("scope"), now))
     }
 
-    fn token_response(&mut self, id_token: String, refresh: Option<String>, scope: Option<&String>, now: i64) -> Value {
+    fn token_response(&mut self, id_token: &str, refresh: Option<String>, scope: Option<&String>, now: i64) -> Value {
         let access_token = self.next("access");
         let lifetime = self.behaviour.lifetime;
         self.access_tokens.insert(access_token.clone(), now + i64::try_from(lifetime).unwrap());
