@@ -16,6 +16,7 @@ mod trace;
 mod watch;
 mod world;
 
+pub mod policies;
 pub mod summary;
 
 pub use run::{Report, engine, model};

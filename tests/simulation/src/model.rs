@@ -95,7 +95,8 @@ struct Memory {
     reason: Option<LoginReason>,
     /// A renewal with `refresh` was begun, and nobody knows how it ended.
     in_doubt: bool,
-    journal: bool,
+    /// The process that noted its intent to use `refresh`.
+    journal: Option<usize>,
     unsaved: bool,
     access: BTreeMap<String, Held>,
     wait_until: Duration,
@@ -130,7 +131,7 @@ impl Model {
         });
         let restored = Arc::clone(&model);
         tokio::spawn(async move {
-            if restored.opened().await.is_ok() && restored.read(|memory| memory.journal) {
+            if restored.opened().await.is_ok() && restored.read(|memory| memory.journal.is_some()) {
                 // At once, as long as a reuse interval may last.
                 let _ = restored.credentials("", 0, true).await;
             }
@@ -257,12 +258,10 @@ impl Model {
                 let retry_after = Some(memory.wait_until - elapsed);
                 return Err(Error::Offline { cause: OfflineCause::RateLimited, retry_after });
             }
-            if !self.deviates(Deviation::KeepsNoJournal) && !memory.journal {
-                self.change(|memory| memory.journal = true);
-                if let Err(error) = self.save().await {
-                    self.change(|memory| memory.journal = false);
-                    return Err(error);
-                }
+            if !self.deviates(Deviation::KeepsNoJournal) {
+                let noted = Memory { journal: Some(self.ports.process), ..memory };
+                self.save_as(&noted).await?;
+                self.change(|memory| memory.journal = noted.journal);
             }
             match self.exchange(audience, refresh).await? {
                 Some(tokens) => {
@@ -323,7 +322,7 @@ impl Model {
                 memory.access.clear();
             }
             memory.refresh = arrived.or(memory.refresh);
-            (memory.in_doubt, memory.journal, memory.unsaved, memory.reason) = (false, false, true, None);
+            (memory.in_doubt, memory.journal, memory.unsaved, memory.reason) = (false, None, true, None);
         });
         if self.deviates(Deviation::PublishesFirst) {
             self.change(|memory| memory.access.insert(audience.to_owned(), held.clone()));
@@ -415,13 +414,16 @@ impl Model {
                 (Some(theirs), None) => opening || !memory.unwanted.contains(&theirs),
                 (None, _) => !memory.unsaved && stored["family"].as_u64() >= memory.refresh.map(|ours| ours.family as u64),
             };
+            let journal = stored["attempt"].as_u64().and_then(|process| usize::try_from(process).ok());
             if !newer {
+                let by_another = journal.is_some_and(|process| process != self.ports.process);
+                memory.in_doubt |= theirs == memory.refresh && by_another;
                 return;
             }
             memory.refresh = theirs;
             memory.unsaved = false;
-            memory.journal = stored["attempt"] == true;
-            memory.in_doubt = memory.journal;
+            memory.journal = journal;
+            memory.in_doubt = journal.is_some();
             memory.reason = match stored["reason"].as_str() {
                 Some("answer_lost") => Some(LoginReason::AnswerLost),
                 Some(_) => Some(LoginReason::Revoked),

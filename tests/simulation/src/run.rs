@@ -58,7 +58,7 @@ pub(crate) fn run(seed: u64, kind: Kind, readable: bool) -> Report {
     let (world, days) = runtime.block_on(async {
         let world = Arc::new(World::new(seed, plan.rules, readable));
         let _guard = tracing::subscriber::set_default(watch::Watch::new(&world));
-        Driver::new(Arc::clone(&world), kind, &parks).play(&plan).await;
+        Driver::new(Arc::clone(&world), kind, &parks, plan.processes).play(&plan).await;
         let days = world.state().now() / 86_400_000;
         (world, days)
     });
@@ -102,12 +102,13 @@ pub(crate) const AUDIENCES: [&str; 3] = ["", "reports", "files"];
 const NAMES: [&str; 2] = ["app", "extension"];
 
 impl Driver {
-    fn new(world: Arc<World>, kind: Kind, parks: &Arc<AtomicU64>) -> Self {
+    /// A driver of `processes` processes, none of which is open yet.
+    pub(crate) fn new(world: Arc<World>, kind: Kind, parks: &Arc<AtomicU64>, processes: usize) -> Self {
         Self {
             world,
             kind,
             parks: Arc::clone(parks),
-            running: Vec::new(),
+            running: vec![None; processes],
             callers: 0,
             waiting: Arc::default(),
         }
@@ -120,9 +121,6 @@ impl Driver {
             state.device.server_offset = plan.server_offset;
             state.device.wall_offset = plan.wall_offset;
             state.weather.latency = 200;
-        }
-        for _ in 0..plan.processes {
-            self.running.push(None);
         }
         for place in 0..plan.processes {
             self.open(place);
