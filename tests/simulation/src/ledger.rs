@@ -196,7 +196,10 @@ impl State {
                 let right = match reason {
                     LoginReason::AnswerLost => doubt,
                     LoginReason::Revoked => {
-                        spent != token || by != process || !doubt || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
+                        spent != token
+                            || by != process
+                            || !doubt
+                            || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
                     }
                     LoginReason::NotSignedIn
                     | LoginReason::NoRefreshToken

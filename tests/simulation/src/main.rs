@@ -85,7 +85,10 @@ fn many(from: u64, seeds: u64, model: bool) -> bool {
 fn mutants(seeds: u64) -> bool {
     let control = hallpass_simulation::mutants::control(seeds);
     let mut passed = control.found.is_none();
-    println!("{}", if passed { "the model without a mutation passes".to_owned() } else { format!("CONTROL   {control}") });
+    println!(
+        "{}",
+        if passed { "the model without a mutation passes".to_owned() } else { format!("CONTROL   {control}") }
+    );
     for verdict in hallpass_simulation::mutants::hunt(seeds) {
         println!("{verdict}");
         passed &= verdict.found.is_some();

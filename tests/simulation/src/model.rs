@@ -412,7 +412,9 @@ impl Model {
             let newer = match (theirs, memory.refresh) {
                 (Some(theirs), Some(ours)) => theirs > ours,
                 (Some(theirs), None) => opening || !memory.unwanted.contains(&theirs),
-                (None, _) => !memory.unsaved && stored["family"].as_u64() >= memory.refresh.map(|ours| ours.family as u64),
+                (None, _) => {
+                    !memory.unsaved && stored["family"].as_u64() >= memory.refresh.map(|ours| ours.family as u64)
+                }
             };
             let journal = stored["attempt"].as_u64().and_then(|process| usize::try_from(process).ok());
             if !newer {
@@ -490,7 +492,8 @@ impl Model {
         }
         let body = serde_json::from_slice::<Value>(&response.body).ok();
         let error = body.as_ref().and_then(|body| body["error"].as_str());
-        let offline = |acted| Outcome::Nothing(Error::Offline { cause: OfflineCause::ServerFailed, retry_after: None }, acted);
+        let offline =
+            |acted| Outcome::Nothing(Error::Offline { cause: OfflineCause::ServerFailed, retry_after: None }, acted);
         match response.status {
             200 if body.as_ref().is_some_and(|body| body["access_token"].is_string()) => {
                 body.map_or(Outcome::Refused, Outcome::Tokens)

@@ -172,11 +172,7 @@ impl Ports {
                 act(true);
                 Ok(response)
             }
-            Fate::Arrives
-            | Fate::Unreachable
-            | Fate::Tls
-            | Fate::RequestLost
-            | Fate::Late => Ok(act(false)),
+            Fate::Arrives | Fate::Unreachable | Fate::Tls | Fate::RequestLost | Fate::Late => Ok(act(false)),
         };
         sleep(back).await;
         outcome

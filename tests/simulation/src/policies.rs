@@ -83,7 +83,12 @@ pub fn compare(years: u64) -> impl Iterator<Item = Row> {
             (rate(spurious), rate(floor))
         };
         let (with, without) = (measure(60_000), measure(0));
-        Row { name: model.name, after: model.after, per_thousand_years: [with.0, without.0], floor: [with.1, without.1] }
+        Row {
+            name: model.name,
+            after: model.after,
+            per_thousand_years: [with.0, without.0],
+            floor: [with.1, without.1],
+        }
     })
 }
 
@@ -107,7 +112,8 @@ fn year(seed: u64, kind: Kind, reuse_interval: u64) -> (u64, u64) {
     });
     drop(runtime);
     let state = world.state();
-    let unavoidable = state.ledger.floor.iter().filter(|(cause, _)| **cause != Cause::Avoidable).map(|(_, count)| count);
+    let unavoidable =
+        state.ledger.floor.iter().filter(|(cause, _)| **cause != Cause::Avoidable).map(|(_, count)| count);
     (state.ledger.spurious, unavoidable.sum())
 }
 

@@ -26,7 +26,10 @@ pub(crate) struct Beat {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Deed {
-    Callers { count: u64, seed: u64 },
+    Callers {
+        count: u64,
+        seed: u64,
+    },
     Login(&'static str),
     Logout,
     Kill,

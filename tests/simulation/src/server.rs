@@ -209,7 +209,8 @@ pub(crate) fn keys() -> Value {
 /// The key differs from run to run; nothing that is compared between runs shows it.
 static KEY: LazyLock<EcdsaKeyPair> = LazyLock::new(|| {
     let random = SystemRandom::new();
-    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("there is randomness");
+    let document =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("there is randomness");
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).expect("made just now")
 });
 
