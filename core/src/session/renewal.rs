@@ -228,7 +228,11 @@ impl Engine {
                     self.settle(prepared, false).await;
                     return Ok(Exchanged::Tokens(tokens));
                 }
-                Attempted::InvalidGrant => return Ok(Exchanged::InvalidGrant { in_doubt }),
+                Attempted::InvalidGrant => {
+                    // Remembered in case the store cannot be asked now, and the session's end is concluded by a later call.
+                    self.settle(prepared, !in_doubt).await;
+                    return Ok(Exchanged::InvalidGrant { in_doubt });
+                }
                 Attempted::Unused(error) => break error,
                 Attempted::Unanswered { error, told } => {
                     in_doubt = true;
