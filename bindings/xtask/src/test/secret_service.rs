@@ -46,7 +46,8 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
 fn run_on_own_bus(home: &Path, tally: &mut Tally) -> Result<Outcome> {
     let bus = Bus::start(home)?;
     let _keyring = start_keyring(&bus, home)?;
-    let mut tests = cargo(["test", "--locked", "--package", "hallpass-core", "--all-features"]);
+    // With the whole workspace selected, dependencies have the features that the suite `rust` has built them with.
+    let mut tests = cargo(["test", "--locked", "--workspace", "--features", "hallpass-core/secret-service-tests"]);
     tests.args(["--test", "adapters_secret_service"]);
     rust::run_tests(tests.env("DBUS_SESSION_BUS_ADDRESS", &bus.address), tally)
 }
