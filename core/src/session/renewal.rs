@@ -310,8 +310,11 @@ impl Engine {
         // A record that cannot be read now cannot be saved either; then the next call saves it.
         let _ = vault.synchronize().await;
         let Some(signed_in) = vault.signed_in_mut(&prepared.lineage) else {
+            // Why the session ended, unless another one has begun in its place.
+            let reason = signed_in(vault.record()).err().unwrap_or(LOGGED_OUT);
             drop(vault);
-            return Err(self.session_ended_meanwhile(&prepared.metadata, tokens.refresh_token).await);
+            self.revoke_orphan(&prepared.metadata, tokens.refresh_token).await;
+            return Err(reason);
         };
         let mut signed_in = signed_in.clone();
         if let (Some(identity), Some(id_token)) = (identity, tokens.id_token) {
@@ -362,14 +365,13 @@ impl Engine {
         Err(Error::LoginRequired { reason })
     }
 
-    /// The answer came after the user had logged out or signed in anew: nobody may use it any more.
-    async fn session_ended_meanwhile(&self, metadata: &ProviderMetadata, orphan: Option<RefreshToken>) -> Error {
+    /// The answer came after the session had ended: nobody may use it any more.
+    async fn revoke_orphan(&self, metadata: &ProviderMetadata, orphan: Option<RefreshToken>) {
         if let Some(orphan) = orphan
             && let Err(error) = self.revoke_token(metadata, &orphan).await
         {
             tracing::debug!(%error, "a refresh token that came after the session's end was not revoked");
         }
-        Error::LoginRequired { reason: LoginReason::LoggedOut }
     }
 
     /// The credentials for `key` that make a renewal unnecessary, if there are any.
@@ -385,6 +387,9 @@ impl Engine {
         }
     }
 }
+
+/// The session that was asked for is over, and another is in its place.
+const LOGGED_OUT: Error = Error::LoginRequired { reason: LoginReason::LoggedOut };
 
 /// What `prepare` found.
 enum Step {
@@ -442,7 +447,7 @@ fn has_reusable_token(record: &Record) -> bool {
 fn same_user(user: Option<&str>, record: Option<&Record>) -> Result<()> {
     let now = record.and_then(|record| record.signed_in()).map(|signed_in| signed_in.identity.sub());
     match (user, now) {
-        (Some(user), Some(now)) if user != now => Err(Error::LoginRequired { reason: LoginReason::LoggedOut }),
+        (Some(user), Some(now)) if user != now => Err(LOGGED_OUT),
         (Some(_) | None, _) => Ok(()),
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Vault {
     /// Which record of this session is known to be durable.
     durable: Option<Version>,
     opened: bool,
+    /// The sessions that others took the place of here. A store that gives one of their records again is behind the times.
+    retired: Vec<String>,
     /// A damaged text found in the store, set aside before it is overwritten.
     damaged: Option<StoredValue>,
 }
@@ -33,7 +35,17 @@ struct Version {
 
 impl Vault {
     pub(crate) fn new(store: Arc<dyn SecureStore>, entry: EntryName, quarantine: EntryName, writer: String) -> Self {
-        Self { store, entry, quarantine, writer, record: None, durable: None, opened: false, damaged: None }
+        Self {
+            store,
+            entry,
+            quarantine,
+            writer,
+            record: None,
+            durable: None,
+            opened: false,
+            retired: Vec::new(),
+            damaged: None,
+        }
     }
 
     pub(crate) fn record(&self) -> Option<&Record> {
@@ -139,7 +151,7 @@ impl Vault {
             self.damaged = Some(damaged);
             return Err(error.into());
         }
-        self.record = Some(Record { lineage, revision: 1, writer: self.writer.clone(), content });
+        self.replace(Record { lineage, revision: 1, writer: self.writer.clone(), content });
         self.durable = None;
         self.save().await
     }
@@ -188,14 +200,20 @@ impl Vault {
 
     fn take_over(&mut self, record: Record) {
         self.durable = Some(Version::of(&record));
-        self.record = Some(record);
+        self.replace(record);
         self.damaged = None;
+    }
+
+    fn replace(&mut self, record: Record) {
+        let before = self.record.take().map(|before| before.lineage);
+        self.retired.extend(before.filter(|before| *before != record.lineage));
+        self.record = Some(record);
     }
 
     /// Whether `stored` was written by somebody else after what this process last saved, and wins over what it holds.
     fn is_superseded_by(&self, stored: &Record) -> bool {
         let Some(ours) = &self.record else { return true };
-        if self.durable.as_ref() == Some(&Version::of(stored)) {
+        if self.durable.as_ref() == Some(&Version::of(stored)) || self.retired.contains(&stored.lineage) {
             return false;
         }
         if self.is_logged_out() {

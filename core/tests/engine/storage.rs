@@ -129,3 +129,14 @@ async fn the_accounts_of_a_client_are_listed_and_no_others() {
     let other = hallpass_core::Config::new("https://issuer.example", "client-2", "com.example.app:/callback").unwrap();
     assert!(hallpass_core::accounts(&other, &device.store).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_store_that_gives_the_record_of_the_session_before_does_not_bring_it_back() {
+    let device = Device::signed_in().await;
+    let before = device.store.text("session").unwrap();
+    device.log_in("grace").await.unwrap();
+    device.store.tamper("session", |text| *text = before);
+    device.session().renew().await.unwrap();
+    assert_eq!(device.session().user().unwrap().sub(), "grace");
+    assert!(device.store.text("session").unwrap().contains("grace"));
+}

@@ -24,6 +24,9 @@ pub(crate) struct Ledger {
     pub(crate) durable: BTreeSet<Refresh>,
     /// To which processes each token was delivered.
     pub(crate) delivered: BTreeMap<Refresh, Vec<usize>>,
+    /// Generations of which the server made two tokens, because the network delivered the renewal twice: whichever the client
+    /// got, the server may go on with the other, and no client can know.
+    pub(crate) doubled: BTreeSet<(usize, u32)>,
     /// How the family ended when a spent token came back.
     reuse: BTreeMap<usize, (usize, Cause)>,
     pub(crate) signed_in: bool,
@@ -119,7 +122,7 @@ impl State {
             self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
         let saved = self.ledger.durable.iter().any(newer);
         let elsewhere = holders.iter().any(|holder| *holder != process && self.processes[*holder].alive);
-        let cause = if duplicate {
+        let cause = if duplicate || self.ledger.doubled.contains(&(token.family, token.generation)) {
             Cause::Duplicate
         } else if holders.contains(&process) {
             Cause::Avoidable

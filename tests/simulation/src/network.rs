@@ -249,6 +249,8 @@ impl State {
                     self.tell(&format!("server    answers {token} with {}", answer.0));
                     if before == Some(false) && over(self) == Some(true) {
                         self.blame_reuse(process, token, again);
+                    } else if again && answer.0 == 200 {
+                        self.ledger.doubled.insert((token.family, token.generation + 1));
                     }
                 }
                 answer

@@ -3,7 +3,7 @@
 use hallpass_simulation::{engine, mutants, summary};
 
 /// Seeds that found something in the engine once, and what it was.
-const FOUND: [(u64, &str); 10] = [
+const FOUND: [(u64, &str); 12] = [
     (49, "a process that found the store's key gone never saw what another process saved later"),
     (262, "a token that another process tried without an answer was told as revoked, not as an answer lost"),
     (389, "callers who asked for one user got the token of the one who had signed in meanwhile"),
@@ -14,10 +14,9 @@ const FOUND: [(u64, &str); 10] = [
     (1392, "a device that slept over an answer gave out a token that had expired by then"),
     (1530, "a doubt was forgotten when the store was locked while the end was concluded"),
     (1746, "a renewal was repeated although another audience's had been told to wait"),
+    (2676, "an answer that came after the session had been ended by the server was told as a logout"),
+    (2788, "a store that gave the record of the session before the last login brought that session back"),
 ];
-
-/// Seeds whose session ends rightly while the reason told is not the best one; see "Known limits" in `README.md`.
-const WRONG_REASON: [u64; 2] = [1637, 1902];
 
 #[test]
 fn a_seed_played_twice_is_the_same_story() {
@@ -36,14 +35,7 @@ fn seeds_that_found_something_pass() {
 
 #[test]
 fn two_thousand_seeds_break_no_invariant() {
-    let mut summary = summary::engine(0, 2_000);
-    for seed in WRONG_REASON {
-        if summary.failures.get(&seed).is_some_and(|(rule, what)| {
-            *rule == "signed out only when told" && what.starts_with("revoked while the server says Some(Some(Reuse")
-        }) {
-            summary.failures.remove(&seed);
-        }
-    }
+    let summary = summary::engine(0, 2_000);
     assert!(summary.failures.is_empty(), "{summary}");
 }
 
