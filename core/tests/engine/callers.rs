@@ -88,9 +88,7 @@ async fn rule_2_a_caller_that_goes_away_does_not_cancel_the_exchange() {
     let device = Device::signed_in().await;
     device.expire();
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-    settle().await;
+    let caller = device.caller().await;
     caller.abort();
     settle().await;
     device.server.release();
@@ -104,9 +102,7 @@ async fn rule_2_a_session_dropped_during_an_exchange_still_stores_what_arrives()
     let mut device = Device::signed_in().await;
     device.expire();
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-    settle().await;
+    let caller = device.caller().await;
     caller.abort();
     device.close();
     settle().await;

@@ -99,9 +99,7 @@ async fn rule_5_an_answer_that_arrives_after_a_logout_is_revoked_and_not_stored(
     let device = Device::signed_in().await;
     device.expire();
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let slow = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-    settle().await;
+    let slow = device.caller().await;
     device.session().logout(Logout::default()).await.unwrap();
     device.server.forgive_reuse();
     device.server.release();

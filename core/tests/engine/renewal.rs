@@ -25,9 +25,7 @@ async fn rule_3_a_failed_save_is_an_error_and_the_token_is_kept_and_saved_again(
     let device = Device::signed_in().await;
     device.expire();
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-    settle().await;
+    let caller = device.caller().await;
     // The intent was saved; from here on the store fails.
     device.store.break_with(StoreError::Locked);
     device.server.release();
@@ -100,9 +98,7 @@ async fn rule_4_a_process_killed_after_the_server_acted_is_recovered_by_the_next
     device.server.change(|server| server.reuse_interval = Duration::from_secs(10));
     device.expire();
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-    settle().await;
+    let caller = device.caller().await;
     device.store.kill();
     device.server.release();
     settle().await;
@@ -124,9 +120,7 @@ async fn rule_4_a_process_killed_after_the_server_acted_and_restarted_too_late_k
     device.server.change(|server| server.reuse_interval = Duration::from_secs(10));
     device.expire();
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-    settle().await;
+    let caller = device.caller().await;
     device.store.kill();
     device.server.release();
     settle().await;

@@ -90,9 +90,7 @@ async fn rule_6_invalid_grant_while_the_store_cannot_be_compared_ends_nothing_ye
     device.server.revoke_everything();
     // The read before the renewal passes, the one after the refusal does not.
     device.server.fail([Fault::Held]);
-    let session = device.session().clone();
-    let caller = tokio::spawn(async move { session.credentials(hallpass_core::MinTtl::default()).await });
-    crate::support::settle().await;
+    let caller = device.caller().await;
     device.store.fail_next(Operation::Load, StoreError::Locked);
     device.server.release();
     let error = crate::support::within(caller).await.unwrap().unwrap_err();

@@ -8,8 +8,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use hallpass_core::{
-    Config, CredentialsRequest, Error, Login, LoginReason, MinTtl, OfflineCause, Session, State, User,
+    Config, Credentials, CredentialsRequest, Error, Login, LoginReason, MinTtl, OfflineCause, Session, State, User,
 };
+
+use tokio::task::JoinHandle;
 
 use clock::TestClock;
 use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
@@ -98,6 +100,14 @@ impl Device {
             .credentials(MinTtl::default())
             .await
             .map(|credentials| credentials.access_token().expose().to_owned())
+    }
+
+    /// A caller who asks for credentials, and has come as far as it can without time passing.
+    pub(crate) async fn caller(&self) -> JoinHandle<hallpass_core::Result<Credentials>> {
+        let session = self.session().clone();
+        let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
+        settle().await;
+        caller
     }
 
     /// Waits for the session to be restored.
