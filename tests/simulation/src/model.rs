@@ -56,8 +56,6 @@ pub(crate) enum Deviation {
     NeverWaits,
     /// An answer with a lifetime below the minimum asked for is thrown away.
     DropsShortLifetimes,
-    /// Lifetimes are judged by the clock on the wall.
-    TrustsWallClock,
     /// Nobody looks whether the token has expired.
     IgnoresExpiry,
     /// One access token for all audiences.
@@ -509,7 +507,7 @@ impl Model {
     }
 
     fn held(&self, audience: &str, min_ttl: u64) -> Option<String> {
-        let (elapsed, wall) = (self.ports.elapsed(), self.ports.now().unix_millis());
+        let elapsed = self.ports.elapsed();
         self.read(|memory| {
             let held = memory.access.get(audience)?;
             if memory.unsaved && !self.deviates(Deviation::PublishesFirst) {
@@ -517,11 +515,7 @@ impl Model {
             }
             let asked = Duration::from_secs(min_ttl);
             let reserve = if held.lifetime > asked { asked } else { held.lifetime / 10 };
-            let valid = if self.deviates(Deviation::TrustsWallClock) {
-                held.expires_by_wall > wall + i64::try_from(reserve.as_millis()).unwrap_or_default()
-            } else {
-                held.expires > elapsed + reserve || self.deviates(Deviation::IgnoresExpiry)
-            };
+            let valid = held.expires > elapsed + reserve || self.deviates(Deviation::IgnoresExpiry);
             valid.then(|| held.token.clone())
         })
     }

@@ -27,7 +27,6 @@ const MUTANTS: &[Policy] = &[
     mutant("takes a captive portal for the end", &[Deviation::EndsOnGarbage]),
     mutant("does not wait as told", &[Deviation::NeverWaits]),
     mutant("throws answers with a short lifetime away", &[Deviation::DropsShortLifetimes]),
-    mutant("trusts the clock on the wall", &[Deviation::TrustsWallClock]),
     mutant("gives out expired tokens", &[Deviation::IgnoresExpiry]),
     mutant("mixes audiences", &[Deviation::MixesAudiences]),
     mutant("takes a locked store for an empty one", &[Deviation::TakesFailureForAbsence]),
