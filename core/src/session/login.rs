@@ -267,7 +267,13 @@ impl Engine {
         let signed_in = SignedIn {
             identity,
             id_token,
-            refresh: tokens.refresh_token.map(|token| Refresh { token, received, reusable: false, attempt: None }),
+            refresh: tokens.refresh_token.map(|token| Refresh {
+                token,
+                generation: 0,
+                received,
+                reusable: false,
+                attempt: None,
+            }),
             grants: vec![Grant {
                 key: GrantKey::default(),
                 access_token: tokens.access_token,

@@ -53,6 +53,10 @@ pub(crate) struct SignedIn {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Refresh {
     pub(crate) token: RefreshToken,
+    /// How often the token of the login has been replaced: of two tokens of one session the higher one counts, whatever
+    /// clocks say and whichever answer was on its way for longer.
+    #[serde(default)]
+    pub(crate) generation: u64,
     pub(crate) received: Moment,
     /// Whether it went on working after a renewal. Until that was seen it has to be taken for a one-time token.
     pub(crate) reusable: bool,
@@ -135,6 +139,15 @@ impl Record {
     }
 }
 
+impl Refresh {
+    /// Whether this one counts rather than another one, of `generation`, that came at `received`.
+    ///
+    /// Of two answers to the same token, the one that arrived last brought the token that the server goes on with.
+    pub(crate) fn is_ahead_of(&self, generation: u64, received: Moment) -> bool {
+        self.generation > generation || self.generation == generation && self.received.is_after(received)
+    }
+}
+
 impl SignedIn {
     pub(crate) fn grant(&self, key: &GrantKey) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.key == *key)
@@ -151,10 +164,6 @@ impl SignedIn {
     /// The refresh token called `fingerprint`, if it is still the one in use.
     pub(crate) fn refresh_mut(&mut self, fingerprint: Fingerprint) -> Option<&mut Refresh> {
         self.refresh.as_mut().filter(|refresh| refresh.token.fingerprint() == fingerprint)
-    }
-
-    pub(crate) fn refresh_fingerprint(&self) -> Option<Fingerprint> {
-        self.refresh.as_ref().map(|refresh| refresh.token.fingerprint())
     }
 }
 

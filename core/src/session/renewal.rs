@@ -44,6 +44,7 @@ pub(crate) enum Trigger {
 struct Prepared {
     lineage: String,
     token: RefreshToken,
+    generation: u64,
     /// Whether an earlier renewal with this token may have been acted on without an answer arriving (rule 4).
     in_doubt: bool,
     identity: Claims,
@@ -86,9 +87,15 @@ impl Engine {
         if let Some(credentials) = self.valid_credentials(&request) {
             return Ok(credentials);
         }
+        let user = self.user();
         match self.renewed(request.key.clone(), Trigger::Lasting(request.min_ttl)).await {
             // The minimum lifetime is an aim: what has some time left is better than an error that nobody can help.
             Err(error @ (Error::Offline { .. } | Error::LoginRequired { reason: LoginReason::NoRefreshToken })) => {
+                // With the record in the hand, what is published and whose it is do not change.
+                let _vault = self.vault.lock().await;
+                if user != self.user() {
+                    return Err(error);
+                }
                 self.published.load().unexpired(&request.key, self.clock.elapsed()).ok_or(error)
             }
             outcome => outcome,
@@ -114,10 +121,19 @@ impl Engine {
     /// # Errors
     /// Those of the renewal; everyone who waits for it gets the same.
     pub(crate) async fn renewed(self: &Arc<Self>, key: GrantKey, trigger: Trigger) -> Result<Credentials> {
+        let user = self.user();
+        match self.fly(key.clone(), trigger, user.clone()).await {
+            // Of the session before: the renewal that was joined had begun when another one was there.
+            Err(LOGGED_OUT) if user.is_some() && user == self.user() => self.fly(key, trigger, user).await,
+            outcome => outcome,
+        }
+    }
+
+    /// `user` is the one whom the caller saw signed in, if any.
+    async fn fly(self: &Arc<Self>, key: GrantKey, trigger: Trigger, user: Option<String>) -> Result<Credentials> {
         // The account stays registered until the renewal has landed, also when the session is dropped meanwhile.
         let registration = self.registration.upgrade().ok_or(Error::Cancelled)?;
         let engine = Arc::clone(self);
-        let user = self.states.borrow().user().map(|user| user.sub().to_owned());
         let renewal = {
             let key = key.clone();
             async move {
@@ -134,11 +150,21 @@ impl Engine {
         Flights::join(self, &self.runtime, key, |engine| &engine.renewals, renewal).await
     }
 
-    /// `user` is the one whom the caller saw signed in, if any.
+    /// Who is signed in by what is published.
+    fn user(&self) -> Option<String> {
+        self.states.borrow().user().map(|user| user.sub().to_owned())
+    }
+
     async fn take_turn(&self, key: &GrantKey, trigger: Trigger, user: Option<&str>) -> Result<Credentials> {
-        same_user(user, self.opened_vault().await?.record())?;
-        if let Some(credentials) = self.sufficient(key, trigger) {
-            return Ok(credentials);
+        {
+            let vault = self.opened_vault().await?;
+            // A login that is not saved yet shows nowhere: whoever is answered by it would be so for ever.
+            if vault.is_saved() {
+                same_user(user, vault.record())?;
+                if let Some(credentials) = self.sufficient(key, trigger) {
+                    return Ok(credentials);
+                }
+            }
         }
         let _lease = self.lease.acquire().await;
         for _ in 0..TURNS {
@@ -189,6 +215,7 @@ impl Engine {
         let prepared = Prepared {
             lineage: lineage.to_owned(),
             token: refresh.token.clone(),
+            generation: refresh.generation,
             in_doubt: refresh.attempt.is_some_and(|attempt| !attempt.settled),
             identity: signed_in.identity.clone(),
             metadata,
@@ -354,9 +381,12 @@ impl Engine {
         vault.synchronize().await?;
         self.publish(&vault);
         let (_, signed_in) = signed_in(vault.record())?;
-        if signed_in.refresh_fingerprint() != Some(prepared.token.fingerprint()) {
+        let used = prepared.token.fingerprint();
+        let Some(refresh) = signed_in.refresh.as_ref().filter(|refresh| refresh.token.fingerprint() == used) else {
             return Ok(());
-        }
+        };
+        // Another process, which did not wait for its turn, may have used the token while this one's request was away.
+        let in_doubt = in_doubt || refresh.attempt.is_some_and(|attempt| !attempt.settled);
         let reason = if in_doubt { LoginReason::AnswerLost } else { LoginReason::Revoked };
         if let Err(error) = vault.commit(Content::SignedOut(reason)).await {
             tracing::debug!(%error, "the end of the session is not saved yet");
@@ -421,11 +451,17 @@ fn next_refresh(
     received: Moment,
 ) -> Refresh {
     let used = prepared.token.fingerprint();
+    let generation = prepared.generation + 1;
     match (arrived, present) {
-        (Some(token), _) if token.fingerprint() != used => Refresh { token, received, reusable: false, attempt: None },
+        // Another process, which did not wait for its turn, has gone further with its own answer to the same token.
+        (Some(_), Some(present)) if present.is_ahead_of(generation, received) => present,
+        (Some(token), _) if token.fingerprint() != used => {
+            Refresh { token, generation, received, reusable: false, attempt: None }
+        }
         // Renewals side by side: another audience's answer has already replaced the token.
         (_, Some(present)) if present.token.fingerprint() != used => present,
         (_, present) => Refresh {
+            generation: prepared.generation,
             received: present.as_ref().map_or(received, |present| present.received),
             token: prepared.token.clone(),
             reusable: true,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::record::{Content, Record, RecordError, SignedIn};
+use super::record::{Content, Record, RecordError, Refresh, SignedIn};
 use crate::error::{Error, LoginReason, Result, StorageProblem};
 use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
 
@@ -76,6 +76,7 @@ impl Vault {
                 Found::Record(record) => self.take_over(record),
                 Found::Absent => {}
                 Found::Unreadable => self.record = Some(signed_out(LoginReason::StorageInvalidated)),
+                Found::Newer => return Err(NEWER),
             }
             self.opened = true;
         }
@@ -92,13 +93,16 @@ impl Vault {
         }
         match self.read().await? {
             Found::Record(stored) if self.is_superseded_by(&stored) => self.take_over(stored),
-            // What is saved over another's record has to count as the newer one everywhere.
-            Found::Record(stored) if !self.is_saved() => {
+            // Not yet saved, or written over by somebody who had read the record before it was saved. What is saved over
+            // another's record has to count as the newer one everywhere.
+            Found::Record(stored) if self.durable.as_ref() != Some(&Version::of(&stored)) => {
                 if let Some(ours) = &mut self.record {
                     ours.revision = ours.revision.max(stored.revision.saturating_add(1));
                 }
+                self.durable = None;
             }
             Found::Record(_) | Found::Unreadable => {}
+            Found::Newer => return Err(NEWER),
             // Somebody logged out in another process; a login that could not be saved yet has nothing there to lose.
             Found::Absent if self.durable.is_some() => {
                 self.durable = None;
@@ -145,6 +149,12 @@ impl Vault {
     /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
     pub(crate) async fn begin(&mut self, lineage: String, content: Content) -> Result<()> {
         self.open().await?;
+        match self.read().await {
+            Ok(Found::Record(stored)) => self.retired.push(stored.lineage),
+            Ok(Found::Newer) => return Err(NEWER),
+            // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
+            Ok(Found::Absent | Found::Unreadable) | Err(_) => {}
+        }
         if let Some(damaged) = self.damaged.take()
             && let Err(error) = self.store.save(&self.quarantine, &damaged).await
         {
@@ -192,9 +202,7 @@ impl Vault {
                 self.damaged = Some(value);
                 Ok(Found::Unreadable)
             }
-            Err(RecordError::Newer) => Err(Error::Storage {
-                problem: StorageProblem::Failed("a newer version wrote the record; update the app"),
-            }),
+            Err(RecordError::Newer) => Ok(Found::Newer),
         }
     }
 
@@ -224,12 +232,12 @@ impl Vault {
             // Another login. One of ours that is not saved yet came later than any that this process has seen saved.
             return self.is_saved() || self.durable.is_some();
         }
-        if self.is_saved() {
-            return stored.revision >= ours.revision;
-        }
-        // Both renewed at the same time. The token that arrived last is the one that the server goes on with.
-        match (received(stored), received(ours)) {
-            (Some(theirs), Some(ours)) => theirs.is_after(ours),
+        match (refresh(stored), refresh(ours)) {
+            (Some(theirs), Some(ours)) if theirs.token.fingerprint() != ours.token.fingerprint() => {
+                theirs.is_ahead_of(ours.generation, ours.received)
+            }
+            (_, _) if self.is_saved() => stored.revision >= ours.revision,
+            (Some(_), Some(_)) => false,
             (_, None) => true,
             (None, _) => matches!(stored.content, Content::SignedOut(_)),
         }
@@ -252,13 +260,18 @@ enum Found {
     Record(Record),
     Absent,
     Unreadable,
+    /// Written by a newer version of Hallpass.
+    Newer,
 }
+
+const NEWER: Error =
+    Error::Storage { problem: StorageProblem::Failed("a newer version wrote the record; update the app") };
 
 /// What stands in memory for a record that is not in the store.
 fn signed_out(reason: LoginReason) -> Record {
     Record { lineage: String::new(), revision: 0, writer: String::new(), content: Content::SignedOut(reason) }
 }
 
-fn received(record: &Record) -> Option<super::moment::Moment> {
-    record.signed_in()?.refresh.as_ref().map(|refresh| refresh.received)
+fn refresh(record: &Record) -> Option<&Refresh> {
+    record.signed_in()?.refresh.as_ref()
 }

@@ -12,5 +12,6 @@ mod many_processes;
 mod renewal;
 mod secrets;
 mod sign_out;
+mod simulated;
 mod storage;
 mod time;

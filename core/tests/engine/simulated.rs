@@ -1,0 +1,155 @@
+//! What the simulation found in the engine, each as the shortest story that shows it.
+
+use std::time::Duration;
+
+use hallpass_core::ports::StoreError;
+use hallpass_core::{Error, Login, LoginReason, MinTtl, OfflineCause};
+
+use crate::support::server::Fault;
+use crate::support::store::Operation;
+use crate::support::{Device, login_required, offline_cause, settle, within};
+
+const FULL: StoreError = StoreError::Failed("disk full");
+
+/// An app that has renewed and could not save the answer.
+async fn with_an_unsaved_token(app: &Device) {
+    app.server.fail([Fault::Held]);
+    let caller = app.caller().await;
+    app.store.break_with(FULL);
+    app.server.release();
+    assert!(matches!(within(caller).await.unwrap(), Err(Error::Storage { .. })));
+    app.store.repair();
+}
+
+#[tokio::test]
+async fn a_token_not_saved_yet_outlives_what_another_process_notes_about_the_one_before_it() {
+    let app = Device::signed_in().await;
+    let extension = app.extension();
+    extension.access_token().await.unwrap();
+    app.expire();
+    // By the clock on the wall, the first token is now the newer one.
+    app.clock.set_wall_by(-86_400);
+    with_an_unsaved_token(&app).await;
+    app.server.fail([Fault::Unreachable]);
+    assert_eq!(offline_cause(&extension.access_token().await.unwrap_err()), Some(OfflineCause::Unreachable));
+    app.session().renew().await.unwrap();
+    extension.session().renew().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_not_saved_yet_gives_way_to_one_that_another_process_made_of_it() {
+    let app = Device::signed_in().await;
+    app.server.change(|server| server.reuse_interval = Duration::from_secs(10));
+    let extension = app.extension();
+    extension.access_token().await.unwrap();
+    app.expire();
+    app.server.fail([Fault::Held]);
+    let caller = app.caller().await;
+    extension.access_token().await.unwrap();
+    app.store.break_with(FULL);
+    app.server.release();
+    assert!(matches!(within(caller).await.unwrap(), Err(Error::Storage { .. })));
+    app.store.repair();
+    // What the extension gets now is the third token, and by the clock on the wall the oldest.
+    app.clock.set_wall_by(-86_400);
+    extension.session().renew().await.unwrap();
+    app.pass(11);
+    app.session().renew().await.unwrap();
+    extension.session().renew().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_written_over_by_a_process_that_had_read_the_one_before_is_saved_again() {
+    let app = Device::signed_in().await;
+    let extension = app.extension();
+    extension.access_token().await.unwrap();
+    app.expire();
+    app.server.fail([Fault::Unreachable]);
+    extension.access_token().await.unwrap_err();
+    let late = app.store.text("session").unwrap();
+    app.access_token().await.unwrap();
+    app.store.tamper("session", |text| *text = late);
+    app.session().renew().await.unwrap();
+    extension.session().renew().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_login_not_saved_yet_is_saved_by_a_caller_who_asks_for_the_user_before() {
+    let device = Device::signed_in().await;
+    let started = device.session().start_login(Login::default()).await.unwrap();
+    settle().await;
+    let callback = device.server.sign_in(&started.url, "grace");
+    device.store.fail_next(Operation::Save, FULL);
+    assert!(matches!(device.session().resume(&callback).await, Err(Error::Storage { .. })));
+    device.expire();
+    assert_eq!(device.access_token().await, Err(login_required(LoginReason::LoggedOut)));
+    assert_eq!(device.session().user().unwrap().sub(), "grace");
+    device.access_token().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_renewal_fails_gets_no_token_of_a_user_who_signed_in_meanwhile() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.fail([Fault::RequestLost]);
+    let caller = device.caller().await;
+    device.log_in("grace").await.unwrap();
+    device.server.fail([Fault::RequestLost]);
+    let error = within(caller).await.unwrap().unwrap_err();
+    assert_eq!(offline_cause(&error), Some(OfflineCause::NoAnswer));
+}
+
+#[tokio::test]
+async fn a_caller_who_joins_the_renewal_of_the_session_before_is_served_from_the_present_one() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.fail([Fault::Held]);
+    let before = device.caller().await;
+    device.log_in("grace").await.unwrap();
+    let session = device.session().clone();
+    let after = tokio::spawn(async move { session.renew().await });
+    settle().await;
+    device.server.release();
+    assert_eq!(within(before).await.unwrap().unwrap_err(), login_required(LoginReason::LoggedOut));
+    within(after).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_after_another_process_tried_the_same_token_is_told_as_a_lost_answer() {
+    let app = Device::signed_in().await;
+    let extension = app.extension();
+    extension.access_token().await.unwrap();
+    app.expire();
+    app.server.fail([Fault::Held, Fault::AnswerLost]);
+    let session = extension.session().clone();
+    let refused = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
+    settle().await;
+    let lost = app.caller().await;
+    app.store.kill();
+    app.server.release();
+    assert_eq!(within(refused).await.unwrap().unwrap_err(), login_required(LoginReason::AnswerLost));
+    lost.abort();
+}
+
+#[tokio::test]
+async fn a_login_over_a_record_that_this_process_never_read_is_not_undone_by_an_old_read() {
+    let app = Device::new();
+    let extension = app.extension();
+    assert!(extension.access_token().await.is_err());
+    app.log_in("ada").await.unwrap();
+    let before = app.store.text("session").unwrap();
+    extension.log_in("grace").await.unwrap();
+    let present = app.store.text("session").unwrap();
+    app.store.tamper("session", |text| *text = before);
+    extension.session().renew().await.unwrap();
+    assert_eq!(extension.session().user().unwrap().sub(), "grace");
+    assert_ne!(app.store.text("session").unwrap(), present, "and what was renewed is saved");
+}
+
+#[tokio::test]
+async fn rule_11_a_login_does_not_overwrite_a_record_that_a_newer_version_wrote_meanwhile() {
+    let device = Device::signed_in().await;
+    device.store.tamper("session", |text| *text = "2.new.format".to_owned());
+    device.log_in("grace").await.unwrap_err();
+    assert_eq!(device.store.text("session").unwrap(), "2.new.format");
+}
