@@ -8,6 +8,7 @@ use tokio::time::{Duration, sleep};
 use crate::client::Verb;
 use crate::dice::Dice;
 use crate::run::{Driver, Running, lock};
+use crate::token::Refresh;
 use crate::world::Weather;
 
 /// Longer than any server may ask to wait, and than any request or lease may take.
@@ -59,8 +60,10 @@ async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &
     let honoured = {
         let state = driver.world.state();
         let now = state.now();
-        // What the process would find, or holds already.
-        state.storage.durable().is_some_and(|token| state.server.honours(token, now))
+        // What the process would find, or holds already; unless it knows of a later login.
+        let latest =
+            |token: Refresh| state.processes[running.process].newest.keys().all(|family| *family <= token.family);
+        state.storage.durable().is_some_and(|token| latest(token) && state.server.honours(token, now))
     };
     let audience = "";
     let ask = || tokio::time::timeout(ANSWERED, running.client.answer(Verb::Renew, audience, 0));

@@ -18,8 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) violations: Vec<(u64, &'static str, String)>,
     /// Sessions lost in ways that no client can prevent, by cause.
     pub(crate) floor: BTreeMap<Cause, u64>,
-    /// Who sent which token, and whether the process got an answer that left no doubt.
-    attempts: BTreeMap<Refresh, Vec<(usize, bool)>>,
+    /// Who sent which token, and what came of it.
+    attempts: BTreeMap<Refresh, Vec<Attempt>>,
     /// Tokens that were in the store once.
     pub(crate) durable: BTreeSet<Refresh>,
     /// To which processes each token was delivered.
@@ -31,7 +31,8 @@ pub(crate) struct Ledger {
     reuse: BTreeMap<usize, (usize, Cause)>,
     pub(crate) signed_in: bool,
     pub(crate) logged_out: bool,
-    pub(crate) invalidated: bool,
+    /// How often the store lost its key.
+    pub(crate) invalidations: u32,
     /// The lease was passed over, because its holder was suspended.
     pub(crate) passed_over: bool,
     concluded: BTreeSet<(usize, &'static str)>,
@@ -41,6 +42,16 @@ pub(crate) struct Ledger {
     pub(crate) sign_outs: BTreeMap<&'static str, u64>,
     /// Sign-outs that the user neither asked for nor the server wanted.
     pub(crate) spurious: u64,
+}
+
+/// That a process sent a token.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    by: usize,
+    /// It has an answer that left no doubt.
+    clean: bool,
+    /// The note of it, which other processes read, went with the store's key.
+    note_lost: bool,
 }
 
 /// Why a session could not be saved by anybody.
@@ -74,19 +85,37 @@ impl Cause {
 }
 
 impl Ledger {
-    /// A process sent `token` and has a clean answer, or has none.
-    pub(crate) fn attempted(&mut self, token: Refresh, process: usize, clean: bool) {
-        self.attempts.entry(token).or_default().push((process, clean));
+    /// The store lost its key: what processes noted there about their attempts is gone.
+    pub(crate) fn lose_notes(&mut self) {
+        self.invalidations += 1;
+        self.attempts.values_mut().flatten().for_each(|attempt| attempt.note_lost = true);
     }
 
-    /// Whether `process` cannot know what became of `token`.
-    fn is_in_doubt(&self, token: Refresh, process: usize) -> bool {
-        let attempts = self.attempts.get(&token);
-        attempts.is_some_and(|attempts| attempts.iter().any(|(by, clean)| *by != process || !clean))
+    /// A process may have noted that it is about to send `token`.
+    pub(crate) fn may_have_attempted(&mut self, token: Refresh, process: usize) {
+        let attempt = Attempt { by: process, clean: false, note_lost: true };
+        self.attempts.entry(token).or_default().push(attempt);
+    }
+
+    /// Whether `process` may doubt what became of `token`.
+    fn may_doubt(&self, token: Refresh, process: usize) -> bool {
+        self.attempts.get(&token).is_some_and(|all| all.iter().any(|attempt| attempt.by != process || !attempt.clean))
+    }
+
+    /// Whether `process` has to doubt what became of `token`: it knows so itself, or finds it noted.
+    fn has_to_doubt(&self, token: Refresh, process: usize) -> bool {
+        let known = |attempt: &Attempt| if attempt.by == process { !attempt.clean } else { !attempt.note_lost };
+        self.attempts.get(&token).is_some_and(|all| all.iter().any(known))
     }
 }
 
 impl State {
+    /// A process sent `token` and has a clean answer, or has none.
+    pub(crate) fn attempted(&mut self, token: Refresh, process: usize, clean: bool) {
+        let note_lost = self.processes[process].saved_before < self.ledger.invalidations;
+        self.ledger.attempts.entry(token).or_default().push(Attempt { by: process, clean, note_lost });
+    }
+
     /// A renewal leaves: rules 1, 4, 5 and 8.
     pub(crate) fn check_renewal(&mut self, process: usize, token: Refresh, audience: &str) {
         self.ledger.renewals += 1;
@@ -122,13 +151,15 @@ impl State {
             self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
         let saved = self.ledger.durable.iter().any(newer);
         let elsewhere = holders.iter().any(|holder| *holder != process && self.processes[*holder].alive);
-        let cause = if duplicate || self.ledger.doubled.contains(&(token.family, token.generation)) {
+        // What a process sent before it was killed may arrive after what its successor sent.
+        let late = duplicate || !self.processes[process].alive;
+        let cause = if late || self.ledger.doubled.contains(&(token.family, token.generation)) {
             Cause::Duplicate
         } else if holders.contains(&process) {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
             Cause::Suspended
-        } else if saved && self.ledger.invalidated {
+        } else if saved && self.ledger.invalidations > 0 {
             Cause::StoreInvalidated
         } else if saved {
             Cause::Avoidable
@@ -151,7 +182,7 @@ impl State {
             LoginReason::NoRefreshToken => false,
             LoginReason::LoggedOut => self.ledger.logged_out,
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
-            LoginReason::StorageInvalidated => self.ledger.invalidated,
+            LoginReason::StorageInvalidated => self.ledger.invalidations > 0,
             LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
         };
         *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
@@ -179,7 +210,9 @@ impl State {
         let Some(token) = token else { return concluded };
         let in_the_air = |other: &Process| other.renewals.iter().any(|(renewed, _)| *renewed == token);
         let others = || self.processes.iter().enumerate().filter(|(other, _)| *other != process);
-        let doubt = self.ledger.is_in_doubt(token, process) || others().any(|(_, other)| in_the_air(other));
+        let elsewhere = others().any(|(_, other)| in_the_air(other));
+        let may_doubt = elsewhere || self.ledger.may_doubt(token, process);
+        let has_to_doubt = elsewhere && self.ledger.invalidations == 0 || self.ledger.has_to_doubt(token, process);
         let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
         self.ledger.concluded.insert((family, reason.code()));
         match self.server.families[family].ended {
@@ -188,7 +221,7 @@ impl State {
                 self.ledger.spurious += 1;
                 false
             }
-            Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || doubt,
+            Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || may_doubt,
             Some(Ended::Reuse(spent)) => {
                 let (by, cause) = self.ledger.reuse.get(&family).copied().unwrap_or((process, Cause::Avoidable));
                 if first {
@@ -197,11 +230,11 @@ impl State {
                 }
                 // Who did not send the spent token sees a session that the server ended, which is the truth.
                 let right = match reason {
-                    LoginReason::AnswerLost => doubt,
+                    LoginReason::AnswerLost => may_doubt,
                     LoginReason::Revoked => {
                         spent != token
                             || by != process
-                            || !doubt
+                            || !has_to_doubt
                             || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
                     }
                     LoginReason::NotSignedIn
@@ -226,8 +259,12 @@ impl State {
         if token.split('-').nth(3) != Some(asked.audience) {
             self.violate("whose token", "a token for another audience");
         }
-        if self.server.rules.rotation && !self.ledger.durable.contains(&access.refresh) {
-            self.violate("save, then publish", &format!("given out before {} was saved", access.refresh));
+        let came_with = access.refresh;
+        // Or one that came after it: who did not wait for the lease may find that another process has gone further.
+        let as_good =
+            |durable: &Refresh| durable.family == came_with.family && durable.generation >= came_with.generation;
+        if self.server.rules.rotation && !self.ledger.durable.iter().any(as_good) {
+            self.violate("save, then publish", &format!("given out before {came_with} was saved"));
         }
         // The device counts from when it had the answer; what the answer travelled is beyond its knowledge.
         let travelled = access.delivered.map_or(0, |delivered| {

@@ -193,7 +193,7 @@ impl Drop for InFlight {
         let process = self.ports.process;
         state.processes[process].renewals.remove(&(self.token, std::mem::take(&mut self.audience)));
         if !self.landed {
-            state.ledger.attempted(self.token, process, false);
+            state.attempted(self.token, process, false);
             state.tell_of(process, &format!("network   nobody waits for the renewal of {} any more", self.token));
         }
     }
@@ -283,7 +283,7 @@ impl State {
             Err(TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest) => true,
             Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => false,
         };
-        self.ledger.attempted(token, process, clean);
+        self.attempted(token, process, clean);
     }
 
     /// Notes the tokens that an answer brings; returns whether it brings any.

@@ -170,6 +170,7 @@ impl SecureStore for Ports {
             let token = Refresh::within(value.expose()).filter(|_| kind == "session");
             if let Some(token) = token {
                 state.ledger.durable.insert(token);
+                state.processes[self.process].saved_before = state.ledger.invalidations;
                 state.learns(self.process, token);
             }
             let what = token.map_or(String::new(), |token| format!(" with {token}"));

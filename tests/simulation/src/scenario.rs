@@ -142,7 +142,7 @@ pub(crate) fn change(state: &mut State, change: Change) {
         Change::FailsNext(count) => state.storage.failures = count,
         Change::StaleNext => state.storage.stale_reads = 1,
         Change::Invalidated => {
-            state.ledger.invalidated = true;
+            state.ledger.lose_notes();
             state.storage.invalidate();
         }
         Change::WallBy(millis) => {

@@ -106,6 +106,8 @@ pub(crate) struct Process {
     pub(crate) renewals: BTreeSet<(Refresh, String)>,
     /// Until when the server told it to wait.
     pub(crate) told_until: u64,
+    /// How often the store had lost its key when the process last saved the record.
+    pub(crate) saved_before: u32,
     /// It once read the store and there was no record.
     pub(crate) found_nothing: bool,
     pub(crate) last_reason: Option<hallpass_core::LoginReason>,
@@ -182,6 +184,7 @@ impl State {
             presented: None,
             renewals: BTreeSet::new(),
             told_until: 0,
+            saved_before: 0,
             found_nothing: false,
             last_reason: None,
         });
@@ -226,12 +229,14 @@ impl State {
         if self.lease == Some(process) {
             self.lease = None;
         }
-        // It may have noted its intent, and nobody knows how far it came.
-        if let Some(durable) = self.storage.durable() {
-            self.ledger.attempted(durable, process, false);
+        for (token, _) in self.processes[process].renewals.clone() {
+            self.attempted(token, process, false);
         }
-        for token in self.processes[process].newest.values().copied().collect::<Vec<_>>() {
-            self.ledger.attempted(token, process, false);
+        // It may have noted its intent, and nobody knows how far it came.
+        let known: Vec<Refresh> =
+            self.processes[process].newest.values().copied().chain(self.storage.durable()).collect();
+        for token in known {
+            self.ledger.may_have_attempted(token, process);
         }
     }
 

@@ -3,7 +3,7 @@
 use hallpass_simulation::{engine, mutants, summary};
 
 /// Seeds that found something in the engine once, and what it was.
-const FOUND: [(u64, &str); 12] = [
+const FOUND: [(u64, &str); 23] = [
     (49, "a process that found the store's key gone never saw what another process saved later"),
     (262, "a token that another process tried without an answer was told as revoked, not as an answer lost"),
     (389, "callers who asked for one user got the token of the one who had signed in meanwhile"),
@@ -16,6 +16,17 @@ const FOUND: [(u64, &str); 12] = [
     (1746, "a renewal was repeated although another audience's had been told to wait"),
     (2676, "an answer that came after the session had been ended by the server was told as a logout"),
     (2788, "a store that gave the record of the session before the last login brought that session back"),
+    (4364, "a token not saved yet was given up for the one before it, received later by a clock that was set back"),
+    (7625, "an answer that came late was saved over a token that another process had gone further to"),
+    (7831, "a refusal was told as revoked although another process had noted the same token meanwhile"),
+    (8252, "a login that could not be saved was never saved, as callers asked for the user before"),
+    (9606, "the same, and what had come before it was told as lost"),
+    (11065, "a record written over by a process that passed the lease over was read back, and the token lost"),
+    (11675, "of two tokens the one received last was kept, not the one that the server goes on with"),
+    (11741, "a token not saved yet was saved over the next one"),
+    (12691, "a caller whose renewal failed got the token of the user who had signed in meanwhile"),
+    (15443, "of two answers to one token the one saved more often was kept, not the later one"),
+    (18925, "an old read brought back a session that this process had never seen before its own login"),
 ];
 
 #[test]
