@@ -34,6 +34,6 @@ pub use config::Config;
 pub use error::{Error, LoginReason, OfflineCause, Result, StorageProblem};
 pub use hallpass_protocol as protocol;
 pub use session::{
-    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Events, LoggedOut, Login, Logout, MinTtl, Session,
-    SessionBuilder, StartedLogin, State, States, User, accounts,
+    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Events, LatestCredentials, LoggedOut, Login,
+    Logout, MinTtl, Observer, Session, SessionBuilder, StartedLogin, State, States, User, accounts,
 };

@@ -15,6 +15,7 @@ mod lease;
 mod login;
 mod logout;
 mod moment;
+mod observer;
 mod patience;
 mod provider;
 mod published;
@@ -35,6 +36,7 @@ pub use builder::{SessionBuilder, accounts};
 pub use credentials::{Credentials, CredentialsRequest, MinTtl};
 pub use login::{Login, StartedLogin};
 pub use logout::{LoggedOut, Logout};
+pub use observer::{LatestCredentials, Observer};
 pub use state::{Event, Events, State, States, User};
 
 use builder::random_name;

@@ -45,6 +45,30 @@ pub trait SecureStore: Send + Sync + 'static {
     async fn list(&self) -> Result<Vec<EntryName>, StoreError>;
 }
 
+/// A store that is shared is a store.
+#[async_trait]
+impl<S: SecureStore + ?Sized> SecureStore for std::sync::Arc<S> {
+    fn identity(&self) -> String {
+        (**self).identity()
+    }
+
+    async fn load(&self, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
+        (**self).load(name).await
+    }
+
+    async fn save(&self, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
+        (**self).save(name, value).await
+    }
+
+    async fn delete(&self, name: &EntryName) -> Result<(), StoreError> {
+        (**self).delete(name).await
+    }
+
+    async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
+        (**self).list().await
+    }
+}
+
 /// Why the store did not do as told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {

@@ -11,6 +11,7 @@ use super::Session;
 use super::engine::Engine;
 use super::flight::Flights;
 use super::lease::SharedLease;
+use super::observer::Observer;
 use super::patience::Patience;
 use super::provider::Provider;
 use super::published::Published;
@@ -34,6 +35,7 @@ pub struct SessionBuilder {
     transport: Option<Arc<dyn Transport>>,
     browser: Option<Arc<dyn Browser>>,
     lease: Option<Arc<dyn Lease>>,
+    observer: Option<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     runtime: Option<Handle>,
@@ -48,6 +50,7 @@ impl SessionBuilder {
             transport: None,
             browser: None,
             lease: None,
+            observer: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::default()),
             runtime: None,
@@ -84,6 +87,12 @@ impl SessionBuilder {
     /// without extensions.
     pub fn lease(mut self, lease: impl Lease) -> Self {
         self.lease = Some(Arc::new(lease));
+        self
+    }
+
+    /// Who is told of each change before the verb that caused it returns.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -138,6 +147,7 @@ impl SessionBuilder {
             published: ArcSwap::from_pointee(Published::default()),
             states: watch::Sender::new(State::Restoring),
             events: broadcast::Sender::new(EVENTS_KEPT),
+            observer: self.observer,
             vault: tokio::sync::Mutex::new(vault),
             renewals: Flights::default(),
             refresh_token: tokio::sync::RwLock::new(()),

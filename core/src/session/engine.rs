@@ -15,6 +15,7 @@ use super::flight::Flights;
 use super::lease::SharedLease;
 use super::login::Transaction;
 use super::moment::Moment;
+use super::observer::Observer;
 use super::patience::{self, Patience};
 use super::provider::Provider;
 use super::published::Published;
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) published: ArcSwap<Published>,
     pub(crate) states: watch::Sender<State>,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     /// The record. Held over the store's answers, never over the network's.
     pub(crate) vault: tokio::sync::Mutex<Vault>,
     pub(crate) renewals: Flights<GrantKey, Credentials>,
@@ -133,17 +135,24 @@ impl Engine {
             return;
         }
         let snapshot = signed_in.map(|signed_in| Published::of(signed_in, self.now())).unwrap_or_default();
+        if let Some(observer) = &self.observer {
+            observer.credentials_changed(snapshot.of_login(self.clock.elapsed()));
+        }
         self.published.store(Arc::new(snapshot));
         let next = State::of(vault.record());
-        let mut event = None;
+        let (mut event, mut changed) = (None, false);
         self.states.send_if_modified(|state| {
             event = state.change_to(&next);
             let differs = state.differs_from(&next);
             if differs {
-                *state = next;
+                state.clone_from(&next);
             }
+            changed = differs;
             differs
         });
+        if let Some(observer) = self.observer.as_ref().filter(|_| changed) {
+            observer.state_changed(&next);
+        }
         if let Some(event) = event {
             self.emit(event);
         }
@@ -151,6 +160,9 @@ impl Engine {
 
     pub(crate) fn emit(&self, event: Event) {
         tracing::debug!(?event, "session");
+        if let Some(observer) = &self.observer {
+            observer.happened(event);
+        }
         // Nobody listening is no error.
         let _ = self.events.send(event);
     }

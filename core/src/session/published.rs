@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::credentials::{Credentials, CredentialsRequest, Granted, MinTtl};
 use super::moment::Moment;
+use super::observer::LatestCredentials;
 use super::record::{Grant, GrantKey, SignedIn};
 
 /// The access tokens of the signed-in user; none when nobody is signed in.
@@ -44,6 +45,14 @@ impl Published {
     /// The credentials for `key`, expired or not.
     pub(crate) fn latest(&self, key: &GrantKey) -> Option<Credentials> {
         self.grant(key).map(PublishedGrant::credentials)
+    }
+
+    /// The credentials of the login at the time `elapsed`, unless they have expired.
+    pub(crate) fn of_login(&self, elapsed: Duration) -> Option<LatestCredentials> {
+        let grant = self.grant(&GrantKey::default()).filter(|grant| grant.deadline > elapsed)?;
+        let remaining =
+            if grant.deadline == Duration::MAX { Duration::MAX } else { grant.deadline.saturating_sub(elapsed) };
+        Some(LatestCredentials { credentials: grant.credentials(), remaining })
     }
 
     fn grant(&self, key: &GrantKey) -> Option<&PublishedGrant> {

@@ -34,7 +34,6 @@ pub struct User {
 
 /// Something that happened to a session. Log-safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event {
     /// A user signed in.
     SignedIn,
