@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::bindgen;
 use crate::cli::{self, Check};
 use crate::process;
 use crate::report::{Outcome, Report};
@@ -39,6 +40,7 @@ fn make(check: Check, files: &[SourceFile]) -> Result<Outcome> {
         Check::Advisories => cargo_deny::advisories(),
         Check::Layers => Ok(judged(layers::check(files)?)),
         Check::Facts => Ok(judged(facts::check(files)?)),
+        Check::Bindings => bindgen::check().map(|()| Outcome::Passed),
     }
 }
 

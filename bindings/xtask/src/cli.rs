@@ -17,6 +17,8 @@ pub(crate) enum Command {
         /// The checks to make.
         checks: Vec<Check>,
     },
+    /// Writes the generated Swift and Kotlin anew, from the compiled library.
+    Bindgen,
     /// Runs the test suites, and prepares what they need. All of them when none is named.
     ///
     /// A suite that cannot run on this machine is reported as missing, and that is a failure unless it is skipped.
@@ -54,6 +56,8 @@ pub(crate) enum Check {
     Layers,
     /// What the documents name exists.
     Facts,
+    /// The committed Swift and Kotlin are what the generator writes.
+    Bindings,
 }
 
 /// One set of tests.

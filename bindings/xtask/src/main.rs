@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own commands, the same for a developer and for continuous integration.
 
+mod bindgen;
 mod check;
 mod cli;
 mod process;
@@ -32,6 +33,7 @@ fn run(command: Command) -> Result<bool> {
     process::stop_children_on_interrupt()?;
     match command {
         Command::Check { checks } => check::run(&checks),
+        Command::Bindgen => bindgen::run().map(|()| true),
         Command::Test { suites, skip } => test::run(&suites, &skip),
         Command::Setup { tools } => setup::run(&tools).map(|()| true),
     }

@@ -30,6 +30,11 @@ pub(crate) fn cache() -> Result<PathBuf> {
     Ok(folder.join("hallpass"))
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
 /// `cargo` with these words, run at the root of the checkout.
 pub(crate) fn cargo<const N: usize>(words: [&str; N]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -1,0 +1,86 @@
+//! A request to an API, and its answer.
+
+use std::fmt;
+
+use hallpass_core as core;
+
+use crate::credentials::CredentialsRequest;
+use crate::ports::transport::HttpHeader;
+
+/// A request to an API, without its authorization.
+#[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
+pub struct ApiRequest {
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+    pub method: String,
+    /// An absolute URL below one of the configured origins.
+    pub url: String,
+    /// The header fields.
+    pub headers: Vec<HttpHeader>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Which access token to send.
+    pub credentials: CredentialsRequest,
+}
+
+/// What an API answered.
+#[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
+pub struct ApiReply {
+    /// The status code.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Vec<HttpHeader>,
+    /// The body, as it came.
+    pub body: Vec<u8>,
+    /// How often the access token was renewed for this call: 0 or 1.
+    pub renewals: u32,
+}
+
+impl TryFrom<ApiRequest> for core::ApiRequest {
+    type Error = core::Error;
+
+    fn try_from(request: ApiRequest) -> core::Result<Self> {
+        let method = request.method.parse().map_err(|_| core::Error::Misconfigured {
+            field: "method",
+            fix: "use GET, POST, PUT, PATCH, DELETE or HEAD",
+        })?;
+        let whole = Self::new(method, request.url).body(request.body).credentials(request.credentials.try_into()?);
+        Ok(request.headers.into_iter().fold(whole, |whole, header| whole.header(header.name, header.value)))
+    }
+}
+
+impl From<core::ApiResponse> for ApiReply {
+    fn from(response: core::ApiResponse) -> Self {
+        Self {
+            status: response.status,
+            headers: HttpHeader::all(&response.headers),
+            body: response.body,
+            renewals: response.renewals,
+        }
+    }
+}
+
+impl fmt::Debug for ApiRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ApiRequest({}, {} bytes)", self.method, self.body.len())
+    }
+}
+
+impl fmt::Display for ApiRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+impl fmt::Debug for ApiReply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ApiReply({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl fmt::Display for ApiReply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}

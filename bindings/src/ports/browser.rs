@@ -1,0 +1,67 @@
+//! The system browser, in which the user signs in.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hallpass_core::ports::{self, BrowserError, Visit};
+use hallpass_core::protocol::client::RedirectUri;
+use url::Url;
+
+/// Opens the authorization page in the system browser and brings the redirect back.
+#[uniffi::export(with_foreign)]
+#[async_trait]
+pub trait Browser: Send + Sync {
+    /// Shows `url` to the user and returns the URL below `redirect_uri` that came back, as it came. When it is
+    /// cancelled, it closes what it opened.
+    ///
+    /// # Errors
+    /// [`BrowserFailure`].
+    async fn open(&self, url: String, redirect_uri: String) -> Result<String, BrowserFailure>;
+}
+
+/// Why no redirect came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+pub enum BrowserFailure {
+    /// The user closed the page, or let it wait too long.
+    #[error("the user closed the browser")]
+    Cancelled,
+    /// No browser could be opened, or the redirect cannot be received.
+    #[error("the browser could not be used")]
+    Failed,
+}
+
+impl From<uniffi::UnexpectedUniFFICallbackError> for BrowserFailure {
+    fn from(_: uniffi::UnexpectedUniFFICallbackError) -> Self {
+        Self::Failed
+    }
+}
+
+/// The core's view of a foreign browser.
+pub(crate) struct ForeignBrowser(pub(crate) Arc<dyn Browser>);
+
+#[async_trait]
+impl ports::Browser for ForeignBrowser {
+    async fn begin(&self, configured: &RedirectUri) -> Result<Box<dyn Visit>, BrowserError> {
+        Ok(Box::new(ForeignVisit { browser: Arc::clone(&self.0), redirect_uri: configured.clone() }))
+    }
+}
+
+struct ForeignVisit {
+    browser: Arc<dyn Browser>,
+    redirect_uri: RedirectUri,
+}
+
+#[async_trait]
+impl Visit for ForeignVisit {
+    fn redirect_uri(&self) -> RedirectUri {
+        self.redirect_uri.clone()
+    }
+
+    async fn navigate(self: Box<Self>, url: Url) -> Result<String, BrowserError> {
+        let redirect_uri = self.redirect_uri.as_str().to_owned();
+        self.browser.open(url.into(), redirect_uri).await.map_err(|failure| match failure {
+            BrowserFailure::Cancelled => BrowserError::Cancelled,
+            BrowserFailure::Failed => BrowserError::Failed("the app's browser could not be opened"),
+        })
+    }
+}
