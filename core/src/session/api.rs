@@ -10,7 +10,7 @@ use super::credentials::{Credentials, CredentialsRequest};
 use super::engine::Engine;
 use super::renewal::Trigger;
 use super::state::State;
-use crate::error::{Error, Result};
+use crate::error::{Error, LoginReason, Result};
 
 /// What an API may answer at most, in bytes.
 const MAX_API_RESPONSE: usize = 16 * 1024 * 1024;
@@ -128,6 +128,7 @@ impl Engine {
         request: impl Fn(&Credentials) -> Request,
     ) -> Result<(Response, u32)> {
         let key = wanted.key.clone();
+        let user = self.user();
         let credentials = self.credentials(wanted).await?;
         let response = self.transmit(request(&credentials)).await?;
         if response.status != 401 {
@@ -135,6 +136,9 @@ impl Engine {
         }
         let refused = credentials.access_token().fingerprint();
         let renewed = self.renewed(key, Trigger::Replacing(refused)).await?;
+        if user.is_some() && user != self.user() {
+            return Err(Error::LoginRequired { reason: LoginReason::LoggedOut });
+        }
         let response = self.transmit(request(&renewed)).await?;
         Ok((response, u32::from(renewed.renewed())))
     }

@@ -180,10 +180,7 @@ impl Engine {
                 }
             };
             if interrupted {
-                // At once: an issuer with a reuse interval forgives the second use for some seconds only (rule 4).
-                if let Err(error) = engine.renewed(GrantKey::default(), super::renewal::Trigger::Always).await {
-                    tracing::debug!(%error, "the interrupted renewal was tried again");
-                }
+                engine.finish_interrupted().await;
             }
         });
     }

@@ -3,12 +3,15 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::ports::{EntryName, Lease, LeaseGuard};
 
 /// Longer than a renewal may take, so that only a process that hangs or is suspended is passed over.
 const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Longer than a renewal takes when nothing is wrong.
+const IMPATIENCE: Duration = Duration::from_secs(5);
 
 /// The account's lease, taken by the first renewal and released by the last.
 pub(crate) struct SharedLease {
@@ -26,11 +29,29 @@ impl SharedLease {
     /// and comparing after a renewal is what keeps the record right.
     pub(crate) async fn acquire(&self) -> Arc<LeaseGuard> {
         let Some(port) = &self.port else { return Arc::new(LeaseGuard::unshared()) };
-        let mut held = self.held.lock().await;
+        let held = self.held.lock().await;
+        self.share(port, held, PATIENCE).await
+    }
+
+    /// The same for what the user waits for: goes on without it sooner.
+    pub(crate) async fn acquire_soon(&self) -> Arc<LeaseGuard> {
+        let Some(port) = &self.port else { return Arc::new(LeaseGuard::unshared()) };
+        match tokio::time::timeout(IMPATIENCE, self.held.lock()).await {
+            Ok(held) => self.share(port, held, IMPATIENCE).await,
+            Err(_) => Arc::new(LeaseGuard::unshared()),
+        }
+    }
+
+    async fn share(
+        &self,
+        port: &Arc<dyn Lease>,
+        mut held: MutexGuard<'_, Weak<LeaseGuard>>,
+        patience: Duration,
+    ) -> Arc<LeaseGuard> {
         if let Some(guard) = held.upgrade() {
             return guard;
         }
-        let guard = port.acquire(&self.name, PATIENCE).await.unwrap_or_else(|busy| {
+        let guard = port.acquire(&self.name, patience).await.unwrap_or_else(|busy| {
             tracing::debug!(%busy, "going on without the lease");
             LeaseGuard::unshared()
         });

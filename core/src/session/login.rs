@@ -289,7 +289,10 @@ impl Engine {
         let mut vault = self.vault.lock().await;
         let saved = vault.begin(lineage, Content::SignedIn(Box::new(signed_in))).await;
         self.patience.reset();
-        self.publish(&vault);
+        // As long as the record is not known, nobody can tell whether somebody is signed in.
+        if vault.is_opened() {
+            self.publish(&vault);
+        }
         saved.map(|()| user)
     }
 

@@ -135,6 +135,8 @@ impl Engine {
     /// Erases all that is kept of the session, the login in progress included.
     async fn erase(&self) -> Result<Option<Erased>> {
         self.cancel_login().await?;
+        // Not while another process is renewing: what it writes back would bring the session back.
+        let _lease = self.lease.acquire_soon().await;
         let mut vault = self.vault.lock().await;
         // A record that cannot be read is erased like any other.
         if let Err(error) = vault.open().await {

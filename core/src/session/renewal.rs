@@ -123,9 +123,24 @@ impl Engine {
     pub(crate) async fn renewed(self: &Arc<Self>, key: GrantKey, trigger: Trigger) -> Result<Credentials> {
         let user = self.user();
         match self.fly(key.clone(), trigger, user.clone()).await {
+            // The renewal that was joined had begun before anybody knew who is signed in.
+            Ok(_) if user.is_some() && user != self.user() => Err(LOGGED_OUT),
             // Of the session before: the renewal that was joined had begun when another one was there.
             Err(LOGGED_OUT) if user.is_some() && user == self.user() => self.fly(key, trigger, user).await,
             outcome => outcome,
+        }
+    }
+
+    /// Finishes a renewal that the last process left behind (rule 4): at once, as an issuer with a reuse interval forgives
+    /// the second use for some seconds only.
+    pub(crate) async fn finish_interrupted(self: &Arc<Self>) {
+        for _ in 0..TURNS {
+            match self.renewed(GrantKey::default(), Trigger::Always).await {
+                // Shared with callers to whom the present access token was good enough: that was no renewal.
+                Ok(credentials) if !credentials.renewed => {}
+                Ok(_) => return,
+                Err(error) => return tracing::debug!(%error, "the interrupted renewal was tried again"),
+            }
         }
     }
 
@@ -151,7 +166,7 @@ impl Engine {
     }
 
     /// Who is signed in by what is published.
-    fn user(&self) -> Option<String> {
+    pub(crate) fn user(&self) -> Option<String> {
         self.states.borrow().user().map(|user| user.sub().to_owned())
     }
 
@@ -339,6 +354,7 @@ impl Engine {
         let Some(signed_in) = vault.signed_in_mut(&prepared.lineage) else {
             // Why the session ended, unless another one has begun in its place.
             let reason = signed_in(vault.record()).err().unwrap_or(LOGGED_OUT);
+            self.publish(&vault);
             drop(vault);
             self.revoke_orphan(&prepared.metadata, tokens.refresh_token).await;
             return Err(reason);

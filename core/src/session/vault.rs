@@ -23,6 +23,8 @@ pub(crate) struct Vault {
     retired: Vec<String>,
     /// A damaged text found in the store, set aside before it is overwritten.
     damaged: Option<StoredValue>,
+    /// A newer version of Hallpass had written what was read last.
+    is_newer: bool,
 }
 
 /// Names one state of one session's record.
@@ -45,11 +47,17 @@ impl Vault {
             opened: false,
             retired: Vec::new(),
             damaged: None,
+            is_newer: false,
         }
     }
 
     pub(crate) fn record(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// Whether the record is known: it was read, or another one has taken its place.
+    pub(crate) fn is_opened(&self) -> bool {
+        self.opened
     }
 
     /// The signed-in user's part of the record, if it is that of the session called `lineage`.
@@ -97,9 +105,8 @@ impl Vault {
             // another's record has to count as the newer one everywhere.
             Found::Record(stored) if self.durable.as_ref() != Some(&Version::of(&stored)) => {
                 if let Some(ours) = &mut self.record {
-                    ours.revision = ours.revision.max(stored.revision.saturating_add(1));
+                    ours.revision = ours.revision.max(stored.revision).saturating_add(1);
                 }
-                self.durable = None;
             }
             Found::Record(_) | Found::Unreadable => {}
             Found::Newer => return Err(NEWER),
@@ -148,13 +155,13 @@ impl Vault {
     /// # Errors
     /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
     pub(crate) async fn begin(&mut self, lineage: String, content: Content) -> Result<()> {
-        self.open().await?;
         match self.read().await {
             Ok(Found::Record(stored)) => self.retired.push(stored.lineage),
             Ok(Found::Newer) => return Err(NEWER),
             // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
             Ok(Found::Absent | Found::Unreadable) | Err(_) => {}
         }
+        self.opened = true;
         if let Some(damaged) = self.damaged.take()
             && let Err(error) = self.store.save(&self.quarantine, &damaged).await
         {
@@ -177,11 +184,15 @@ impl Vault {
         self.record = Some(Record { lineage, ..signed_out(LoginReason::LoggedOut) });
         self.durable = None;
         self.damaged = None;
+        self.is_newer = false;
         self.opened = true;
         Ok(())
     }
 
     async fn save(&mut self) -> Result<()> {
+        if self.is_newer {
+            return Err(NEWER);
+        }
         if let Some(record) = &self.record {
             self.store.save(&self.entry, &record.to_stored()).await?;
             self.durable = Some(Version::of(record));
@@ -190,6 +201,12 @@ impl Vault {
     }
 
     async fn read(&mut self) -> Result<Found> {
+        let found = self.look().await?;
+        self.is_newer = matches!(found, Found::Newer);
+        Ok(found)
+    }
+
+    async fn look(&mut self) -> Result<Found> {
         let value = match self.store.load(&self.entry).await {
             Ok(Some(value)) => value,
             Ok(None) => return Ok(Found::Absent),

@@ -7,7 +7,7 @@ use hallpass_core::{Error, Login, LoginReason, MinTtl, OfflineCause};
 
 use crate::support::server::Fault;
 use crate::support::store::Operation;
-use crate::support::{Device, login_required, offline_cause, settle, within};
+use crate::support::{Device, login_required, offline_cause, settle, signed_out_reason, within};
 
 const FULL: StoreError = StoreError::Failed("disk full");
 
@@ -152,4 +152,72 @@ async fn rule_11_a_login_does_not_overwrite_a_record_that_a_newer_version_wrote_
     device.store.tamper("session", |text| *text = "2.new.format".to_owned());
     device.log_in("grace").await.unwrap_err();
     assert_eq!(device.store.text("session").unwrap(), "2.new.format");
+}
+
+#[tokio::test]
+async fn rule_4_an_interrupted_renewal_is_finished_also_when_callers_come_at_once() {
+    let mut device = Device::signed_in().await;
+    device.server.fail([Fault::Held]);
+    let session = device.session().clone();
+    let renewal = tokio::spawn(async move { session.renew().await });
+    settle().await;
+    renewal.abort();
+    device.restart();
+    device.access_token().await.unwrap();
+    settle().await;
+    assert_eq!(device.server.count("token"), 1, "the interrupted one is still on its way");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_another_processs_login_shows_who_is_signed_in_now() {
+    let app = Device::signed_in().await;
+    let extension = app.extension();
+    extension.access_token().await.unwrap();
+    app.expire();
+    app.server.fail([Fault::Held]);
+    let late = extension.caller().await;
+    app.log_in("grace").await.unwrap();
+    app.server.release();
+    assert_eq!(within(late).await.unwrap().unwrap_err(), login_required(LoginReason::LoggedOut));
+    assert_eq!(extension.session().user().unwrap().sub(), "grace");
+    extension.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn rule_11_a_login_resumed_while_the_store_is_locked_is_kept_and_tells_nobody_that_nobody_is_signed_in() {
+    let mut device = Device::signed_in().await;
+    let started = device.session().start_login(Login::default()).await.unwrap();
+    settle().await;
+    let callback = device.server.sign_in(&started.url, "grace");
+    device.store.break_with(StoreError::Locked);
+    device.restart();
+    settle().await;
+    device.store.repair();
+    device.server.fail([Fault::Held]);
+    let session = device.session().clone();
+    let resumed = tokio::spawn(async move { session.resume(&callback).await });
+    settle().await;
+    device.store.break_with(StoreError::Locked);
+    device.server.release();
+    assert!(matches!(within(resumed).await.unwrap(), Err(Error::Storage { .. })));
+    assert_eq!(signed_out_reason(&device.session().state()), None);
+    device.store.repair();
+    device.access_token().await.unwrap();
+    assert_eq!(device.session().user().unwrap().sub(), "grace");
+}
+
+#[tokio::test]
+async fn rule_11_an_answer_does_not_overwrite_a_record_that_a_newer_version_wrote_meanwhile() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.fail([Fault::Held]);
+    let caller = device.caller().await;
+    let record = device.store.text("session").unwrap();
+    device.store.tamper("session", |text| *text = "2.new.format".to_owned());
+    device.server.release();
+    assert!(matches!(within(caller).await.unwrap(), Err(Error::Storage { .. })));
+    assert_eq!(device.store.text("session").unwrap(), "2.new.format");
+    device.store.tamper("session", |text| *text = record);
+    device.access_token().await.unwrap();
+    assert_eq!(device.server.count("token"), 1, "what arrived was kept");
 }
