@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_core::{
-    ApiRequest, Config, CredentialsRequest, Event, Events, Login, Logout, MinTtl, Result, Session, State,
+    ApiRequest, Config, CredentialsRequest, Error, Event, Events, Login, Logout, MinTtl, Result, Session, State, States,
 };
 
 use crate::model::{Model, Policy};
@@ -109,10 +109,18 @@ impl Client {
         }
     }
 
-    /// Whether a second session on the same account is refused.
+    /// The states from now on, for those that have one.
+    pub(crate) fn states(&self) -> Option<States> {
+        match self {
+            Client::Engine(session) => Some(session.states()),
+            Client::Model(_) => None,
+        }
+    }
+
+    /// Whether a second session on the same account is refused, and in the right words.
     pub(crate) fn refuses_a_second(&self, ports: &Ports) -> bool {
         match self {
-            Client::Engine(_) => session(ports).is_err(),
+            Client::Engine(_) => matches!(session(ports), Err(Error::Misconfigured { field: "account", .. })),
             Client::Model(_) => true,
         }
     }

@@ -24,13 +24,19 @@ pub(crate) async fn play(driver: &mut Driver) {
         let mut state = driver.world.state();
         state.tell("world     all faults are over");
         state.weather = Weather { latency: 100, ..Weather::default() };
+        state.server.rules.rate_limit = None;
         state.storage.repair();
         for present in &mut state.processes {
-            (present.killed_at, present.frozen_until) = (None, 0);
+            (present.killed_at, present.frozen_at) = (None, None);
         }
     }
     driver.reopen_dead(Dice::of(0, &[]), true);
-    sleep(CALM).await;
+    let asleep = {
+        let state = driver.world.state();
+        let last = state.processes.iter().map(|present| present.frozen_until).max().unwrap_or_default();
+        Duration::from_millis(last.saturating_sub(state.now()))
+    };
+    sleep(asleep + CALM).await;
     driver.look();
     everybody_is_answered(driver);
     let running: Vec<Running> = driver.running.iter().flatten().cloned().collect();
@@ -43,6 +49,8 @@ pub(crate) async fn play(driver: &mut Driver) {
     if let Some(first) = running.first() {
         a_login_helps(driver, first).await;
     }
+    drop(running);
+    a_login_outlives_the_process(driver).await;
     driver.running.clear();
 }
 
@@ -61,9 +69,11 @@ async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &
         let state = driver.world.state();
         let now = state.now();
         // What the process would find, or holds already; unless it knows of a later login.
-        let latest =
-            |token: Refresh| state.processes[running.process].newest.keys().all(|family| *family <= token.family);
-        state.storage.durable().is_some_and(|token| latest(token) && state.server.honours(token, now))
+        let present = &state.processes[running.process];
+        let counts = |token: Refresh| {
+            present.newest.keys().all(|family| *family <= token.family) && present.logged_out < Some(token.family)
+        };
+        state.storage.durable().is_some_and(|token| counts(token) && state.server.honours(token, now))
     };
     let audience = "";
     let ask = || tokio::time::timeout(ANSWERED, running.client.answer(Verb::Renew, audience, 0));
@@ -78,7 +88,7 @@ async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &
         Ok(Ok(answered)) => {
             state.tell_of(running.process, "liveness  works");
             if let Some(token) = answered.access_token {
-                let asked = crate::ledger::Asked { user: running.client.user(), audience };
+                let asked = state.asked(running.process, running.client.user(), audience);
                 state.check_access_token(running.process, &token, &asked);
             }
         }
@@ -133,5 +143,15 @@ async fn a_login_helps(driver: &mut Driver, running: &Running) {
     let outcome = tokio::time::timeout(ANSWERED, running.client.answer(Verb::Credentials(60), "", 0)).await;
     if !matches!(outcome, Ok(Ok(_))) {
         driver.world.state().violate("a login helps", "no token after a login without faults");
+    }
+}
+
+/// The app dies while the browser is open, and the next process gets the callback (rule 12).
+async fn a_login_outlives_the_process(driver: &mut Driver) {
+    driver.log_in_across_death(0, "grace").await;
+    sleep(Duration::from_secs(60)).await;
+    let user = driver.running[0].as_ref().and_then(|running| running.client.user());
+    if user.as_deref() != Some("grace") {
+        driver.world.state().violate("a login outlives the process", "the next process did not finish it");
     }
 }

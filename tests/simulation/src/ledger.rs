@@ -18,8 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) violations: Vec<(u64, &'static str, String)>,
     /// Sessions lost in ways that no client can prevent, by cause.
     pub(crate) floor: BTreeMap<Cause, u64>,
-    /// Who sent which token, and what came of it.
-    attempts: BTreeMap<Refresh, Vec<Attempt>>,
+    /// Who sent which token, or may have, and whether the process got an answer that left no doubt.
+    attempts: BTreeMap<Refresh, Vec<(usize, bool)>>,
     /// Tokens that were in the store once.
     pub(crate) durable: BTreeSet<Refresh>,
     /// To which processes each token was delivered.
@@ -31,27 +31,18 @@ pub(crate) struct Ledger {
     reuse: BTreeMap<usize, (usize, Cause)>,
     pub(crate) signed_in: bool,
     pub(crate) logged_out: bool,
-    /// How often the store lost its key.
-    pub(crate) invalidations: u32,
+    pub(crate) invalidated: bool,
     /// The lease was passed over, because its holder was suspended.
     pub(crate) passed_over: bool,
     concluded: BTreeSet<(usize, &'static str)>,
     pub(crate) renewals: u64,
     pub(crate) answers: u64,
     pub(crate) verbs: u64,
+    /// Logins and logouts that have begun.
+    pub(crate) turns: u64,
     pub(crate) sign_outs: BTreeMap<&'static str, u64>,
     /// Sign-outs that the user neither asked for nor the server wanted.
     pub(crate) spurious: u64,
-}
-
-/// That a process sent a token.
-#[derive(Debug, Clone, Copy)]
-struct Attempt {
-    by: usize,
-    /// It has an answer that left no doubt.
-    clean: bool,
-    /// The note of it, which other processes read, went with the store's key.
-    note_lost: bool,
 }
 
 /// Why a session could not be saved by anybody.
@@ -85,35 +76,31 @@ impl Cause {
 }
 
 impl Ledger {
-    /// The store lost its key: what processes noted there about their attempts is gone.
-    pub(crate) fn lose_notes(&mut self) {
-        self.invalidations += 1;
-        self.attempts.values_mut().flatten().for_each(|attempt| attempt.note_lost = true);
+    /// A process sent `token`, or may have, and has a clean answer, or has none.
+    pub(crate) fn attempted(&mut self, token: Refresh, process: usize, clean: bool) {
+        self.attempts.entry(token).or_default().push((process, clean));
     }
 
-    /// A process may have noted that it is about to send `token`.
-    pub(crate) fn may_have_attempted(&mut self, token: Refresh, process: usize) {
-        let attempt = Attempt { by: process, clean: false, note_lost: true };
-        self.attempts.entry(token).or_default().push(attempt);
-    }
-
-    /// Whether `process` may doubt what became of `token`.
-    fn may_doubt(&self, token: Refresh, process: usize) -> bool {
-        self.attempts.get(&token).is_some_and(|all| all.iter().any(|attempt| attempt.by != process || !attempt.clean))
-    }
-
-    /// Whether `process` has to doubt what became of `token`: it knows so itself, or finds it noted.
-    fn has_to_doubt(&self, token: Refresh, process: usize) -> bool {
-        let known = |attempt: &Attempt| if attempt.by == process { !attempt.clean } else { !attempt.note_lost };
-        self.attempts.get(&token).is_some_and(|all| all.iter().any(known))
+    fn has_attempt(&self, token: Refresh, counts: impl Fn(usize, bool) -> bool) -> bool {
+        self.attempts.get(&token).is_some_and(|all| all.iter().any(|(by, clean)| counts(*by, *clean)))
     }
 }
 
 impl State {
-    /// A process sent `token` and has a clean answer, or has none.
-    pub(crate) fn attempted(&mut self, token: Refresh, process: usize, clean: bool) {
-        let note_lost = self.processes[process].saved_before < self.ledger.invalidations;
-        self.ledger.attempts.entry(token).or_default().push(Attempt { by: process, clean, note_lost });
+    /// Whether `process` may doubt what became of `token`.
+    fn may_doubt(&self, token: Refresh, process: usize) -> bool {
+        let others = self.processes.iter().enumerate().filter(|(other, _)| *other != process);
+        let in_the_air = |other: &Process| other.renewals.iter().any(|(renewed, _)| *renewed == token);
+        self.ledger.has_attempt(token, |by, clean| by != process || !clean)
+            || self.processes[process].read_of.contains(&token)
+            || others.into_iter().any(|(_, other)| in_the_air(other))
+            || self.processes[process].was_suspended && self.processes[process].noted.contains(&token)
+    }
+
+    /// Whether `process` has to doubt what became of `token`: it has no answer itself, or has read another's note.
+    fn has_to_doubt(&self, token: Refresh, process: usize) -> bool {
+        self.ledger.has_attempt(token, |by, clean| by == process && !clean)
+            || self.processes[process].read_of.contains(&token)
     }
 
     /// A renewal leaves: rules 1, 4, 5 and 8.
@@ -125,6 +112,9 @@ impl State {
         let same = present.renewals.iter().any(|(other, of)| *other == token && (rotation || of == audience));
         let known = present.newest.get(&token.family).copied().unwrap_or(token);
         let told_until = present.told_until;
+        if rotation && !self.processes[process].noted.contains(&token) {
+            self.violate("write down, then send", &format!("{token} is sent without a note in the store"));
+        }
         if same {
             self.violate("one renewal at a time", &format!("{token} is in flight already"));
         }
@@ -141,7 +131,8 @@ impl State {
         if told_until > now {
             self.violate("wait as told", &format!("sent {} ms before the server allows", told_until - now));
         }
-        self.processes[process].presented = Some(token);
+        let present = &mut self.processes[process];
+        (present.presented, present.has_renewed) = (Some(token), true);
     }
 
     /// A spent token came back and the server ended the family: whose fault is it?
@@ -159,7 +150,7 @@ impl State {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
             Cause::Suspended
-        } else if saved && self.ledger.invalidations > 0 {
+        } else if saved && self.ledger.invalidated {
             Cause::StoreInvalidated
         } else if saved {
             Cause::Avoidable
@@ -182,7 +173,7 @@ impl State {
             LoginReason::NoRefreshToken => false,
             LoginReason::LoggedOut => self.ledger.logged_out,
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
-            LoginReason::StorageInvalidated => self.ledger.invalidations > 0,
+            LoginReason::StorageInvalidated => self.ledger.invalidated,
             LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
         };
         *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
@@ -208,11 +199,7 @@ impl State {
         let family = self.processes[process].family.unwrap_or(family);
         let token = self.processes[process].presented.filter(|token| token.family == family);
         let Some(token) = token else { return concluded };
-        let in_the_air = |other: &Process| other.renewals.iter().any(|(renewed, _)| *renewed == token);
-        let others = || self.processes.iter().enumerate().filter(|(other, _)| *other != process);
-        let elsewhere = others().any(|(_, other)| in_the_air(other));
-        let may_doubt = elsewhere || self.ledger.may_doubt(token, process);
-        let has_to_doubt = elsewhere && self.ledger.invalidations == 0 || self.ledger.has_to_doubt(token, process);
+        let (may_doubt, has_to_doubt) = (self.may_doubt(token, process), self.has_to_doubt(token, process));
         let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
         self.ledger.concluded.insert((family, reason.code()));
         match self.server.families[family].ended {
@@ -263,6 +250,9 @@ impl State {
         // Or one that came after it: who did not wait for the lease may find that another process has gone further.
         let as_good =
             |durable: &Refresh| durable.family == came_with.family && durable.generation >= came_with.generation;
+        if asked.after_logout_of.is_some_and(|last| access.refresh.family <= last) {
+            self.violate("no token after a logout", &format!("a token of login {}", access.refresh.family));
+        }
         if self.server.rules.rotation && !self.ledger.durable.iter().any(as_good) {
             self.violate("save, then publish", &format!("given out before {came_with} was saved"));
         }
@@ -271,7 +261,7 @@ impl State {
             delivered.saturating_sub(access.expires.saturating_sub(self.server.rules.lifetime * 1_000))
         });
         let slack = travelled + SLOWEST_STORE;
-        if now > access.expires + slack && !self.device.disturbed {
+        if now > access.expires + slack && !self.device.is_lost() {
             self.violate("no expired token", &format!("expired {} ms ago", now - access.expires));
         }
         self.processes[process].last_reason = None;
@@ -309,4 +299,25 @@ pub(crate) struct Asked {
     /// The user by the session's state when the call began, if it was known.
     pub(crate) user: Option<String>,
     pub(crate) audience: &'static str,
+    /// The latest login whose logout had returned when the call began.
+    pub(crate) after_logout_of: Option<usize>,
+    /// How many logins and logouts had begun.
+    pub(crate) turns: u64,
+}
+
+impl State {
+    /// What a caller of `process` asks for now.
+    pub(crate) fn asked(&self, process: usize, user: Option<String>, audience: &'static str) -> Asked {
+        let after_logout_of = self.processes[process].logged_out;
+        Asked { user, audience, after_logout_of, turns: self.ledger.turns }
+    }
+
+    /// A caller is told that a login is required: the state says so too, unless the user did something meanwhile.
+    pub(crate) fn check_agreement(&mut self, error: &Error, asked: &Asked, user: Option<&str>) {
+        let Error::LoginRequired { reason } = error else { return };
+        let same = user.is_some() && asked.user.as_deref() == user && asked.turns == self.ledger.turns;
+        if same && *reason != LoginReason::NoRefreshToken {
+            self.violate("an error agrees with the state", &format!("{} while the user is signed in", reason.code()));
+        }
+    }
 }

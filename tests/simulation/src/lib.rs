@@ -5,7 +5,6 @@ mod dice;
 mod finale;
 mod ledger;
 mod model;
-pub mod mutants;
 mod network;
 mod ports;
 mod run;
@@ -19,4 +18,5 @@ mod world;
 pub mod policies;
 pub mod summary;
 
-pub use run::{Report, engine, model};
+pub use run::{Report, engine};
+pub use scenario::Edition;

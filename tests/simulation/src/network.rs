@@ -9,9 +9,9 @@ use tokio::time::{Duration, sleep};
 
 use crate::dice::Dice;
 use crate::ports::{NETWORK, Ports};
-use crate::server::{API, Answer, ISSUER, keys, metadata};
+use crate::server::{API, Answer, Ended, ISSUER, http_date, keys, metadata};
 use crate::token::Refresh;
-use crate::world::{State, Weather};
+use crate::world::{START, State, Weather};
 
 /// A client gives up after this long, as the transport port demands.
 const TIMEOUT: u64 = 30_000;
@@ -28,6 +28,8 @@ enum Fate {
     Late,
     /// The server acts twice; the first answer comes back.
     Duplicated,
+    /// The same, but the second time after whatever the client did next.
+    DuplicatedLater,
     Truncated,
     TooLarge,
     /// Something answers in the server's stead, or before it has acted.
@@ -70,9 +72,13 @@ impl Transport for Ports {
             self.step().await;
         }
         let mut state = self.world.state();
+        let mut unanswered = None;
         if let Some(in_flight) = &mut renewal {
             in_flight.landed = true;
-            state.arrive(self.process, in_flight.token, &outcome);
+            let clean = state.arrive(self.process, in_flight.token, &outcome);
+            if !clean && !in_flight.again {
+                unanswered = Some((in_flight.token, in_flight.audience.clone()));
+            }
         } else if endpoint == Endpoint::Token {
             state.deliver(self.process, &outcome);
         }
@@ -83,7 +89,13 @@ impl Transport for Ports {
             };
             state.tell_of(self.process, &format!("network   {endpoint:?} answer: {what}"));
         }
+        if journey.fate != Fate::Arrives && endpoint != Endpoint::Api {
+            state.processes[self.process].hindered = true;
+        }
         drop(state);
+        if let Some((token, audience)) = unanswered {
+            self.expect_again(token, &audience);
+        }
         outcome
     }
 }
@@ -95,9 +107,11 @@ impl Ports {
         let mut state = self.world.state();
         state.tell_of(self.process, &format!("network   renews {token} for `{audience}`: {:?}", journey.fate));
         state.check_renewal(self.process, token, &audience);
-        state.processes[self.process].renewals.insert((token, audience.clone()));
+        let present = &mut state.processes[self.process];
+        present.renewals.insert((token, audience.clone()));
+        let again = present.unanswered.remove(&(token, audience.clone()));
         drop(state);
-        Some(InFlight { ports: self.clone(), token, audience, landed: false })
+        Some(InFlight { ports: self.clone(), token, audience, again, landed: false })
     }
 
     async fn travel(&self, journey: &Journey) -> Result<Response, TransportError> {
@@ -116,19 +130,14 @@ impl Ports {
                 return Err(TransportError::NoAnswer);
             }
             Fate::Late => {
-                let (ports, endpoint, parameters) = (self.clone(), journey.endpoint, journey.parameters.clone());
-                let request = journey.request.clone();
-                let late = Duration::from_millis(TIMEOUT + 1 + journey.there * 10);
-                tokio::spawn(async move {
-                    sleep(late).await;
-                    ports.world.state().act(ports.process, endpoint, &request, &parameters, true);
-                });
+                self.act_later(journey, Duration::from_millis(TIMEOUT + 1 + journey.there * 10));
                 sleep(Duration::from_millis(TIMEOUT)).await;
                 return Err(TransportError::NoAnswer);
             }
             Fate::Arrives
             | Fate::AnswerLost
             | Fate::Duplicated
+            | Fate::DuplicatedLater
             | Fate::Truncated
             | Fate::TooLarge
             | Fate::Instead(..)
@@ -137,7 +146,7 @@ impl Ports {
         let act = |again| {
             let mut state = self.world.state();
             let answer = state.act(self.process, journey.endpoint, &journey.request, &journey.parameters, again);
-            state.response(&answer)
+            state.response(answer)
         };
         let back = Duration::from_millis(journey.back);
         let outcome = match &journey.fate {
@@ -172,18 +181,60 @@ impl Ports {
                 act(true);
                 Ok(response)
             }
+            Fate::DuplicatedLater => {
+                self.act_later(journey, Duration::from_millis(journey.there + 5 * journey.back));
+                Ok(act(false))
+            }
             Fate::Arrives | Fate::Unreachable | Fate::Tls | Fate::RequestLost | Fate::Late => Ok(act(false)),
         };
         sleep(back).await;
         outcome
     }
+
+    /// A copy of the request reaches the server when nobody expects it.
+    fn act_later(&self, journey: &Journey, late: Duration) {
+        let (ports, endpoint, parameters) = (self.clone(), journey.endpoint, journey.parameters.clone());
+        let request = journey.request.clone();
+        tokio::spawn(async move {
+            sleep(late).await;
+            ports.world.state().act(ports.process, endpoint, &request, &parameters, true);
+        });
+    }
+
+    /// A renewal has no answer that says what became of the token: the same token has to be sent again at once (rule 4).
+    fn expect_again(&self, token: Refresh, audience: &str) {
+        let (ports, key) = (self.clone(), (token, audience.to_owned()));
+        let landed = {
+            let mut state = self.world.state();
+            state.processes[self.process].unanswered.insert(key.clone());
+            state.now()
+        };
+        tokio::spawn(async move {
+            sleep(AGAIN).await;
+            let mut state = ports.world.state();
+            let now = state.now();
+            let present = &mut state.processes[ports.process];
+            // Who was suspended for longer than a request may take has given it up already.
+            let was_suspended = present.was_suspended && present.frozen_until + 4 * TIMEOUT > landed;
+            let excused = !present.alive || was_suspended || present.told_until > now;
+            if present.unanswered.remove(&key) && !excused {
+                state.violate("a lost answer is asked for again", &format!("{token} was not sent a second time"));
+            }
+        });
+    }
 }
+
+/// By then a renewal without an answer is sent again: the engine waits for at most 610 ms, so that a crowd does not
+/// come back as one.
+const AGAIN: Duration = Duration::from_millis(1_000);
 
 /// A renewal that the process waits for.
 struct InFlight {
     ports: Ports,
     token: Refresh,
     audience: String,
+    /// It is the second attempt.
+    again: bool,
     landed: bool,
 }
 
@@ -191,9 +242,14 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.ports.world.state();
         let process = self.ports.process;
-        state.processes[process].renewals.remove(&(self.token, std::mem::take(&mut self.audience)));
+        let key = (self.token, std::mem::take(&mut self.audience));
+        state.processes[process].renewals.remove(&key);
         if !self.landed {
-            state.attempted(self.token, process, false);
+            if !self.again {
+                state.processes[process].unanswered.insert(key);
+            }
+            let dead = !state.processes[process].alive;
+            state.ledger.attempted(self.token, process, dead);
             state.tell_of(process, &format!("network   nobody waits for the renewal of {} any more", self.token));
         }
     }
@@ -233,8 +289,8 @@ impl State {
     ) -> Answer {
         let (now, unix) = (self.now(), self.server_unix());
         match endpoint {
-            Endpoint::Metadata => (200, metadata()),
-            Endpoint::Keys => (200, keys()),
+            Endpoint::Metadata => (200, metadata()).into(),
+            Endpoint::Keys => (200, keys()).into(),
             Endpoint::Revocation => self.server.revoke(parameters),
             Endpoint::Api => {
                 let bearer = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
@@ -242,14 +298,17 @@ impl State {
             }
             Endpoint::Token => {
                 let token = parameters.get("refresh_token").and_then(|token| Refresh::parse(token));
-                let over = |state: &Self| token.map(|token| state.server.families[token.family].ended.is_some());
-                let before = over(self);
+                let stolen = |state: &Self| {
+                    let ended = token.and_then(|token| state.server.families[token.family].ended);
+                    matches!(ended, Some(Ended::Reuse(_)))
+                };
+                let before = stolen(self);
                 let answer = self.server.token(parameters, now, unix);
                 if let Some(token) = token {
-                    self.tell(&format!("server    answers {token} with {}", answer.0));
-                    if before == Some(false) && over(self) == Some(true) {
+                    self.tell(&format!("server    answers {token} with {}", answer.status));
+                    if !before && stolen(self) {
                         self.blame_reuse(process, token, again);
-                    } else if again && answer.0 == 200 {
+                    } else if again && answer.status == 200 {
                         self.ledger.doubled.insert((token.family, token.generation + 1));
                     }
                 }
@@ -258,19 +317,33 @@ impl State {
         }
     }
 
-    fn response(&self, (status, body): &Answer) -> Response {
-        let seconds = u64::try_from(self.server_unix()).unwrap_or_default();
-        let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(seconds));
-        let headers = [("Content-Type", "application/json".to_owned()), ("Date", date)].into_iter().collect();
-        Response { status: *status, headers, body: body.to_string().into_bytes() }
+    fn response(&self, answer: Answer) -> Response {
+        let date = ("Date", http_date(self.server_unix()));
+        let content_type = ("Content-Type", "application/json".to_owned());
+        let headers = [content_type, date].into_iter().chain(answer.header).collect();
+        Response { status: answer.status, headers, body: answer.body.to_string().into_bytes() }
     }
 
-    /// The answer to a renewal reaches a process.
-    fn arrive(&mut self, process: usize, token: Refresh, outcome: &Result<Response, TransportError>) {
+    /// Until when an answer asks to be left alone.
+    fn told(&self, response: &Response) -> Option<u64> {
+        let header = |name| response.headers.get(name);
+        if let Some(seconds) = header("retry-after").and_then(|value| value.parse::<u64>().ok()) {
+            return Some(self.now() + seconds * 1_000);
+        }
+        let date = header("retry-after").and_then(|value| httpdate::parse_http_date(value).ok());
+        let date = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok()).map(|since| since.as_secs());
+        let reset = header("x-ratelimit-reset").filter(|_| response.status == 429);
+        let unix = date.or_else(|| reset.and_then(|value| value.parse().ok()))?;
+        let by_server = i64::try_from(unix).ok()?.checked_mul(1_000)? - START - self.device.server_offset;
+        // A date says whole seconds, and a client's idea of the server's clock is as good as that.
+        Some(u64::try_from(by_server).unwrap_or_default().saturating_sub(3_000))
+    }
+
+    /// The answer to a renewal reaches a process. Returns whether it says what became of the token.
+    fn arrive(&mut self, process: usize, token: Refresh, outcome: &Result<Response, TransportError>) -> bool {
         let delivered = self.deliver(process, outcome);
-        let told = outcome.as_ref().ok().and_then(|response| response.headers.get("retry-after")?.parse::<u64>().ok());
-        if let Some(seconds) = told {
-            let until = self.now() + seconds * 1_000;
+        let told = outcome.as_ref().ok().and_then(|response| self.told(response));
+        if let Some(until) = told {
             let present = &mut self.processes[process];
             present.told_until = present.told_until.max(until);
         }
@@ -283,7 +356,8 @@ impl State {
             Err(TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest) => true,
             Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => false,
         };
-        self.attempted(token, process, clean);
+        self.ledger.attempted(token, process, clean);
+        clean || told.is_some()
     }
 
     /// Notes the tokens that an answer brings; returns whether it brings any.
@@ -355,6 +429,8 @@ fn fate(weather: &Weather, endpoint: Endpoint, dice: &mut Dice) -> Fate {
             2 => Fate::Instead(401, None, r#"{"message":"unauthorized"}"#),
             _ => Fate::Instead(400, None, r#"{"error":"something_new","detail":"teapot"}"#),
         }
+    } else if endpoint == Endpoint::Token && falls(weather.duplicated_later) {
+        Fate::DuplicatedLater
     } else {
         Fate::Arrives
     }

@@ -12,7 +12,6 @@ use crate::client::{Kind, Verb};
 use crate::dice::Dice;
 use crate::ledger::Cause;
 use crate::model::{Deviation, Policy};
-use crate::mutants::CORRECT;
 use crate::run::{Driver, Running};
 use crate::server::Rules;
 use crate::world::{Weather, World};
@@ -28,6 +27,9 @@ struct Model {
 const fn policy(name: &'static str, after: &'static str, deviations: &'static [Deviation]) -> Model {
     Model { kind: Kind::Model(Policy { name, deviations }), name, after }
 }
+
+/// The model that keeps all rules.
+const CORRECT: Policy = Policy { name: "the sixteen rules, as a model", deviations: &[] };
 
 const POLICIES: &[Model] = &[
     Model { kind: Kind::Engine, name: "Hallpass", after: "the engine itself" },
@@ -50,6 +52,7 @@ const WEATHER: Weather = Weather {
     unreachable: 20,
     late: 0,
     duplicated: 0,
+    duplicated_later: 0,
     latency: 300,
     offline_until: 0,
 };
@@ -99,7 +102,7 @@ fn year(seed: u64, kind: Kind, reuse_interval: u64) -> (u64, u64) {
         .start_paused(true)
         .build()
         .expect("a runtime without I/O needs nothing of the system");
-    let rules = Rules { rotation: true, reuse_interval, lifetime: 3_600, id_token: false };
+    let rules = Rules { rotation: true, reuse_interval, ..Rules::PLAIN };
     let world = runtime.block_on(async {
         let world = Arc::new(World::new(seed, rules, false));
         let mut driver = Driver::new(Arc::clone(&world), kind, &Arc::new(AtomicU64::new(0)), 1);

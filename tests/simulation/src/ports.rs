@@ -11,7 +11,7 @@ use tokio::time::{Duration, sleep, sleep_until};
 
 use crate::dice::Dice;
 use crate::token::Refresh;
-use crate::world::{Gate, START, World, signed};
+use crate::world::{Gate, START, World, is_note, signed};
 
 /// What process number `process` sees of the world.
 #[derive(Clone)]
@@ -87,6 +87,9 @@ impl Ports {
         } else {
             None
         };
+        if refusal.is_some() {
+            state.processes[self.process].hindered = true;
+        }
         refusal.map_or(Ok(()), Err)
     }
 
@@ -123,6 +126,9 @@ impl SecureStore for Ports {
         let found = {
             let mut state = self.world.state();
             let entry = state.storage.entries.get(name.as_str()).cloned();
+            if kind == "session" {
+                state.processes[self.process].read_at = Some(state.now());
+            }
             match entry {
                 None => {
                     state.processes[self.process].found_nothing |= kind == "session";
@@ -141,6 +147,9 @@ impl SecureStore for Ports {
                     };
                     if let Some(token) = Refresh::within(&text).filter(|_| kind == "session") {
                         state.learns(self.process, token);
+                        if is_note(&text) && entry.writer != self.process {
+                            state.processes[self.process].read_of.insert(token);
+                        }
                     }
                     Ok(Some(StoredValue::new(text)))
                 }
@@ -159,6 +168,10 @@ impl SecureStore for Ports {
         }
         {
             let mut state = self.world.state();
+            let read_at = state.processes[self.process].read_at;
+            if kind == "session" && state.storage.upgraded.take().is_some_and(|(at, _)| read_at >= Some(at)) {
+                state.violate("a newer record is left alone", "it was saved over");
+            }
             let entry = state.storage.entries.entry(name.to_string()).or_default();
             let before = (!entry.text.is_empty() && !entry.unreadable).then(|| std::mem::take(&mut entry.text));
             *entry = crate::world::Entry {
@@ -170,7 +183,13 @@ impl SecureStore for Ports {
             let token = Refresh::within(value.expose()).filter(|_| kind == "session");
             if let Some(token) = token {
                 state.ledger.durable.insert(token);
-                state.processes[self.process].saved_before = state.ledger.invalidations;
+                let over = state.processes.iter().filter_map(|present| present.logged_out).max();
+                if over >= Some(token.family) && !state.ledger.passed_over {
+                    state.violate("a logout is not undone", &format!("{token} is saved"));
+                }
+                if is_note(value.expose()) {
+                    state.processes[self.process].noted.insert(token);
+                }
                 state.learns(self.process, token);
             }
             let what = token.map_or(String::new(), |token| format!(" with {token}"));
@@ -184,6 +203,11 @@ impl SecureStore for Ports {
         self.reach_storage(false).await?;
         {
             let mut state = self.world.state();
+            if kind(name) == "session" {
+                state.storage.upgraded = None;
+                let present = &mut state.processes[self.process];
+                present.erased = present.newest.keys().next_back().copied();
+            }
             if state.storage.entries.remove(name.as_str()).is_some() {
                 state.tell_of(self.process, &format!("store     delete {}", kind(name)));
             }

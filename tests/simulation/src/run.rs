@@ -9,9 +9,9 @@ use tokio::time::{Duration, sleep};
 use crate::client::{Client, Kind, Verb, ends_session};
 use crate::dice::Dice;
 use crate::finale;
-use crate::ledger::{Asked, Cause};
+use crate::ledger::Cause;
 use crate::ports::Ports;
-use crate::scenario::{self, Beat, Plan};
+use crate::scenario::{self, Beat, Edition, Plan};
 use crate::watch;
 use crate::world::World;
 
@@ -33,17 +33,8 @@ pub struct Report {
     pub(crate) days: u64,
 }
 
-/// Runs the model client without a mutation with `seed`.
-pub fn model(seed: u64, readable: bool) -> Report {
-    run(seed, Kind::Model(crate::mutants::CORRECT), readable)
-}
-
 /// Runs the engine with `seed`; `readable` keeps the story.
-pub fn engine(seed: u64, readable: bool) -> Report {
-    run(seed, Kind::Engine, readable)
-}
-
-pub(crate) fn run(seed: u64, kind: Kind, readable: bool) -> Report {
+pub fn engine(seed: u64, edition: Edition, readable: bool) -> Report {
     let parks = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&parks);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -54,11 +45,11 @@ pub(crate) fn run(seed: u64, kind: Kind, readable: bool) -> Report {
         })
         .build()
         .expect("a runtime without I/O needs nothing of the system");
-    let plan = scenario::plan(seed);
+    let plan = scenario::plan(seed, edition);
     let (world, days) = runtime.block_on(async {
         let world = Arc::new(World::new(seed, plan.rules, readable));
         let _guard = tracing::subscriber::set_default(watch::Watch::new(&world));
-        Driver::new(Arc::clone(&world), kind, &parks, plan.processes).play(&plan).await;
+        Driver::new(Arc::clone(&world), Kind::Engine, &parks, plan.processes).play(&plan).await;
         let days = world.state().now() / 86_400_000;
         (world, days)
     });
@@ -129,14 +120,14 @@ impl Driver {
         self.world.state().weather = plan.weather;
         for (number, beat) in plan.beats.iter().enumerate() {
             self.reopen_dead(Dice::of(self.world.seed, &[REOPEN, number as u64]), false);
-            self.beat(beat).await;
+            self.beat(beat, number as u64).await;
             sleep(Duration::from_millis(beat.pause)).await;
             self.look();
         }
         finale::play(self).await;
     }
 
-    async fn beat(&mut self, beat: &Beat) {
+    async fn beat(&mut self, beat: &Beat, number: u64) {
         use scenario::Deed;
         let place = beat.place;
         let Some(running) = self.running.get(place).cloned().flatten() else { return };
@@ -151,10 +142,20 @@ impl Driver {
                 present.killed_at = Some(present.steps + steps);
             }
             Deed::Suspend(millis) => {
+                self.world.state().suspend(running.process, millis);
+            }
+            Deed::SuspendSoon(steps, millis) => {
                 let mut state = self.world.state();
-                state.tell_of(running.process, &format!("is suspended for {millis} ms"));
-                let until = state.now() + millis;
-                state.processes[running.process].frozen_until = until;
+                let present = &mut state.processes[running.process];
+                present.frozen_at = Some((present.steps + steps, millis));
+            }
+            Deed::LoginAcrossDeath(user) => {
+                drop(running);
+                self.log_in_across_death(place, user).await;
+            }
+            Deed::AskAfterExpiry { anew } => {
+                drop(running);
+                self.ask_after_expiry(place, anew, number).await;
             }
             Deed::SecondSession => {
                 if !running.client.refuses_a_second(&running.ports) {
@@ -190,10 +191,50 @@ impl Driver {
                         }
                     });
                 }
+                self.watch_states(process, &client);
+                self.expect_an_interrupted_renewal(process);
                 self.running[place] = Some(Running { process, client, ports });
             }
             Err(error) => self.world.state().violate("a session opens", error.code()),
         }
+    }
+
+    /// Looks at each state that everybody can see.
+    fn watch_states(&self, process: usize, client: &Client) {
+        let Some(mut states) = client.states() else { return };
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            while let Some(seen) = states.next().await {
+                let mut state = world.state();
+                state.check_shown(&format!("{seen:?}"));
+                if let hallpass_core::State::SignedOut { reason } = seen
+                    && state.processes[process].alive
+                {
+                    state.check_sign_out(process, reason);
+                }
+            }
+        });
+    }
+
+    /// A process that finds a renewal begun and not ended finishes it at once (rule 4), if nothing keeps it.
+    fn expect_an_interrupted_renewal(&self, process: usize) {
+        let (begun, note) = {
+            let state = self.world.state();
+            (state.now(), state.storage.note())
+        };
+        let Some((token, _)) = note else { return };
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            sleep(RESUMED).await;
+            let mut state = world.state();
+            let present = &state.processes[process];
+            let was_suspended = present.frozen_until > begun;
+            let excused = !present.alive || present.hindered || was_suspended || !present.read_of.contains(&token);
+            let lasts = state.storage.durable().is_some_and(|durable| durable.family == token.family);
+            if !excused && !present.has_renewed && lasts {
+                state.violate("an interrupted renewal is finished", "the process was opened and did not try");
+            }
+        });
     }
 
     /// Opens anew what was killed, at the latest when `all` are needed.
@@ -225,7 +266,7 @@ impl Driver {
     pub(crate) fn call(&mut self, running: &Running, verb: Verb, audience: &'static str, patience: Option<u64>) {
         self.callers += 1;
         let (caller, process, client) = (self.callers, running.process, running.client.clone());
-        let asked = Asked { user: client.user(), audience };
+        let asked = self.world.state().asked(process, client.user(), audience);
         let world = Arc::clone(&self.world);
         let waiting = Arc::clone(&self.waiting);
         lock(&waiting).insert(caller, process);
@@ -258,6 +299,7 @@ impl Driver {
                 Some(Err(error)) => {
                     state.ledger.answers += 1;
                     state.check_error(process, &error);
+                    state.check_agreement(&error, &asked, client.user().as_deref());
                     format!("has an error: {}", error.code())
                 }
             };
@@ -288,6 +330,7 @@ impl Driver {
                     // Whoever was signed in is so no longer, once this comes through.
                     state.ledger.logged_out |= state.ledger.signed_in;
                     state.ledger.signed_in = true;
+                    state.ledger.turns += 1;
                     state.server.sign_in(&page, user)
                 };
                 client.finish_login(&callback.unwrap_or_default()).await
@@ -309,6 +352,55 @@ impl Driver {
         });
     }
 
+    /// The process is killed while the browser is open; the next one gets the callback.
+    pub(crate) async fn log_in_across_death(&mut self, place: usize, user: &'static str) {
+        let Some(running) = self.running[place].take() else { return };
+        let page = tokio::time::timeout(Duration::from_secs(60), running.client.start_login()).await;
+        self.world.state().kill(running.process, "is killed behind the browser");
+        drop(running);
+        self.open(place);
+        let (Ok(Ok(page)), Some(running)) = (page, self.running[place].clone()) else { return };
+        let callback = {
+            let mut state = self.world.state();
+            state.tell(&format!("user      signs in as {user}"));
+            state.ledger.logged_out |= state.ledger.signed_in;
+            state.ledger.signed_in = true;
+            state.ledger.turns += 1;
+            state.server.sign_in(&page, user).unwrap_or_default()
+        };
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            let outcome = running.client.finish_login(&callback).await;
+            let mut state = world.state();
+            if state.processes[running.process].alive {
+                state.processes[running.process].last_reason = None;
+                state.check_shown(&format!("{outcome:?}"));
+                let line = format!("user      resumes the login: {}", outcome.map_or_else(|error| error.code(), |()| "done"));
+                state.tell_of(running.process, &line);
+            }
+        });
+    }
+
+    /// Waits until just after the newest access token has expired, and asks for one.
+    async fn ask_after_expiry(&mut self, place: usize, anew: bool, number: u64) {
+        let mut dice = Dice::of(self.world.seed, &[EXPIRY, number]);
+        let left = {
+            let state = self.world.state();
+            let last = state.server.access.values().filter(|access| access.delivered.is_some());
+            last.map(|access| access.expires).max().unwrap_or_default().saturating_sub(state.now())
+        };
+        if anew && let Some(running) = &self.running[place] {
+            self.world.state().kill(running.process, "is killed");
+        }
+        sleep(Duration::from_millis(left + dice.pick(&[1_000, 20_000, 80_000, 3_000_000]))).await;
+        self.reopen_dead(Dice::of(0, &[]), true);
+        if let Some(running) = self.running[place].clone() {
+            for audience in AUDIENCES {
+                self.call(&running, Verb::Credentials(0), audience, None);
+            }
+        }
+    }
+
     fn log_out(&mut self, running: &Running) {
         self.callers += 1;
         let (caller, process, client) = (self.callers, running.process, running.client.clone());
@@ -318,6 +410,8 @@ impl Driver {
         {
             let mut state = world.state();
             state.ledger.logged_out = true;
+            state.ledger.turns += 1;
+            state.processes[process].erased = None;
             state.tell_of(process, "user      logs out");
         }
         tokio::spawn(async move {
@@ -328,7 +422,10 @@ impl Driver {
                 return;
             }
             let line = match &outcome {
-                Ok(()) => "user      is logged out".to_owned(),
+                Ok(()) => {
+                    state.processes[process].logged_out = state.processes[process].erased;
+                    "user      is logged out".to_owned()
+                }
                 Err(error) => format!("user      is not logged out: {}", error.code()),
             };
             state.tell_of(process, &line);
@@ -353,6 +450,10 @@ impl Driver {
 
 const REOPEN: u64 = 10;
 const CALLERS: u64 = 11;
+const EXPIRY: u64 = 12;
+
+/// By then a process has read the record, waited for the lease, asked for metadata, and begun to renew.
+const RESUMED: Duration = Duration::from_secs(180);
 
 pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

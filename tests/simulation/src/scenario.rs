@@ -1,8 +1,18 @@
 //! What a seed stands for: a server's rules, the weather, and a sequence of deeds.
 
 use crate::dice::Dice;
-use crate::server::Rules;
+use crate::server::{RateLimit, Rules, Told};
 use crate::world::{State, Weather};
+
+/// The vocabulary of faults that a seed is read with: a seed goes on telling its story when the vocabulary grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// Without the faults that the second one adds.
+    First,
+    /// With rate limits, lifetimes of refresh tokens, requests doubled later, suspension in the middle of the work, days
+    /// asleep, a process that dies behind the browser, records of a newer version, and callers just after the expiry.
+    Second,
+}
 
 /// Everything that was decided before a run begins.
 #[derive(Debug)]
@@ -36,6 +46,14 @@ pub(crate) enum Deed {
     /// At the step with this number from now on.
     KillSoon(u64),
     Suspend(u64),
+    /// At the step with this number from now on, for this long.
+    SuspendSoon(u64, u64),
+    /// The process is killed while the browser is open, and the next one gets the callback.
+    LoginAcrossDeath(&'static str),
+    /// A caller comes just after the newest access token has expired; the process was opened anew before, or not.
+    AskAfterExpiry {
+        anew: bool,
+    },
     SecondSession,
     World(Change),
 }
@@ -54,19 +72,33 @@ pub(crate) enum Change {
     WallBy(i64),
     Reboot,
     Revoked,
+    /// The device sleeps, with all that runs on it.
+    Sleep(u64),
+    /// A newer version of the app writes the record.
+    Upgraded,
+    Downgraded,
 }
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-pub(crate) fn plan(seed: u64) -> Plan {
+pub(crate) fn plan(seed: u64, edition: Edition) -> Plan {
+    let mut plan = first_edition(seed);
+    if edition == Edition::Second {
+        extend(&mut plan, &mut Dice::of(seed, &[EXTENSION]));
+    }
+    plan
+}
+
+fn first_edition(seed: u64) -> Plan {
     let mut dice = Dice::of(seed, &[PLAN]);
     let rules = Rules {
         rotation: dice.chance(800),
         reuse_interval: dice.pick(&[0, 0, 5, 30, 60]) * SECOND,
         lifetime: dice.pick(&[30, 300, 3_600, 3_600, 86_400]),
         id_token: dice.chance(500),
+        ..Rules::PLAIN
     };
     let stormy = dice.pick(&[0, 10, 50, 150]);
     let mut share = |most: u64| if stormy == 0 { 0 } else { dice.below(stormy * most / 50 + 1) };
@@ -79,8 +111,7 @@ pub(crate) fn plan(seed: u64) -> Plan {
         unreachable: share(50),
         late: share(10),
         duplicated: share(5),
-        latency: 0,
-        offline_until: 0,
+        ..Weather::default()
     };
     let weather = Weather { latency: dice.pick(&[20, 200, 2_000, 15_000]), ..weather };
     let off = |dice: &mut Dice| dice.pick(&[0, 0, 0, -7_200, 3_600, 40_000]) * 1_000;
@@ -89,6 +120,38 @@ pub(crate) fn plan(seed: u64) -> Plan {
     let length = dice.between(4, 28);
     let beats = (0..length).map(|number| beat(&mut dice, number, processes)).collect();
     Plan { rules, weather, wall_offset, server_offset, processes, beats }
+}
+
+/// What the second edition adds.
+fn extend(plan: &mut Plan, dice: &mut Dice) {
+    let told = dice.pick(&[Told::Seconds, Told::Date, Told::Reset]);
+    let window = dice.pick(&[10 * SECOND, MINUTE, 10 * MINUTE]);
+    let requests = dice.pick(&[3, 5, 10]);
+    plan.rules.rate_limit = dice.chance(250).then_some(RateLimit { requests, window, told });
+    plan.rules.absolute_lifetime = dice.pick(&[None, None, None, Some(HOUR), Some(24 * HOUR), Some(72 * HOUR)]);
+    plan.rules.idle_lifetime = dice.pick(&[None, None, None, Some(30 * MINUTE), Some(12 * HOUR), Some(48 * HOUR)]);
+    if plan.weather.duplicated > 0 {
+        plan.weather.duplicated_later = dice.below(10);
+    }
+    for _ in 0..dice.below(6) {
+        let at = usize::try_from(dice.below(plan.beats.len() as u64 + 1)).unwrap_or_default();
+        let place = if plan.processes == 2 && dice.chance(500) { 1 } else { 0 };
+        let (deed, pause) = match dice.below(10) {
+            0..3 => (Deed::SuspendSoon(dice.between(1, 16), dice.pick(&[5 * SECOND, MINUTE, HOUR, 30 * HOUR])), 0),
+            3 => (Deed::World(Change::Sleep(dice.pick(&[MINUTE, 10 * HOUR, 100 * HOUR]))), 0),
+            4 => (Deed::LoginAcrossDeath(dice.pick(&["ada", "ada", "grace"])), SECOND),
+            5..7 => (Deed::AskAfterExpiry { anew: dice.chance(500) }, SECOND),
+            7 => (Deed::World(Change::Upgraded), dice.pick(&[0, MINUTE, 2 * HOUR])),
+            8 => (Deed::World(Change::Downgraded), 0),
+            // Clocks that are set by local time step by an hour, twice a year.
+            _ => (Deed::World(Change::WallBy(dice.pick(&[-3_600, 3_600]) * 1_000)), dice.below(MINUTE)),
+        };
+        plan.beats.insert(at, Beat { place, deed, pause });
+        if let Deed::SuspendSoon(..) = deed {
+            let callers = Deed::Callers { count: dice.pick(&[1, 5, 20]), seed: dice.next() };
+            plan.beats.insert(at + 1, Beat { place, deed: callers, pause: dice.below(2 * MINUTE) });
+        }
+    }
 }
 
 fn beat(dice: &mut Dice, number: u64, processes: usize) -> Beat {
@@ -142,11 +205,11 @@ pub(crate) fn change(state: &mut State, change: Change) {
         Change::FailsNext(count) => state.storage.failures = count,
         Change::StaleNext => state.storage.stale_reads = 1,
         Change::Invalidated => {
-            state.ledger.lose_notes();
+            state.ledger.invalidated = true;
             state.storage.invalidate();
         }
         Change::WallBy(millis) => {
-            state.device.disturbed |= millis < 0;
+            state.device.set_back |= millis < 0;
             state.device.wall_offset += millis;
         }
         Change::Reboot => {
@@ -154,7 +217,17 @@ pub(crate) fn change(state: &mut State, change: Change) {
                 state.kill(process, "ends with the device");
             }
             state.device.booted = now;
+            state.device.rebooted = true;
         }
+        Change::Sleep(duration) => {
+            for process in 0..state.processes.len() {
+                if state.processes[process].alive {
+                    state.suspend(process, duration);
+                }
+            }
+        }
+        Change::Upgraded => state.storage.upgrade(now),
+        Change::Downgraded => state.storage.downgrade(),
         Change::Revoked => {
             if let Some(last) = state.server.families.len().checked_sub(1) {
                 state.server.end(last);
@@ -164,3 +237,4 @@ pub(crate) fn change(state: &mut State, change: Change) {
 }
 
 const PLAN: u64 = 20;
+const EXTENSION: u64 = 21;

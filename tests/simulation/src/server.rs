@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ring::rand::SystemRandom;
@@ -29,6 +30,41 @@ pub(crate) struct Rules {
     pub(crate) lifetime: u64,
     /// Whether a renewal brings an ID token.
     pub(crate) id_token: bool,
+    /// For how long after its login a refresh token works at most, in milliseconds.
+    pub(crate) absolute_lifetime: Option<u64>,
+    /// For how long it works without being used, in milliseconds.
+    pub(crate) idle_lifetime: Option<u64>,
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+/// How often the token endpoint may be asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RateLimit {
+    pub(crate) requests: u64,
+    /// Counted in windows of this length, in milliseconds.
+    pub(crate) window: u64,
+    pub(crate) told: Told,
+}
+
+/// In which words a server says when to come back (RFC 9110 §10.2.3, and a custom of many servers).
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told {
+    Seconds,
+    Date,
+    Reset,
+}
+
+impl Rules {
+    /// A server without rotation, limits and ends.
+    pub(crate) const PLAIN: Self = Self {
+        rotation: false,
+        reuse_interval: 0,
+        lifetime: 3_600,
+        id_token: false,
+        absolute_lifetime: None,
+        idle_lifetime: None,
+        rate_limit: None,
+    };
 }
 
 /// Why a family of tokens is over.
@@ -49,6 +85,8 @@ pub(crate) struct Family {
     pub(crate) current: Refresh,
     /// When each spent token was first used.
     spent: BTreeMap<Refresh, u64>,
+    born: u64,
+    used: u64,
     pub(crate) ended: Option<Ended>,
 }
 
@@ -69,14 +107,27 @@ pub(crate) struct Server {
     pub(crate) access: BTreeMap<String, Access>,
     codes: BTreeMap<String, (&'static str, String)>,
     issued: u64,
+    /// Which window of the rate limit it is, and how many requests were made in it.
+    counted: (u64, u64),
 }
 
-/// An answer: a status and a JSON body.
-pub(crate) type Answer = (u16, Value);
+/// An answer: a status, a JSON body and, when there is something to say in one, a header field.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) header: Option<(&'static str, String)>,
+}
+
+impl From<(u16, Value)> for Answer {
+    fn from((status, body): (u16, Value)) -> Self {
+        Self { status, body, header: None }
+    }
+}
 
 impl Server {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, families: Vec::new(), access: BTreeMap::new(), codes: BTreeMap::new(), issued: 0 }
+        Self { rules, families: Vec::new(), access: BTreeMap::new(), codes: BTreeMap::new(), issued: 0, counted: (0, 0) }
     }
 
     /// The user signs in at the page `url`; returns where the browser goes next.
@@ -90,25 +141,29 @@ impl Server {
 
     /// The token endpoint at `now` (milliseconds of true time); `unix` is the server's own clock in seconds.
     pub(crate) fn token(&mut self, parameters: &BTreeMap<String, String>, now: u64, unix: i64) -> Answer {
+        if let Some(refusal) = self.limit(now, unix) {
+            return refusal;
+        }
         let text = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
         match text("grant_type") {
             "authorization_code" => {
                 let Some((user, nonce)) = self.codes.remove(text("code")) else { return invalid_grant() };
                 let current = Refresh { family: self.families.len(), generation: 0, serial: 0 };
-                self.families.push(Family { user, nonce, current, spent: BTreeMap::new(), ended: None });
+                let (spent, ended) = (BTreeMap::new(), None);
+                self.families.push(Family { user, nonce, current, spent, born: now, used: now, ended });
                 self.issue(current, "", now, unix, true)
             }
             "refresh_token" => {
                 let Some(presented) = Refresh::parse(text("refresh_token")) else { return invalid_grant() };
                 self.refresh(presented, text("audience"), now, unix)
             }
-            _ => (400, json!({ "error": "unsupported_grant_type" })),
+            _ => (400, json!({ "error": "unsupported_grant_type" })).into(),
         }
     }
 
     /// Whether a renewal with `token` would succeed at `now`.
     pub(crate) fn honours(&self, token: Refresh, now: u64) -> bool {
-        self.families.get(token.family).is_some_and(|family| family.accepts(token, now, self.rules.reuse_interval))
+        self.families.get(token.family).is_some_and(|family| family.accepts(token, now, &self.rules))
     }
 
     /// Ends the family by the server's own will.
@@ -123,22 +178,45 @@ impl Server {
         if let Some(family) = token.and_then(|token| self.families.get_mut(token.family)) {
             family.ended.get_or_insert(Ended::ByClient);
         }
-        (200, json!({}))
+        (200, json!({})).into()
     }
 
     pub(crate) fn api(&self, access_token: &str, now: u64) -> Answer {
         let valid = self.access.get(access_token).is_some_and(|access| access.expires > now);
-        if valid { (200, json!({ "expenses": [] })) } else { (401, json!({})) }
+        if valid { (200, json!({ "expenses": [] })).into() } else { (401, json!({})).into() }
+    }
+
+    /// Counts a request to the token endpoint; 429 when there were too many.
+    fn limit(&mut self, now: u64, unix: i64) -> Option<Answer> {
+        let RateLimit { requests, window, told } = self.rules.rate_limit?;
+        let (present, before) = (now / window, self.counted);
+        self.counted = if before.0 == present { (present, before.1 + 1) } else { (present, 1) };
+        if self.counted.1 <= requests {
+            return None;
+        }
+        let left = ((present + 1) * window - now).div_ceil(1_000);
+        let reset = unix + i64::try_from(left).unwrap_or_default();
+        let header = match told {
+            Told::Seconds => ("Retry-After", left.to_string()),
+            Told::Date => ("Retry-After", http_date(reset)),
+            Told::Reset => ("x-ratelimit-reset", reset.to_string()),
+        };
+        Some(Answer { header: Some(header), ..(429, json!({ "error": "too_many_requests" })).into() })
     }
 
     fn refresh(&mut self, presented: Refresh, audience: &str, now: u64, unix: i64) -> Answer {
-        let Rules { rotation, reuse_interval, .. } = self.rules;
+        let rules = self.rules;
         let Some(family) = self.families.get_mut(presented.family) else { return invalid_grant() };
-        if !family.accepts(presented, now, reuse_interval) {
+        if family.is_over(now, &rules) {
+            family.ended.get_or_insert(Ended::Willed);
+            return invalid_grant();
+        }
+        if !family.accepts(presented, now, &rules) {
             family.ended.get_or_insert(Ended::Reuse(presented));
             return invalid_grant();
         }
-        if rotation {
+        family.used = now;
+        if rules.rotation {
             let serial = if family.current.generation == presented.generation { 0 } else { family.current.serial + 1 };
             let next = Refresh { generation: presented.generation + 1, serial, ..presented };
             family.spent.entry(presented).or_insert(now);
@@ -173,16 +251,22 @@ impl Server {
             }))
             .into();
         }
-        (200, answer)
+        (200, answer).into()
     }
 }
 
 impl Family {
-    fn accepts(&self, token: Refresh, now: u64, reuse_interval: u64) -> bool {
-        let in_time = || self.spent.get(&token).is_some_and(|spent| now - spent < reuse_interval);
+    fn accepts(&self, token: Refresh, now: u64, rules: &Rules) -> bool {
+        let in_time = || self.spent.get(&token).is_some_and(|spent| now - spent < rules.reuse_interval);
         // The immediate predecessor, or a sibling of the current one that another answer replaced.
         let near = || token.generation + 1 >= self.current.generation;
-        self.ended.is_none() && (token == self.current || near() && in_time())
+        !self.is_over(now, rules) && (token == self.current || near() && in_time())
+    }
+
+    /// Whether it was ended, or has lived out its time.
+    fn is_over(&self, now: u64, rules: &Rules) -> bool {
+        let past = |since: u64, lifetime: Option<u64>| lifetime.is_some_and(|lifetime| now - since >= lifetime);
+        self.ended.is_some() || past(self.born, rules.absolute_lifetime) || past(self.used, rules.idle_lifetime)
     }
 }
 
@@ -226,5 +310,11 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 fn invalid_grant() -> Answer {
-    (403, json!({ "error": "invalid_grant" }))
+    (403, json!({ "error": "invalid_grant" })).into()
+}
+
+/// Seconds since the epoch as RFC 9110 §5.6.7 writes them.
+pub(crate) fn http_date(unix: i64) -> String {
+    let since_epoch = Duration::from_secs(u64::try_from(unix).unwrap_or_default());
+    httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::client::Kind;
 use crate::ledger::Cause;
-use crate::run::{Report, run};
+use crate::run::{Report, engine as engine_run};
+use crate::scenario::Edition;
 
 /// What many runs came to.
 #[derive(Debug, Default)]
@@ -21,17 +21,8 @@ pub struct Summary {
     sign_outs: BTreeMap<&'static str, u64>,
 }
 
-/// Runs the engine with `count` seeds from `first` on, on all processors.
-pub fn engine(first: u64, count: u64) -> Summary {
-    many(first, count, Kind::Engine, false)
-}
-
-/// Runs the model client without a mutation likewise.
-pub fn model(first: u64, count: u64) -> Summary {
-    many(first, count, Kind::Model(crate::mutants::CORRECT), false)
-}
-
-pub(crate) fn many(first: u64, count: u64, kind: Kind, until_failure: bool) -> Summary {
+/// Runs the engine with `count` seeds from `first` on, on all processors; `until_failure` stops at the first one.
+pub fn engine(first: u64, count: u64, edition: Edition, until_failure: bool) -> Summary {
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let end = first + count;
@@ -45,7 +36,7 @@ pub(crate) fn many(first: u64, count: u64, kind: Kind, until_failure: bool) -> S
                         if seed >= end {
                             return summary;
                         }
-                        summary.add(run(seed, kind, false));
+                        summary.add(engine_run(seed, edition, false));
                         if until_failure && !summary.failures.is_empty() {
                             next.store(end, Ordering::Relaxed);
                         }

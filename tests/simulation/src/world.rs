@@ -47,6 +47,7 @@ pub(crate) struct Weather {
     pub(crate) unreachable: u64,
     pub(crate) late: u64,
     pub(crate) duplicated: u64,
+    pub(crate) duplicated_later: u64,
     /// The longest a message travels one way, in milliseconds.
     pub(crate) latency: u64,
     pub(crate) offline_until: u64,
@@ -58,8 +59,16 @@ pub(crate) struct DeviceClock {
     pub(crate) wall_offset: i64,
     pub(crate) booted: u64,
     pub(crate) server_offset: i64,
-    /// The wall clock was set back, or the device restarted: nobody can tell the age of what another process received.
-    pub(crate) disturbed: bool,
+    pub(crate) set_back: bool,
+    pub(crate) rebooted: bool,
+}
+
+impl DeviceClock {
+    /// Whether nobody can tell the age of what was received before: the wall clock was set back *and* the clock of the
+    /// boot began anew. One of them alone misleads no client.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.set_back && self.rebooted
+    }
 }
 
 /// What all processes of the account share. Times are instants of the run until which something is the matter.
@@ -72,6 +81,8 @@ pub(crate) struct Storage {
     pub(crate) slow_until: u64,
     /// How many of the next operations fail.
     pub(crate) failures: u32,
+    /// The record that a newer version has put its own in the place of, and when.
+    pub(crate) upgraded: Option<(u64, String)>,
     /// How many of the next reads, by whoever wrote last, return the value before.
     pub(crate) stale_reads: u32,
 }
@@ -95,6 +106,8 @@ pub(crate) struct Process {
     /// How many steps it has made at its ports, and the one at which it is killed.
     pub(crate) steps: u64,
     pub(crate) killed_at: Option<u64>,
+    /// The step at which it is suspended, and for how long.
+    pub(crate) frozen_at: Option<(u64, u64)>,
     /// How many requests it has sent.
     pub(crate) requests: u64,
     /// The newest token of each family that it has seen: read, saved or received.
@@ -104,10 +117,23 @@ pub(crate) struct Process {
     pub(crate) presented: Option<Refresh>,
     /// Renewals in the air, by token and audience.
     pub(crate) renewals: BTreeSet<(Refresh, String)>,
+    /// Renewals without an answer that have to be sent again, likewise.
+    pub(crate) unanswered: BTreeSet<(Refresh, String)>,
+    /// Whether it ever sent a renewal, and whether a store or a network ever failed it.
+    pub(crate) has_renewed: bool,
+    pub(crate) hindered: bool,
+    /// The families up to this one ended here with a logout: the erased ones, and once the logout has returned.
+    pub(crate) erased: Option<usize>,
+    pub(crate) logged_out: Option<usize>,
     /// Until when the server told it to wait.
     pub(crate) told_until: u64,
-    /// How often the store had lost its key when the process last saved the record.
-    pub(crate) saved_before: u32,
+    /// The tokens about which it noted that it would send them, and those about which it read that of another process.
+    pub(crate) noted: BTreeSet<Refresh>,
+    pub(crate) read_of: BTreeSet<Refresh>,
+    /// It was suspended once: a request may have been given up before it left.
+    pub(crate) was_suspended: bool,
+    /// When it last read the record.
+    pub(crate) read_at: Option<u64>,
     /// It once read the store and there was no record.
     pub(crate) found_nothing: bool,
     pub(crate) last_reason: Option<hallpass_core::LoginReason>,
@@ -178,13 +204,22 @@ impl State {
             frozen_until: 0,
             steps: 0,
             killed_at: None,
+            frozen_at: None,
             requests: 0,
             newest: BTreeMap::new(),
             family: None,
             presented: None,
             renewals: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+            has_renewed: false,
+            hindered: false,
+            erased: None,
+            logged_out: None,
             told_until: 0,
-            saved_before: 0,
+            noted: BTreeSet::new(),
+            read_of: BTreeSet::new(),
+            was_suspended: false,
+            read_at: None,
             found_nothing: false,
             last_reason: None,
         });
@@ -217,7 +252,20 @@ impl State {
             self.kill(process, "is killed in the middle of its work");
             return Gate::Dead;
         }
+        if let Some((_, millis)) = present.frozen_at.take_if(|(step, _)| present.steps >= *step) {
+            self.suspend(process, millis);
+            return self.gate(process);
+        }
         Gate::Open
+    }
+
+    /// A process does nothing for a while.
+    pub(crate) fn suspend(&mut self, process: usize, millis: u64) {
+        let until = self.now() + millis;
+        self.tell_of(process, &format!("is suspended for {millis} ms"));
+        let present = &mut self.processes[process];
+        present.frozen_until = until.max(present.frozen_until);
+        present.was_suspended = true;
     }
 
     /// Ends a process: nothing that it still wants happens, and what it held is released by the system.
@@ -229,14 +277,11 @@ impl State {
         if self.lease == Some(process) {
             self.lease = None;
         }
-        for (token, _) in self.processes[process].renewals.clone() {
-            self.attempted(token, process, false);
-        }
-        // It may have noted its intent, and nobody knows how far it came.
+        // It may have noted its intent, and nobody else knows how far it came.
         let known: Vec<Refresh> =
             self.processes[process].newest.values().copied().chain(self.storage.durable()).collect();
         for token in known {
-            self.ledger.may_have_attempted(token, process);
+            self.ledger.attempted(token, process, true);
         }
     }
 
@@ -266,6 +311,12 @@ impl Storage {
         if entry.unreadable { None } else { Refresh::within(&entry.text) }
     }
 
+    /// The token that somebody noted to be about to send, and who.
+    pub(crate) fn note(&self) -> Option<(Refresh, usize)> {
+        let entry = self.record().filter(|entry| !entry.unreadable && is_note(&entry.text))?;
+        Some((Refresh::within(&entry.text)?, entry.writer))
+    }
+
     pub(crate) fn record(&self) -> Option<&Entry> {
         self.entries.iter().find(|(name, _)| name.starts_with("session.")).map(|(_, entry)| entry)
     }
@@ -273,13 +324,41 @@ impl Storage {
     /// The key is gone: nothing that is stored now will ever be read.
     pub(crate) fn invalidate(&mut self) {
         self.entries.values_mut().for_each(|entry| entry.unreadable = true);
+        self.upgraded = None;
+    }
+
+    /// A newer version of the app writes the record in its own way.
+    pub(crate) fn upgrade(&mut self, now: u64) {
+        let record = self.entries.iter_mut().find(|(name, _)| name.starts_with("session.")).map(|(_, entry)| entry);
+        if let Some(entry) = record.filter(|entry| !entry.unreadable && !entry.text.starts_with(NEWER)) {
+            let text = std::mem::replace(&mut entry.text, format!("{NEWER}whatever it says"));
+            self.upgraded = Some((now, text));
+            entry.before = None;
+        }
+    }
+
+    /// It is put back in the way of this version.
+    pub(crate) fn downgrade(&mut self) {
+        let Some((_, text)) = self.upgraded.take() else { return };
+        if let Some((_, entry)) = self.entries.iter_mut().find(|(name, _)| name.starts_with("session.")) {
+            entry.text = text;
+        }
     }
 
     pub(crate) fn repair(&mut self) {
+        self.downgrade();
         (self.locked_until, self.full_until, self.failing_until, self.slow_until) = (0, 0, 0, 0);
         (self.failures, self.stale_reads) = (0, 0);
     }
 }
+
+/// Whether a record says that its token is about to be sent.
+pub(crate) fn is_note(text: &str) -> bool {
+    text.contains("\"attempt\":{")
+}
+
+/// How a record of a newer version begins.
+const NEWER: &str = "2.";
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
