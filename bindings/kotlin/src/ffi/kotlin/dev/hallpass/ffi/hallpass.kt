@@ -5935,7 +5935,7 @@ sealed class HallpassException: kotlin.Exception() {
         /**
          * What stood in the way.
          */
-        val `cause`: OfflineCause,
+        val `offlineCause`: OfflineCause,
 
         /**
          * How long the server, or a run of failures, asks to wait, in milliseconds.
@@ -5943,7 +5943,7 @@ sealed class HallpassException: kotlin.Exception() {
         val `retryAfterMilliseconds`: kotlin.ULong?
         ) : HallpassException() {
         override val message
-            get() = "details=${ `details` }, cause=${ `cause` }, retryAfterMilliseconds=${ `retryAfterMilliseconds` }"
+            get() = "details=${ `details` }, offlineCause=${ `offlineCause` }, retryAfterMilliseconds=${ `retryAfterMilliseconds` }"
     }
 
     /**
@@ -6095,7 +6095,7 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterTypeErrorDetails.allocationSize(value.`details`)
-                + FfiConverterTypeOfflineCause.allocationSize(value.`cause`)
+                + FfiConverterTypeOfflineCause.allocationSize(value.`offlineCause`)
                 + FfiConverterOptionalULong.allocationSize(value.`retryAfterMilliseconds`)
             )
             is HallpassException.Denied -> (
@@ -6144,7 +6144,7 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
             is HallpassException.Offline -> {
                 buf.putInt(3)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
-                FfiConverterTypeOfflineCause.write(value.`cause`, buf)
+                FfiConverterTypeOfflineCause.write(value.`offlineCause`, buf)
                 FfiConverterOptionalULong.write(value.`retryAfterMilliseconds`, buf)
                 Unit
             }
