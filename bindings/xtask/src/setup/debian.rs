@@ -50,6 +50,35 @@ pub(super) fn download(package: &str, version: &str, folder: &Path) -> Result<Pa
     bail!("no archive of Debian has {package} {version} any more")
 }
 
+/// Downloads, without installing them, `packages` of `suite` and all that they need to run on no system at all, not even
+/// this one. Needs no rights. Returns the files, which are in `folder`.
+///
+/// # Errors
+/// When the machine uses no archive of Debian, or `suite` lacks one of them.
+pub(super) fn download_with_dependencies(packages: &[&str], suite: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mirror = mirror()?;
+    fs::create_dir_all(folder.join("lists/partial"))?;
+    fs::create_dir_all(folder.join("empty"))?;
+    let apt = PrivateApt { folder, mirror: &mirror, suite };
+    fs::write(apt.source_list(), apt.source())?;
+    // Nothing is installed in this system, so that everything is downloaded.
+    fs::write(folder.join("status"), "")?;
+    let status = format!("Dir::State::Status={}/status", folder.display());
+    let with_status = ["--option", &status, "--option", "Debug::NoLocking=true"];
+    process::run(&mut apt.command("apt-get", &[&["update"], &with_status[..]].concat()), LIMIT)?;
+    let install = ["install", "--yes", "--download-only", "--no-install-recommends"];
+    process::run(&mut apt.command("apt-get", &[&install[..], &with_status, packages].concat()), LIMIT)?;
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder.join("archives")).context("apt-get left no packages")? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|ending| ending == "deb") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// apt with state of its own: it reads one archive, and changes nothing of the system's.
 struct PrivateApt<'a> {
     folder: &'a Path,
@@ -60,11 +89,7 @@ struct PrivateApt<'a> {
 impl PrivateApt<'_> {
     /// The newest version that begins with `version`.
     fn newest(&self, package: &str, version: &str) -> Result<Option<String>> {
-        let source = format!(
-            "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nSigned-By: {KEYRING}\n",
-            self.mirror, self.suite
-        );
-        fs::write(self.source_list(), source)?;
+        fs::write(self.source_list(), self.source())?;
         process::run(&mut self.command("apt-get", &["update"]), LIMIT)?;
         let listed = process::read(&mut self.command("apt-cache", &["madison", package]), LIMIT)?;
         Ok(newest_listed(&listed, version).map(str::to_owned))
@@ -92,6 +117,10 @@ impl PrivateApt<'_> {
         ];
         command.current_dir(self.folder).args(options.iter().flat_map(|option| ["--option", option])).args(words);
         command
+    }
+
+    fn source(&self) -> String {
+        format!("Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nSigned-By: {KEYRING}\n", self.mirror, self.suite)
     }
 
     fn source_list(&self) -> PathBuf {
