@@ -635,7 +635,7 @@ public protocol Browser: AnyObject, Sendable {
      * # Errors
      * [`BrowserFailure`].
      */
-    func `open`(url: String, redirectUri: String) async throws  -> String
+    func visit(url: String, redirectUri: String) async throws  -> String
 
 }
 /**
@@ -701,7 +701,7 @@ open class BrowserImpl: Browser, @unchecked Sendable {
      * # Errors
      * [`BrowserFailure`].
      */
-open func `open`(url: String, redirectUri: String)async throws  -> String  {
+open func visit(url: String, redirectUri: String)async throws  -> String  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
@@ -745,7 +745,7 @@ fileprivate struct UniffiCallbackInterfaceBrowser {
                 fatalError("Uniffi callback interface Browser: handle missing in uniffiClone")
             }
         },
-        `open`: { (
+        visit: { (
             uniffiHandle: UInt64,
             url: RustBuffer,
             redirectUri: RustBuffer,
@@ -758,7 +758,7 @@ fileprivate struct UniffiCallbackInterfaceBrowser {
                 guard let uniffiObj = try? FfiConverterTypeBrowser.handleMap.get(handle: uniffiHandle) else {
                     throw UniffiInternalError.unexpectedStaleHandle
                 }
-                return try await uniffiObj.`open`(
+                return try await uniffiObj.visit(
                      url: try FfiConverterString.lift(url),
                      redirectUri: try FfiConverterString.lift(redirectUri)
                 )

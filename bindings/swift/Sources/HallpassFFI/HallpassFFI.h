@@ -323,7 +323,7 @@ typedef struct UniffiVTableCallbackInterfaceSessionObserver {
 typedef struct UniffiVTableCallbackInterfaceBrowser {
     UniffiCallbackInterfaceFree _Nonnull uniffiFree;
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
-    UniffiCallbackInterfaceBrowserMethod0 _Nonnull `open`;
+    UniffiCallbackInterfaceBrowserMethod0 _Nonnull visit;
 } UniffiVTableCallbackInterfaceBrowser;
 
 #endif

@@ -1,0 +1,161 @@
+import Foundation
+
+/// Why a verb of a ``Session`` did not do as told, named by what the app does next.
+///
+/// Every verb throws this type and no other, so a `catch` can be exhaustive:
+///
+/// ```swift
+/// do {
+///     try await session.login()
+/// } catch .cancelled {
+///     // The user changed their mind.
+/// } catch .offline(_, let retryAfter) {
+///     show("Try again in a moment", retryAfter)
+/// } catch {
+///     show(error.localizedDescription)
+/// }
+/// ```
+///
+/// Log-safe: no case carries a token, a URL or text from a server.
+public enum HallpassError: Error, Sendable, Hashable {
+    /// The user closed the browser, the login or its task was cancelled, another login took its place, or it took too
+    /// long. Show the sign-in button again; this is no failure.
+    case cancelled
+    /// Nobody is signed in, or not any more. Offer ``Session/login(_:)``.
+    case loginRequired(LoginReason)
+    /// The server cannot be reached, or cannot answer now. The user stays signed in; try again later, and not before
+    /// `retryAfter` has passed.
+    case offline(OfflineCause, retryAfter: Duration?)
+    /// The server refused, in OAuth's words (RFC 6749 §4.1.2.1 and §5.2). Trying the same again will not help.
+    case denied(code: String)
+    /// The secure store did not do as told. Nothing was lost: what could not be saved is kept and saved again.
+    case storage(StorageProblem)
+    /// Something that came back is not what it has to be, as after an attack or a server's mistake. Nothing of it was
+    /// used. Report it; do not ignore it.
+    case untrusted(check: String)
+    /// The app's own settings or arguments are wrong: which one, and what to do about it. Fix the code.
+    case misconfigured(field: String, fix: String)
+    /// A defect of Hallpass or of a port. Report the reference.
+    case `internal`(reference: String)
+
+    /// What happened, from a fixed vocabulary in `snake_case`; the same in Rust, Swift and Kotlin.
+    public var code: String {
+        switch self {
+        case .cancelled: "cancelled"
+        case .loginRequired(let reason): reason.rawValue
+        case .offline(let cause, _): cause.rawValue
+        case .denied(let code): code
+        case .storage(let problem): problem.rawValue
+        case .untrusted(let check): check
+        case .misconfigured(let field, _): field
+        case .internal(let reference): reference
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    public var isRetryable: Bool {
+        switch self {
+        case .offline: true
+        case .storage(let problem): problem != .invalidated
+        case .cancelled, .loginRequired, .denied, .untrusted, .misconfigured, .internal: false
+        }
+    }
+}
+
+/// Why a login is required. The raw value is the error's code.
+public enum LoginReason: String, Sendable, Hashable, CaseIterable {
+    /// Nobody has signed in on this device.
+    case notSignedIn = "not_signed_in"
+    /// The access token is over and the server gave no refresh token (`offline_access` was not asked for, or not
+    /// allowed). The user's identity is still known.
+    case noRefreshToken = "no_refresh_token"
+    /// The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
+    case revoked
+    /// The same, after an answer that held the next refresh token was lost.
+    case answerLost = "answer_lost"
+    /// The secure store's key is gone, as after a restored backup.
+    case storageInvalidated = "storage_invalidated"
+    /// The user logged out, here or in another process that shares the account.
+    case loggedOut = "logged_out"
+}
+
+/// Why there is no usable answer for now. The raw value is the error's code.
+public enum OfflineCause: String, Sendable, Hashable, CaseIterable {
+    /// No connection: no network, no such host, connection refused.
+    case unreachable
+    /// No trusted TLS connection; captive portals and intercepting proxies do this.
+    case tls
+    /// Connected, but no whole answer came in time.
+    case noAnswer = "no_answer"
+    /// The server asked to slow down (429).
+    case rateLimited = "rate_limited"
+    /// The server failed (5xx).
+    case serverFailed = "server_failed"
+    /// An answer that says nothing in this protocol, such as the HTML of a captive portal.
+    case unexpectedAnswer = "unexpected_answer"
+}
+
+/// What is the matter with the secure store. The raw value is the error's code.
+public enum StorageProblem: String, Sendable, Hashable, CaseIterable {
+    /// Locked for now; try again after the device is unlocked.
+    case locked = "storage_locked"
+    /// Its key is gone. What it held was set aside; a login is required.
+    case invalidated = "storage_invalidated"
+    /// It failed, such as for a full disk. Try again.
+    case failed = "storage_failed"
+}
+
+extension HallpassError: LocalizedError, CustomStringConvertible {
+    /// The error in English, for developers and logs.
+    public var description: String {
+        switch self {
+        case .cancelled: "the login was cancelled"
+        case .loginRequired(let reason): "a login is required: \(reason.words)"
+        case .offline(let cause, _): "no usable answer for now: \(cause.words)"
+        case .denied(let code): "the server refused: \(code)"
+        case .storage(let problem): "the secure store did not do as told: \(problem.words)"
+        case .untrusted(let check): "an answer could not be trusted: \(check)"
+        case .misconfigured(let field, let fix): "`\(field)` is misconfigured: \(fix)"
+        case .internal(let reference): "internal error (\(reference))"
+        }
+    }
+
+    /// The same as ``description``.
+    public var errorDescription: String? { description }
+}
+
+extension LoginReason {
+    var words: String {
+        switch self {
+        case .notSignedIn: "nobody is signed in"
+        case .noRefreshToken: "no refresh token found"
+        case .revoked: "the server ended the session"
+        case .answerLost: "an answer with the next refresh token was lost"
+        case .storageInvalidated: "the secure store was invalidated"
+        case .loggedOut: "the user logged out"
+        }
+    }
+}
+
+extension OfflineCause {
+    var words: String {
+        switch self {
+        case .unreachable: "the server could not be reached"
+        case .tls: "no trusted connection could be made"
+        case .noAnswer: "the server did not answer"
+        case .rateLimited: "too many requests"
+        case .serverFailed: "the server failed"
+        case .unexpectedAnswer: "the answer was not understood"
+        }
+    }
+}
+
+extension StorageProblem {
+    var words: String {
+        switch self {
+        case .locked: "locked"
+        case .invalidated: "invalidated"
+        case .failed: "failed"
+        }
+    }
+}

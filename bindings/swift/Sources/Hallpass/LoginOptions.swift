@@ -1,0 +1,77 @@
+import Foundation
+
+/// How to log in; with nothing set, as the session's ``Config`` says.
+public struct LoginOptions: Sendable, Hashable {
+    /// What the page has to ask for (OpenID Connect Core §3.1.2.1).
+    public enum Prompt: String, Sendable, Hashable, CaseIterable {
+        /// Nothing; fail when something would have to be shown.
+        case none
+        /// The password, again.
+        case login
+        /// Consent, again.
+        case consent
+        /// An account.
+        case selectAccount = "select_account"
+    }
+
+    /// What the page has to ask for; the server decides when `nil`.
+    public var prompt: Prompt?
+    /// Who is about to sign in, such as an e-mail address; the page fills it in.
+    public var loginHint: String?
+    /// The languages for the page, as BCP 47 tags separated by spaces, the preferred one first.
+    public var uiLocales: String?
+    /// The authentication context classes asked for, separated by spaces.
+    public var acrValues: String?
+    /// How long ago the user may have authenticated at most, in whole seconds; checked in the ID token.
+    public var maxAge: Duration?
+    /// The organization to sign in to; checked in the ID token.
+    public var organization: String?
+    /// The ticket of an invitation to an organization (Auth0).
+    public var invitation: String?
+    /// The connection (identity provider) to use (Auth0).
+    public var connection: String?
+    /// Parameters of the server's own. One that the protocol sets itself is refused.
+    public var extra: [String: String] = [:]
+
+    /// A login as configured.
+    public init() {}
+}
+
+/// A login that waits for its callback, for apps that open the page themselves.
+public struct StartedLogin: Sendable, Hashable {
+    /// The page to open in the system browser.
+    public let url: URL
+    /// The `state` that the callback has to carry; it names this login and is no secret towards the app.
+    public let state: String
+}
+
+/// How to log out.
+public struct LogoutOptions: Sendable, Hashable {
+    /// Whether to end the server's own session in the browser too. The browser opens for a moment.
+    public var endSession: Bool
+    /// Whether to log out of the identity provider behind an Auth0 tenant too. Includes ``endSession``.
+    public var federated: Bool
+
+    /// A logout from this device, and from more when told so.
+    public init(endSession: Bool = false, federated: Bool = false) {
+        self.endSession = endSession
+        self.federated = federated
+    }
+}
+
+/// What a logout came to. Whatever it says, nobody is signed in on this device any more.
+public struct LoggedOut: Sendable, Hashable {
+    /// Whether there was a session to erase.
+    public let erased: Bool
+    /// Whether the server confirmed that it revoked the refresh token.
+    public let revoked: Bool
+    /// Whether the browser came back from the end-session page.
+    public let sessionEnded: Bool
+
+    /// An outcome as a session returns one; for tests and previews.
+    public init(erased: Bool, revoked: Bool, sessionEnded: Bool) {
+        self.erased = erased
+        self.revoked = revoked
+        self.sessionEnded = sessionEnded
+    }
+}

@@ -1,0 +1,101 @@
+import Foundation
+internal import HallpassBindings
+
+/// An app's store, as the core calls it. Whatever it throws crosses as one of three failures.
+final class SecureStorePort: HallpassBindings.SecureStore {
+    private let store: any SecureStore
+
+    init(_ store: any SecureStore) { self.store = store }
+
+    func identity() throws -> String { store.identity }
+
+    func load(name: String) async throws -> String? {
+        try await translated { try await self.store.load(name) }
+    }
+
+    func save(name: String, value: String) async throws {
+        try await translated { try await self.store.save(value, under: name) }
+    }
+
+    func delete(name: String) async throws {
+        try await translated { try await self.store.delete(name) }
+    }
+
+    func list() async throws -> [String] {
+        try await translated { try await self.store.names() }
+    }
+
+    private func translated<Value: Sendable>(_ operation: @Sendable () async throws -> Value) async throws -> Value {
+        do {
+            return try await operation()
+        } catch StoreError.locked {
+            throw StoreFailure.Locked
+        } catch StoreError.invalidated {
+            throw StoreFailure.Invalidated
+        } catch {
+            throw StoreFailure.Failed
+        }
+    }
+}
+
+/// An app's transport, as the core calls it.
+final class TransportPort: HallpassBindings.Transport {
+    private let transport: any Transport
+
+    init(_ transport: any Transport) { self.transport = transport }
+
+    func send(request: HttpRequest) async throws -> HttpResponse {
+        // The core writes URLs in ASCII; one that Foundation does not take was never meant for this transport.
+        guard let url = URL(string: request.url) else { throw TransportFailure.InvalidRequest }
+        let whole = TransportRequest(
+            method: request.method, url: url, headers: request.headers.map(HTTPHeader.init), body: request.body,
+            maxResponseBytes: Int(clamping: request.maxResponseBytes))
+        do {
+            let answer = try await transport.send(whole)
+            guard let status = UInt16(exactly: answer.status) else { throw TransportError.noAnswer }
+            return HttpResponse(status: status, headers: answer.headers.map(HttpHeader.init), body: answer.body)
+        } catch let error as TransportError {
+            throw error.failure
+        } catch {
+            throw TransportFailure.NoAnswer
+        }
+    }
+}
+
+/// An app's browser, as the core calls it.
+final class BrowserPort: HallpassBindings.Browser {
+    private let browser: any Browser
+    private let logins: LoginTurns
+
+    init(_ browser: any Browser, logins: LoginTurns) {
+        self.browser = browser
+        self.logins = logins
+    }
+
+    func visit(url: String, redirectUri: String) async throws -> String {
+        // A login that was cancelled before its page could be opened must not open it.
+        guard !logins.isCancelled else { throw BrowserFailure.Cancelled }
+        guard let page = URL(string: url) else { throw BrowserFailure.Failed }
+        do {
+            return try await browser.open(page, redirectURI: redirectUri).absoluteString
+        } catch BrowserError.cancelled {
+            throw BrowserFailure.Cancelled
+        } catch is CancellationError {
+            throw BrowserFailure.Cancelled
+        } catch {
+            throw BrowserFailure.Failed
+        }
+    }
+}
+
+extension TransportError {
+    fileprivate var failure: TransportFailure {
+        switch self {
+        case .unreachable: .Unreachable
+        case .tls: .Tls
+        case .noAnswer: .NoAnswer
+        case .tooLarge: .TooLarge
+        case .invalidRequest: .InvalidRequest
+        }
+    }
+}

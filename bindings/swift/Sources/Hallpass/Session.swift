@@ -1,0 +1,175 @@
+import Foundation
+internal import HallpassBindings
+
+/// The signed-in user of one account: login, renewal, secure storage and calls to APIs.
+///
+/// ```swift
+/// let session = try Session(.auth0(domain: "tenant.eu.auth0.com", clientID: "aBcD1234", redirectURI: "com.example.app:/callback"))
+/// let user = try await session.login()
+/// let credentials = try await session.credentials()
+/// ```
+///
+/// A user is signed out only when the server says so or the user asks: not by a lost connection, a locked device or a
+/// server that fails. The refresh token stays in the core and in the store; no method returns it.
+///
+/// Keep one session an account for as long as the app runs: a second on the same account and store is
+/// ``HallpassError/misconfigured(field:fix:)``. Every method may be called from any task, and at the same time as any other.
+public final class Session: Sendable {
+    /// Whether somebody is signed in.
+    public enum State: Sendable, Hashable {
+        /// The store has not been read yet, or is locked.
+        case restoring
+        /// Nobody is signed in.
+        case signedOut(LoginReason)
+        /// Somebody is signed in; offline too, and while the access token waits to be renewed.
+        case signedIn(User)
+    }
+
+    /// Something that happened. Log-safe.
+    public enum Event: Sendable, Hashable {
+        /// A user signed in.
+        case signedIn
+        /// An access token was renewed and is durable.
+        case renewed
+        /// A renewal did not succeed: whether trying again later may help, and the error's code.
+        case renewalFailed(isRetryable: Bool, code: String)
+        /// The session ended.
+        case signedOut(LoginReason)
+    }
+
+    /// How long an access token has to be valid unless a call says otherwise: 60 seconds.
+    public static let defaultMinTTL = Duration.seconds(60)
+
+    /// The settings that the session was opened with.
+    public let config: Config
+
+    let core: HallpassBindings.Session
+    let relay: Relay
+    let logins: LoginTurns
+    let suspension: Suspension
+
+    /// Opens the session of an account, and begins to restore it from the store. Nothing is sent.
+    ///
+    /// - Parameters:
+    ///   - config: the settings.
+    ///   - account: which of several accounts on this device this is, such as `work`; `default` when `nil`.
+    ///   - store: where the session is stored.
+    ///   - browser: where the user signs in; ``WebBrowser`` on Apple's systems when `nil`. Elsewhere, or when the app opens
+    ///     the page itself, ``startLogin(_:)`` and ``resume(_:)`` need none.
+    ///   - transport: how requests are sent; by the core when `nil`, with TLS by rustls and the system's trust decisions.
+    ///   - leaseDirectory: the folder in which an app and its extensions take turns to renew, in their app group's
+    ///     container. Leave it out when this process alone uses the account.
+    ///   - clock: clocks that a test moves.
+    /// - Throws: ``HallpassError/misconfigured(field:fix:)`` naming what is missing or wrong; ``HallpassError/storage(_:)``.
+    public init(
+        _ config: Config, account: String? = nil, store: Store = .keychain(), browser: (any Browser)? = nil,
+        transport: (any Transport)? = nil, leaseDirectory: URL? = nil, clock: ShiftedClock? = nil
+    ) throws(HallpassError) {
+        let (relay, logins) = (Relay(), LoginTurns())
+        let options = SessionOptions(
+            config: .init(config), account: account, store: .init(store), transport: transport.map(TransportPort.init),
+            browser: (browser ?? Self.systemBrowser).map { BrowserPort($0, logins: logins) }, observer: relay,
+            leaseFolder: leaseDirectory?.path, clock: clock?.core)
+        do {
+            core = try HallpassBindings.Session.open(options: options)
+        } catch {
+            throw HallpassError(crossing: error)
+        }
+        self.config = config
+        self.relay = relay
+        self.logins = logins
+        suspension = Suspension(isPostponed: leaseDirectory != nil)
+    }
+
+    deinit { relay.finish() }
+
+    /// The present state. Does not wait, and does not ask the server.
+    public var state: State { relay.state }
+
+    /// The present state, then each next one, until the session is deallocated. States that nobody was ready for are left
+    /// out: what comes is always the latest.
+    public var states: AsyncStream<State> { relay.states() }
+
+    /// What happens from now on, until the session is deallocated; for a log.
+    public var events: AsyncStream<Event> { relay.events() }
+
+    /// The signed-in user, offline too; `nil` when nobody is signed in or the session is not restored yet.
+    public var user: User? { core.user().map(User.init) }
+
+    /// Waits until the session has been restored from the store, and returns its state.
+    ///
+    /// - Throws: ``HallpassError/storage(_:)`` when the store cannot be read now; the next verb tries again.
+    @discardableResult
+    public func restored() async throws(HallpassError) -> State {
+        try await crossing { State(try await self.core.restored()) }
+    }
+
+    /// Returns a valid access token, renewing it when it does not last for another `minTTL`.
+    ///
+    /// The usual answer comes from memory, without a lock on the core, a crossing into it or a request. However many tasks
+    /// ask for a token that has to be renewed, one request is sent and all share its outcome. A token whose whole lifetime is
+    /// shorter than `minTTL` is returned all the same. Cancelling the task does not cancel a renewal: the answer to it may
+    /// hold the next refresh token.
+    ///
+    /// - Parameters:
+    ///   - minTTL: for how long it has to be valid at least.
+    ///   - audience: for another API than the one of the login (Auth0).
+    ///   - scope: with a narrower scope than the one of the login.
+    /// - Throws: ``HallpassError/loginRequired(_:)``, ``HallpassError/offline(_:retryAfter:)``,
+    ///   ``HallpassError/storage(_:)``, ``HallpassError/denied(code:)`` or ``HallpassError/untrusted(check:)``.
+    public func credentials(
+        minTTL: Duration = defaultMinTTL, audience: String? = nil, scope: String? = nil
+    ) async throws(HallpassError) -> Credentials {
+        if audience == nil, scope == nil, let latest = relay.credentials(lasting: minTTL) { return latest }
+        let request = CredentialsRequest(
+            minTtlMilliseconds: minTTL.wholeMilliseconds, audience: audience, scope: scope)
+        return try await crossing { Credentials(try await self.core.credentials(request: request)) }
+    }
+
+    /// Renews the access token of the login now, however long the present one lasts.
+    ///
+    /// - Throws: as ``credentials(minTTL:audience:scope:)``.
+    @discardableResult
+    public func renew() async throws(HallpassError) -> Credentials {
+        try await crossing { Credentials(try await self.core.renew()) }
+    }
+
+    /// Sends a request to an API with the access token; when the API answers 401, renews once and repeats once.
+    ///
+    /// - Returns: the answer, whatever its status.
+    /// - Throws: as ``credentials(minTTL:audience:scope:)``, and ``HallpassError/misconfigured(field:fix:)`` for an origin
+    ///   that is not one of ``Config/apiOrigins``.
+    public func call(_ request: ApiRequest) async throws(HallpassError) -> ApiReply {
+        try await crossing { ApiReply(try await self.core.call(request: .init(request))) }
+    }
+
+    /// Asks the provider for the user's claims (OpenID Connect Core §5.3), about the same user as the ID token.
+    ///
+    /// - Returns: one JSON object.
+    /// - Throws: as ``credentials(minTTL:audience:scope:)``.
+    public func userinfo() async throws(HallpassError) -> String {
+        try await crossing { try await self.core.userinfo() }
+    }
+
+    /// The accounts that are stored for the provider and client of `config`, signed in or not, in order.
+    ///
+    /// - Throws: ``HallpassError/storage(_:)``; ``HallpassError/misconfigured(field:fix:)``.
+    public static func accounts(_ config: Config, store: Store = .keychain()) async throws(HallpassError) -> [String] {
+        do {
+            return try await HallpassBindings.accounts(config: .init(config), store: .init(store))
+        } catch {
+            throw HallpassError(crossing: error)
+        }
+    }
+
+    /// Calls the core, and lets no error cross but ours. The process is not suspended meanwhile where that would hurt.
+    func crossing<Value: Sendable>(
+        _ verb: @escaping @Sendable () async throws -> Value
+    ) async throws(HallpassError) -> Value {
+        do {
+            return try await suspension.postponed(during: verb)
+        } catch {
+            throw HallpassError(crossing: error)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+internal import HallpassBindings
+
+/// The device's clocks, moved: for tests of what happens when time has passed. Several sessions may share one.
+public final class ShiftedClock: Sendable {
+    let core = HallpassBindings.ShiftedClock()
+
+    /// Clocks that have not been moved yet.
+    public init() {}
+
+    /// Lets time pass, in whole milliseconds. A negative duration sets the wall clock back, as people do; the clock that
+    /// only runs never goes back.
+    public func advance(by duration: Duration) {
+        core.advance(milliseconds: duration.signedMilliseconds)
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
+extension URLSession {
+    /// Sends `request` with the access token of `session`; when the API answers 401, renews once and repeats once.
+    ///
+    /// For requests that need this `URLSession`; ``Session/call(_:)`` needs none. The request's body has to be in
+    /// `httpBody`, since a stream could not be repeated. The token does not follow a redirect to another origin.
+    ///
+    /// - Parameters:
+    ///   - request: the request, to an origin of ``Config/apiOrigins``.
+    ///   - session: whose token.
+    ///   - minTTL: for how long the token has to be valid at least.
+    ///   - audience: for another API than the one of the login (Auth0).
+    /// - Returns: the body and the answer, whatever its status.
+    /// - Throws: ``HallpassError`` from the session, `URLError` from this `URLSession`.
+    public func data(
+        for request: URLRequest, session: Session, minTTL: Duration = Session.defaultMinTTL, audience: String? = nil
+    ) async throws -> (Data, HTTPURLResponse) {
+        guard let url = request.url, session.config.allows(url) else {
+            throw HallpassError.misconfigured(
+                field: "api_origins",
+                fix: "add the API's origin (scheme, host and port) to the configuration; tokens go nowhere else")
+        }
+        let first = try await session.credentials(minTTL: minTTL, audience: audience)
+        let (data, response) = try await data(for: request, with: first)
+        guard response.statusCode == 401 else { return (data, response) }
+        // Somebody else may have renewed the refused token meanwhile.
+        let latest = try await session.credentials(minTTL: minTTL, audience: audience)
+        let second =
+            latest.accessToken != first.accessToken ? latest : try await session.replacement(audience: audience, minTTL: minTTL)
+        return try await self.data(for: request, with: second)
+    }
+
+    private func data(for request: URLRequest, with credentials: Credentials) async throws -> (Data, HTTPURLResponse) {
+        var whole = request
+        whole.setValue("\(credentials.tokenType) \(credentials.accessToken)", forHTTPHeaderField: "Authorization")
+        let (data, response) = try await data(for: whole, delegate: SameOriginRedirects.shared)
+        guard let response = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
+        return (data, response)
+    }
+}
+
+extension Session {
+    /// Credentials in place of some that an API has just refused.
+    fileprivate func replacement(audience: String?, minTTL: Duration) async throws(HallpassError) -> Credentials {
+        let renewed = try await renew()
+        return audience == nil ? renewed : try await credentials(minTTL: minTTL, audience: audience)
+    }
+}
+
+extension Config {
+    /// Whether the access token may go to `url`.
+    func allows(_ url: URL) -> Bool {
+        guard let origin = Origin(url) else { return false }
+        return apiOrigins.contains { URL(string: $0).flatMap(Origin.init) == origin }
+    }
+}
+
+/// Scheme, host and port (RFC 6454 §4).
+struct Origin: Equatable {
+    let scheme: String
+    let host: String
+    let port: Int
+
+    init?(_ url: URL) {
+        guard let scheme = url.scheme?.lowercased(), let host = url.host?.lowercased(), !host.isEmpty else { return nil }
+        switch (url.port, scheme) {
+        case (let port?, _): self.port = port
+        case (nil, "https"): port = 443
+        case (nil, "http"): port = 80
+        case (nil, _): return nil
+        }
+        self.scheme = scheme
+        self.host = host
+    }
+}
+
+/// Follows redirects, without the token where they lead to another origin.
+private final class SameOriginRedirects: NSObject, URLSessionTaskDelegate {
+    static let shared = SameOriginRedirects()
+
+    func urlSession(
+        _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+        newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
+    ) {
+        var next = request
+        let isSameOrigin = request.url.flatMap(Origin.init) == task.originalRequest?.url.flatMap(Origin.init)
+        if !isSameOrigin { next.setValue(nil, forHTTPHeaderField: "Authorization") }
+        completionHandler(next)
+    }
+}

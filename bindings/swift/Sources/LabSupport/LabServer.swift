@@ -1,0 +1,195 @@
+#if os(Linux) || os(macOS)
+import Foundation
+import Hallpass
+
+/// The tenant and the expenses API of the exercise: `lab serve` in a process of its own, on free ports of this machine.
+///
+/// It ends with ``stop()``, and with this process however that ends.
+public final class LabServer: Sendable {
+    /// Why there is no server.
+    public enum Failure: Error, CustomStringConvertible {
+        case noProgram(String)
+        case didNotStart
+        case refused(String)
+
+        public var description: String {
+            switch self {
+            case .noProgram(let path): "there is no \(path): run `cargo build -p hallpass-lab`, or set HALLPASS_LAB"
+            case .didNotStart: "`lab serve` did not answer in time"
+            case .refused(let what): "the tenant's admin API refused: \(what)"
+            }
+        }
+    }
+
+    /// What the tenant tells about itself.
+    public struct About: Decodable, Sendable {
+        public let issuer: URL
+        public let apiURL: URL
+        public let clientID: String
+        public let audience: String
+
+        enum CodingKeys: String, CodingKey {
+            case issuer, audience
+            case apiURL = "api_url"
+            case clientID = "client_id"
+        }
+    }
+
+    /// The redirect URI that the lab's client has registered.
+    public static let redirectURI = "com.example.hallpass.lab:/callback"
+
+    /// What the tenant tells about itself.
+    public let about: About
+    private let process: Process
+    private let life: Pipe
+    private let transport = URLSessionTransport()
+
+    /// Starts a server, and waits until it answers, for 30 seconds at most.
+    public init() async throws {
+        let program = Self.program
+        guard FileManager.default.isExecutableFile(atPath: program) else { throw Failure.noProgram(program) }
+        let (process, life, base) = try Self.launch(program)
+        self.process = process
+        self.life = life
+        do {
+            about = try await Self.awaitAnswer(URL(string: "admin/api/", relativeTo: base)!, transport)
+        } catch {
+            try? life.fileHandleForWriting.close()
+            throw error
+        }
+    }
+
+    deinit { try? life.fileHandleForWriting.close() }
+
+    /// Stops the server and waits until it has ended.
+    public func stop() {
+        try? life.fileHandleForWriting.close()
+        process.waitUntilExit()
+    }
+
+    /// The settings for the lab's client. `offline` decides whether a refresh token is asked for.
+    public func config(offline: Bool = true) -> Config {
+        var config = Config.auth0(domain: about.issuer.absoluteString, clientID: about.clientID, redirectURI: Self.redirectURI)
+        config.audience = about.audience
+        config.scope = "openid profile read:reports" + (offline ? " offline_access" : "")
+        config.apiOrigins = [about.apiURL.absoluteString]
+        config.dangerAllowLoopbackHTTP = true
+        return config
+    }
+
+    /// Changes settings of the tenant, as its README lists them.
+    public func set(_ settings: [String: any Sendable]) async throws {
+        try await admin("PATCH", "settings", settings)
+    }
+
+    /// Plans a fault; one is applied to each request that fits.
+    public func plan(_ fault: [String: any Sendable]) async throws {
+        try await admin("POST", "faults", fault)
+    }
+
+    /// Sends any request of the admin API, and returns its answer.
+    @discardableResult
+    public func admin(_ method: String, _ path: String, _ body: [String: any Sendable]? = nil) async throws -> Data {
+        let content = try body.map { try JSONSerialization.data(withJSONObject: $0) } ?? Data()
+        let request = TransportRequest(
+            method: method, url: URL(string: "admin/api/\(path)", relativeTo: about.issuer)!.absoluteURL,
+            headers: [HTTPHeader(name: "Content-Type", value: "application/json")], body: content,
+            maxResponseBytes: 64 << 20)
+        let answer = try await transport.send(request)
+        guard answer.status == 200 else { throw Failure.refused("\(path): \(String(decoding: answer.body, as: UTF8.self))") }
+        return answer.body
+    }
+
+    /// A request that the tenant or the API has seen.
+    public struct Seen: Decodable, Sendable {
+        public let endpoint: String
+        public let method: String
+        public let grantType: String?
+        public let headers: [String: String?]
+        public let parameters: [String: String]?
+
+        enum CodingKeys: String, CodingKey {
+            case endpoint, method, headers, parameters
+            case grantType = "grant_type"
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            endpoint = try values.decode(String.self, forKey: .endpoint)
+            method = try values.decode(String.self, forKey: .method)
+            grantType = try values.decodeIfPresent(String.self, forKey: .grantType)
+            headers = (try? values.decode([String: String?].self, forKey: .headers)) ?? [:]
+            parameters = try? values.decode([String: String].self, forKey: .parameters)
+        }
+    }
+
+    /// The requests so far, those of the admin API left out.
+    public func requests() async throws -> [Seen] {
+        try JSONDecoder().decode([Seen].self, from: try await admin("GET", "requests"))
+    }
+
+    /// How many renewals the token endpoint has seen.
+    public func renewals() async throws -> Int {
+        try await requests().filter { $0.grantType == "refresh_token" }.count
+    }
+}
+
+extension LabServer {
+    private static var program: String {
+        if let named = ProcessInfo.processInfo.environment["HALLPASS_LAB"] { return named }
+        let checkout = URL(fileURLWithPath: #filePath).pathComponents.dropLast(5)
+        return NSString.path(withComponents: checkout + ["target", "debug", "lab"])
+    }
+
+    /// The shell stops the server, by its id, when the pipe from this process closes.
+    private static func launch(_ program: String) throws -> (Process, Pipe, URL) {
+        let script = """
+            "$0" serve --port "$1" --api-port "$2" < /dev/null > /dev/null & lab=$!
+            read -r ended
+            kill "$lab"
+            wait "$lab"
+            """
+        let (first, second) = try (freePort(), freePort())
+        let (process, life) = (Process(), Pipe())
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script, program, "\(first)", "\(second)"]
+        process.standardInput = life
+        try process.run()
+        return (process, life, URL(string: "http://127.0.0.1:\(first)/")!)
+    }
+
+    private static func awaitAnswer(_ url: URL, _ transport: URLSessionTransport) async throws -> About {
+        let deadline = ContinuousClock.now + .seconds(30)
+        let request = TransportRequest(method: "GET", url: url.absoluteURL, maxResponseBytes: 1 << 20)
+        while ContinuousClock.now < deadline {
+            if let answer = try? await transport.send(request), answer.status == 200 {
+                return try JSONDecoder().decode(About.self, from: answer.body)
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw Failure.didNotStart
+    }
+
+    /// A port that was free a moment ago.
+    private static func freePort() throws -> UInt16 {
+        #if os(Linux)
+        let stream = Int32(SOCK_STREAM.rawValue)
+        #else
+        let stream = SOCK_STREAM
+        #endif
+        let listener = socket(AF_INET, stream, 0)
+        defer { close(listener) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(listener, pointer, length) == 0 && getsockname(listener, pointer, &length) == 0
+            }
+        }
+        guard isBound else { throw Failure.didNotStart }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
+#endif
