@@ -2,6 +2,9 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::simulate::Simulate;
+use crate::targets::{AndroidTarget, AppleTarget};
+
 /// The project's own commands.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask")]
@@ -19,6 +22,18 @@ pub(crate) enum Command {
     },
     /// Writes the generated Swift and Kotlin anew, from the compiled library.
     Bindgen,
+    /// Builds the library for Apple's systems, looks into it, and puts `Hallpass.xcframework` together.
+    Xcframework {
+        /// The targets to build. All of them when none is named.
+        targets: Vec<AppleTarget>,
+    },
+    /// Builds `libhallpass.so` for Android, and looks into it. A release takes the NDK, which ANDROID_NDK_HOME names.
+    Android {
+        /// The targets to build. All of them when none is named.
+        targets: Vec<AndroidTarget>,
+    },
+    /// Looks for a user who is signed out by accident: the engine in virtual time, with everything that goes wrong.
+    Simulate(Simulate),
     /// Runs the test suites, and prepares what they need. All of them when none is named.
     ///
     /// A suite that cannot run on this machine is reported as missing, and that is a failure unless it is skipped.
@@ -69,8 +84,10 @@ pub(crate) enum Suite {
     Walk,
     /// The store contract against a real gnome-keyring on a bus of its own.
     SecretService,
-    /// The core as a device from Apple would compile it.
+    /// The core as a device from Apple would compile it, and the library for a device and a simulator.
     Apple,
+    /// The library for Android, built and looked into.
+    AndroidNative,
 }
 
 /// Something that checks or suites need.
@@ -80,8 +97,12 @@ pub(crate) enum Tool {
     Deny,
     /// gnome-keyring and a message bus, from the distribution.
     SecretService,
-    /// The standard library for `aarch64-apple-ios`, and a C compiler that can aim at it.
+    /// The standard library for Apple's devices and simulators, and a C compiler that can aim at them.
     Apple,
+    /// The standard library for Android, a C compiler that can aim at it, and what stands in for a missing NDK.
+    AndroidNative,
+    /// A Swift toolchain, from the distribution of the next release where none is installed.
+    Swift,
 }
 
 /// The name that the command line has for `value`.

@@ -1,14 +1,20 @@
 //! `cargo xtask`: the project's own commands, the same for a developer and for continuous integration.
 
+mod android;
 mod bindgen;
 mod check;
 mod cli;
+mod inspect;
+mod native_library;
 mod process;
 mod report;
 mod setup;
+mod simulate;
+mod targets;
 mod test;
 mod tokens;
 mod workspace;
+mod xcframework;
 
 use std::process::ExitCode;
 
@@ -34,6 +40,9 @@ fn run(command: Command) -> Result<bool> {
     match command {
         Command::Check { checks } => check::run(&checks),
         Command::Bindgen => bindgen::run().map(|()| true),
+        Command::Xcframework { targets } => xcframework::run(&targets).map(|()| true),
+        Command::Android { targets } => android::run(&targets).map(|()| true),
+        Command::Simulate(asked) => simulate::run(&asked),
         Command::Test { suites, skip } => test::run(&suites, &skip),
         Command::Setup { tools } => setup::run(&tools).map(|()| true),
     }

@@ -1,9 +1,10 @@
 //! `cargo xtask setup`: what checks and suites need, fetched and built once, outside the checkout.
 
-pub(crate) mod apple;
+pub(crate) mod cross;
 mod debian;
 pub(crate) mod deny;
 pub(crate) mod secret_service;
+pub(crate) mod swift;
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ fn prepare(tool: Tool) -> Result<()> {
     match tool {
         Tool::Deny => deny::prepare(),
         Tool::SecretService => secret_service::prepare(),
-        Tool::Apple => apple::prepare().map(drop),
+        Tool::Apple => cross::prepare_apple(),
+        Tool::AndroidNative => cross::prepare_android(),
+        Tool::Swift => swift::prepare().map(drop),
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: prepares what the suites need, runs them, and ends with one table.
 
+mod android_native;
 mod apple;
 mod rust;
 mod secret_service;
@@ -39,6 +40,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Walk => walk::run(),
         Suite::SecretService => secret_service::run(tally),
         Suite::Apple => apple::run(),
+        Suite::AndroidNative => android_native::run(),
     }
 }
 

@@ -1,23 +1,38 @@
-//! The core and its unit tests, type-checked and linted as they would be compiled for an iPhone. Nothing is linked and
-//! nothing runs.
+//! The core and its unit tests, type-checked and linted as they would be compiled for an iPhone; then the library as an
+//! app would ship it, for a device and for a simulator: built, linked for a trial, and looked into. Nothing runs.
 
 use anyhow::Result;
 
 use super::{COMPILE, missing};
 use crate::process;
 use crate::report::Outcome;
-use crate::setup;
+use crate::setup::cross::{self, CrossCargo};
+use crate::targets::{AppleTarget, Target};
+use crate::xcframework;
+
+/// An iPhone, and its simulator on a Mac of these days. The others take `cargo xtask xcframework`.
+const TARGETS: [AppleTarget; 2] = [AppleTarget::Device, AppleTarget::SimulatorArm64];
 
 /// Runs the suite.
 pub(super) fn run() -> Result<Outcome> {
-    let cargo = match setup::apple::prepare() {
-        Ok(cargo) => cargo,
-        Err(error) => return Ok(missing(&error)),
-    };
-    // With the profile `test` the library is compiled as its unit tests see it.
+    for target in TARGETS {
+        let cargo = match cross::prepare(Target::Apple(target)) {
+            Ok(cargo) => cargo,
+            Err(error) => return Ok(missing(&error)),
+        };
+        if target == AppleTarget::Device {
+            lint(&cargo)?;
+        }
+    }
+    xcframework::run(&TARGETS)?;
+    Ok(Outcome::Passed)
+}
+
+/// With the profile `test` the library is compiled as its unit tests see it.
+fn lint(cargo: &CrossCargo) -> Result<()> {
     for profile in ["dev", "test"] {
         let mut lint = cargo.command(["clippy", "--locked", "--package", "hallpass-core", "--lib", "--all-features"]);
         process::run(lint.args(["--profile", profile, "--", "-D", "warnings"]), COMPILE)?;
     }
-    Ok(Outcome::Passed)
+    Ok(())
 }
