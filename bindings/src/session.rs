@@ -184,9 +184,10 @@ fn opened(options: SessionOptions) -> core::Result<core::Session> {
     if let Some(account) = options.account {
         builder = builder.account(account);
     }
-    if let Some(transport) = options.transport {
-        builder = builder.transport(ForeignTransport(transport));
-    }
+    builder = match options.transport {
+        Some(transport) => builder.transport(ForeignTransport(transport)),
+        None => runtime::with_own_transport(builder)?,
+    };
     if let Some(browser) = options.browser {
         builder = builder.browser(ForeignBrowser(browser));
     }

@@ -1,0 +1,388 @@
+//! What crosses the border: the whole story through ports implemented outside the core, and nothing that should not.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hallpass::{
+    ApiRequest, Browser, BrowserFailure, Config, Credentials, CredentialsRequest, Event, HallpassError, HttpHeader,
+    HttpRequest, HttpResponse, LoginOptions, LoginReason, LogoutOptions, ObserverFailure, Provider, SecureStore,
+    Session, SessionObserver, SessionOptions, ShiftedClock, State, StorageProblem, Store, StoreFailure, Transport,
+    TransportFailure,
+};
+use hallpass_tenant::{Tenant, TenantOptions, browser};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const REDIRECT_URI: &str = "com.example.hallpass://callback";
+const LASTING_A_MINUTE: CredentialsRequest =
+    CredentialsRequest { min_ttl_milliseconds: 60_000, audience: None, scope: None };
+
+#[tokio::test]
+async fn the_whole_story_runs_through_foreign_ports() {
+    let tenant = tenant().await;
+    let (store, observer) = (Arc::new(NotedStore::default()), Arc::new(Notes::default()));
+    let session = opened(SessionOptions {
+        store: Store::Custom { store: store.clone() },
+        observer: Some(observer.clone()),
+        browser: Some(Arc::new(ScriptedBrowser)),
+        ..options(&tenant)
+    });
+
+    let renewal = session.renew().await.unwrap_err();
+    assert!(matches!(renewal, HallpassError::LoginRequired { reason: LoginReason::NotSignedIn, .. }), "{renewal:?}");
+
+    let user = within(session.login(LoginOptions::default())).await.unwrap();
+    assert_eq!(user.email.as_deref(), Some("ada@example.com"));
+    assert_eq!(session.user().as_ref(), Some(&user));
+    let first = within(session.credentials(LASTING_A_MINUTE)).await.unwrap();
+    let second = within(session.renew()).await.unwrap();
+    assert!(second.renewed && first.access_token != second.access_token);
+    let claims = within(session.userinfo()).await.unwrap();
+    assert!(claims.contains("ada@example.com"), "{claims}");
+    let reply = within(session.call(get(&tenant.api_url()))).await.unwrap();
+    assert_eq!((reply.status, reply.renewals), (200, 0));
+    let outcome = within(session.logout(LogoutOptions::default())).await.unwrap();
+    assert!(outcome.erased && outcome.revoked && !outcome.session_ended);
+    assert!(matches!(session.state(), State::SignedOut { reason: LoginReason::LoggedOut, .. }));
+
+    let events = observer.events.lock().unwrap().clone();
+    let logged_out = Event::SignedOut { reason: LoginReason::LoggedOut, code: "logged_out".to_owned() };
+    assert_eq!(events, [Event::SignedIn, Event::Renewed, logged_out]);
+    assert!(!store.entries.lock().unwrap().values().any(|value| value.contains("refresh_token\":\"")));
+}
+
+#[tokio::test]
+async fn an_observer_is_told_before_the_verb_returns() {
+    let tenant = tenant().await;
+    let observer = Arc::new(Notes::default());
+    let session = opened(SessionOptions {
+        observer: Some(observer.clone()),
+        browser: Some(Arc::new(ScriptedBrowser)),
+        ..options(&tenant)
+    });
+
+    within(session.login(LoginOptions::default())).await.unwrap();
+    let told = observer.latest.lock().unwrap().clone().expect("the observer was not told of the login's token");
+    assert_eq!(told.0, session.credentials(LASTING_A_MINUTE).await.unwrap().access_token);
+    assert!(told.1.is_some_and(|remaining| remaining > 3_000_000), "{:?} ms of an hour", told.1);
+    assert!(matches!(&*observer.state.lock().unwrap(), Some(State::SignedIn { .. })));
+
+    let renewed = within(session.renew()).await.unwrap();
+    assert_eq!(observer.latest.lock().unwrap().as_ref().unwrap().0, renewed.access_token);
+
+    within(session.logout(LogoutOptions::default())).await.unwrap();
+    assert!(observer.latest.lock().unwrap().is_none(), "the token is still there after the logout");
+    assert!(matches!(&*observer.state.lock().unwrap(), Some(State::SignedOut { .. })));
+}
+
+#[tokio::test]
+async fn a_test_that_moves_the_clock_gets_no_snapshot_and_a_renewal() {
+    let tenant = tenant().await;
+    let (observer, clock) = (Arc::new(Notes::default()), ShiftedClock::new());
+    let session = opened(SessionOptions {
+        observer: Some(observer.clone()),
+        browser: Some(Arc::new(ScriptedBrowser)),
+        clock: Some(clock.clone()),
+        ..options(&tenant)
+    });
+    within(session.login(LoginOptions::default())).await.unwrap();
+    assert!(!within(session.credentials(LASTING_A_MINUTE)).await.unwrap().renewed);
+    assert!(observer.latest.lock().unwrap().is_none());
+
+    clock.advance(3_600_000);
+
+    assert!(within(session.credentials(LASTING_A_MINUTE)).await.unwrap().renewed);
+}
+
+#[tokio::test]
+async fn what_a_store_throws_is_a_typed_error_and_never_a_sign_out() {
+    let tenant = tenant().await;
+    for (failure, problem, code) in [
+        (StoreFailure::Locked, StorageProblem::Locked, "storage_locked"),
+        (StoreFailure::Failed, StorageProblem::Failed, "storage_failed"),
+    ] {
+        let store = Arc::new(NotedStore::default());
+        *store.failure.lock().unwrap() = Some(failure);
+        let session = opened(SessionOptions { store: Store::Custom { store: store.clone() }, ..options(&tenant) });
+        let error = within(session.credentials(LASTING_A_MINUTE)).await.unwrap_err();
+        assert!(
+            matches!(&error, HallpassError::Storage { problem: found, details } if *found == problem && details.code == code && details.is_retryable),
+            "{error:?}"
+        );
+        assert!(matches!(session.state(), State::Restoring), "{:?}", session.state());
+        *store.failure.lock().unwrap() = None;
+        assert!(matches!(within(session.restored()).await.unwrap(), State::SignedOut { .. }));
+    }
+}
+
+#[tokio::test]
+async fn what_a_transport_throws_is_offline() {
+    let tenant = tenant().await;
+    let transport = Arc::new(DeadTransport);
+    let session = opened(SessionOptions { transport: Some(transport), ..options(&tenant) });
+    let started = within(session.start_login(LoginOptions::default())).await.unwrap();
+    let callback = format!("{REDIRECT_URI}?code=code&state={}&iss={}", started.state, tenant.issuer());
+    let error = within(session.resume(callback)).await.unwrap_err();
+    assert!(matches!(&error, HallpassError::Offline { details, .. } if details.code == "unreachable"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_browser_that_is_closed_cancels_and_one_that_fails_says_so() {
+    let tenant = tenant().await;
+    let with =
+        |failure| opened(SessionOptions { browser: Some(Arc::new(UnwillingBrowser(failure))), ..options(&tenant) });
+    let closed = within(with(BrowserFailure::Cancelled).login(LoginOptions::default())).await.unwrap_err();
+    assert!(matches!(closed, HallpassError::Cancelled { .. }), "{closed:?}");
+    let failed = within(with(BrowserFailure::Failed).login(LoginOptions::default())).await.unwrap_err();
+    assert!(matches!(&failed, HallpassError::Misconfigured { details, .. } if details.code == "browser"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named_with_what_to_do() {
+    let tenant = tenant().await;
+    let wrong = |change: fn(&mut SessionOptions)| {
+        let mut options = options(&tenant);
+        change(&mut options);
+        match Session::open(options) {
+            Err(HallpassError::Misconfigured { details, fix }) => {
+                assert!(!fix.is_empty() && details.message.contains(&fix));
+                details.code
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(wrong(|options| options.config.client_id = String::new()), "client_id");
+    assert_eq!(wrong(|options| options.config.redirect_uri = "nowhere".to_owned()), "redirect_uri");
+    assert_eq!(wrong(|options| options.config.scope = Some("profile".to_owned())), "scope");
+    assert_eq!(wrong(|options| options.config.api_origins = vec!["ftp://api".to_owned()]), "api_origins");
+    assert_eq!(wrong(|options| options.config.danger_allow_loopback_http = false), "issuer");
+    assert_eq!(wrong(|options| options.account = Some("../ada".to_owned())), "account");
+}
+
+#[tokio::test]
+async fn an_account_is_open_once_and_can_be_opened_again_after_it_was_closed() {
+    let tenant = tenant().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::DangerPlainFiles { folder: folder.path().to_str().unwrap().to_owned() };
+    let open = || Session::open(SessionOptions { store: store.clone(), ..options(&tenant) });
+    let first = open().unwrap();
+    assert!(matches!(open(), Err(HallpassError::Misconfigured { details, .. }) if details.code == "account"));
+    within(first.restored()).await.unwrap();
+    drop(first);
+    within(async {
+        while open().is_err() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sessions_that_are_closed_leave_nothing_behind() {
+    const SESSIONS: usize = 10_000;
+    let tenant = tenant().await;
+    let (store, observer) = (Arc::new(NotedStore::default()), Arc::new(Notes::default()));
+    for number in 0..SESSIONS {
+        let session = opened(SessionOptions {
+            account: Some(format!("account-{number}")),
+            store: Store::Custom { store: store.clone() },
+            observer: Some(observer.clone()),
+            ..options(&tenant)
+        });
+        if number % 100 == 0 {
+            within(session.restored()).await.unwrap();
+        }
+    }
+    within(async {
+        while Arc::strong_count(&store) > 1 || Arc::strong_count(&observer) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[test]
+fn records_that_carry_a_secret_show_none() {
+    let header = || HttpHeader { name: "Authorization".to_owned(), value: "Bearer secret".to_owned() };
+    let shown = [
+        format!(
+            "{0} {0:?}",
+            Credentials {
+                access_token: "secret".to_owned(),
+                token_type: "Bearer".to_owned(),
+                scope: "openid".to_owned(),
+                expires_at: Some(1),
+                renewed: false,
+            }
+        ),
+        format!(
+            "{0} {0:?}",
+            HttpRequest {
+                method: "POST".to_owned(),
+                url: "https://tenant.example/?secret".to_owned(),
+                headers: vec![header()],
+                body: b"secret".to_vec(),
+                max_response_bytes: 1,
+            }
+        ),
+        format!("{0} {0:?}", HttpResponse { status: 200, headers: vec![header()], body: b"secret".to_vec() }),
+        format!("{0} {0:?}", ApiRequest { headers: vec![header()], body: b"secret".to_vec(), ..get("https://secret") }),
+        format!("{0} {0:?}", header()),
+    ];
+    for text in shown {
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+async fn tenant() -> Tenant {
+    Tenant::start(TenantOptions { seed: Some(1), ..TenantOptions::default() }).await.unwrap()
+}
+
+fn options(tenant: &Tenant) -> SessionOptions {
+    SessionOptions {
+        config: Config {
+            provider: Provider::Auth0 { domain: tenant.issuer() },
+            client_id: tenant.client_id(),
+            redirect_uri: REDIRECT_URI.to_owned(),
+            scope: Some("openid profile email read:reports offline_access".to_owned()),
+            audience: Some(tenant.audience()),
+            resources: Vec::new(),
+            organization: None,
+            max_age_seconds: None,
+            leeway_seconds: None,
+            login_lifetime_seconds: None,
+            api_origins: vec![tenant.api_url()],
+            post_logout_redirect_uri: None,
+            telemetry: true,
+            danger_allow_loopback_http: true,
+        },
+        account: None,
+        store: Store::Memory,
+        transport: None,
+        browser: None,
+        observer: None,
+        lease_folder: None,
+        clock: None,
+    }
+}
+
+fn opened(options: SessionOptions) -> Arc<Session> {
+    Session::open(options).unwrap()
+}
+
+fn get(url: &str) -> ApiRequest {
+    ApiRequest {
+        method: "GET".to_owned(),
+        url: url.to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        credentials: LASTING_A_MINUTE,
+    }
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, work).await.expect("it takes too long")
+}
+
+/// The user agent of somebody who signs in without hesitation.
+struct ScriptedBrowser;
+
+#[async_trait]
+impl Browser for ScriptedBrowser {
+    async fn open(&self, url: String, _redirect_uri: String) -> Result<String, BrowserFailure> {
+        let mut browser = browser::Browser::new();
+        browser.log_in(&url, "ada@example.com", "correct horse").await.map_err(|_| BrowserFailure::Failed)
+    }
+}
+
+struct UnwillingBrowser(BrowserFailure);
+
+#[async_trait]
+impl Browser for UnwillingBrowser {
+    async fn open(&self, _url: String, _redirect_uri: String) -> Result<String, BrowserFailure> {
+        Err(self.0)
+    }
+}
+
+struct DeadTransport;
+
+#[async_trait]
+impl Transport for DeadTransport {
+    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, TransportFailure> {
+        Err(TransportFailure::Unreachable)
+    }
+}
+
+/// A store whose entries can be looked at, and which can be told to fail.
+#[derive(Default)]
+struct NotedStore {
+    entries: Mutex<BTreeMap<String, String>>,
+    failure: Mutex<Option<StoreFailure>>,
+}
+
+impl NotedStore {
+    fn ready(&self) -> Result<(), StoreFailure> {
+        self.failure.lock().unwrap().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl SecureStore for NotedStore {
+    fn identity(&self) -> Result<String, StoreFailure> {
+        Ok(format!("noted {:p}", &raw const *self))
+    }
+
+    async fn load(&self, name: String) -> Result<Option<String>, StoreFailure> {
+        self.ready()?;
+        Ok(self.entries.lock().unwrap().get(&name).cloned())
+    }
+
+    async fn save(&self, name: String, value: String) -> Result<(), StoreFailure> {
+        self.ready()?;
+        self.entries.lock().unwrap().insert(name, value);
+        Ok(())
+    }
+
+    async fn delete(&self, name: String) -> Result<(), StoreFailure> {
+        self.ready()?;
+        self.entries.lock().unwrap().remove(&name);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<String>, StoreFailure> {
+        self.ready()?;
+        Ok(self.entries.lock().unwrap().keys().cloned().collect())
+    }
+}
+
+/// What an observer was told last, and all events.
+#[derive(Default)]
+struct Notes {
+    latest: Mutex<Option<(String, Option<u64>)>>,
+    state: Mutex<Option<State>>,
+    events: Mutex<Vec<Event>>,
+}
+
+// It throws each time: that is of no consequence to the session.
+impl SessionObserver for Notes {
+    fn credentials_changed(
+        &self,
+        latest: Option<Credentials>,
+        remaining_milliseconds: Option<u64>,
+    ) -> Result<(), ObserverFailure> {
+        *self.latest.lock().unwrap() = latest.map(|latest| (latest.access_token, remaining_milliseconds));
+        Err(ObserverFailure::Failed)
+    }
+
+    fn state_changed(&self, state: State) -> Result<(), ObserverFailure> {
+        *self.state.lock().unwrap() = Some(state);
+        Err(ObserverFailure::Failed)
+    }
+
+    fn happened(&self, event: Event) -> Result<(), ObserverFailure> {
+        self.events.lock().unwrap().push(event);
+        Err(ObserverFailure::Failed)
+    }
+}
