@@ -71,7 +71,8 @@ async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &
         // What the process would find, or holds already; unless it knows of a later login.
         let present = &state.processes[running.process];
         let counts = |token: Refresh| {
-            present.newest.keys().all(|family| *family <= token.family) && present.logged_out < Some(token.family)
+            present.newest.keys().copied().chain(present.login).all(|family| family <= token.family)
+                && present.logged_out < Some(token.family)
         };
         state.storage.durable().is_some_and(|token| counts(token) && state.server.honours(token, now))
     };

@@ -104,14 +104,16 @@ impl State {
     }
 
     /// A renewal leaves: rules 1, 4, 5 and 8.
-    pub(crate) fn check_renewal(&mut self, process: usize, token: Refresh, audience: &str) {
+    ///
+    /// It was on its way out from `entered` on, and may have been suspended there.
+    pub(crate) fn check_renewal(&mut self, process: usize, token: Refresh, audience: &str, entered: u64) {
         self.ledger.renewals += 1;
         let now = self.now();
         let rotation = self.server.rules.rotation;
         let present = &self.processes[process];
         let same = present.renewals.iter().any(|(other, of)| *other == token && (rotation || of == audience));
         let known = present.newest.get(&token.family).copied().unwrap_or(token);
-        let told_until = present.told_until;
+        let (told_until, told_at) = (present.told_until, present.told_at);
         if rotation && !self.processes[process].noted.contains(&token) {
             self.violate("write down, then send", &format!("{token} is sent without a note in the store"));
         }
@@ -128,7 +130,7 @@ impl State {
         {
             self.violate("no superseded token", &format!("{token} is sent although the store holds a newer one"));
         }
-        if told_until > now {
+        if told_until > now && (told_at < entered || entered == now) {
             self.violate("wait as told", &format!("sent {} ms before the server allows", told_until - now));
         }
         let present = &mut self.processes[process];

@@ -61,12 +61,13 @@ struct Journey {
 impl Transport for Ports {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let endpoint = endpoint(&request);
+        let entered = self.world.state().now();
         // Calls of an API leave in an order that no seed decides, so they are no steps to be killed at.
         if endpoint != Endpoint::Api {
             self.step().await;
         }
         let journey = self.world.state().set_out(self.process, endpoint, request);
-        let mut renewal = self.begin_renewal(&journey);
+        let mut renewal = self.begin_renewal(&journey, entered);
         let outcome = self.travel(&journey).await;
         if endpoint != Endpoint::Api {
             self.step().await;
@@ -101,12 +102,12 @@ impl Transport for Ports {
 }
 
 impl Ports {
-    fn begin_renewal(&self, journey: &Journey) -> Option<InFlight> {
+    fn begin_renewal(&self, journey: &Journey, entered: u64) -> Option<InFlight> {
         let token = Refresh::parse(journey.parameters.get("refresh_token")?)?;
         let audience = journey.parameters.get("audience").cloned().unwrap_or_default();
         let mut state = self.world.state();
         state.tell_of(self.process, &format!("network   renews {token} for `{audience}`: {:?}", journey.fate));
-        state.check_renewal(self.process, token, &audience);
+        state.check_renewal(self.process, token, &audience, entered);
         let present = &mut state.processes[self.process];
         present.renewals.insert((token, audience.clone()));
         let again = present.unanswered.remove(&(token, audience.clone()));
@@ -216,7 +217,7 @@ impl Ports {
             let present = &mut state.processes[ports.process];
             // Who was suspended for longer than a request may take has given it up already.
             let was_suspended = present.was_suspended && present.frozen_until + 4 * TIMEOUT > landed;
-            let excused = !present.alive || was_suspended || present.told_until > now;
+            let excused = !present.alive || was_suspended || present.may_wait_until > now;
             if present.unanswered.remove(&key) && !excused {
                 state.violate("a lost answer is asked for again", &format!("{token} was not sent a second time"));
             }
@@ -344,8 +345,12 @@ impl State {
         let delivered = self.deliver(process, outcome);
         let told = outcome.as_ref().ok().and_then(|response| self.told(response));
         if let Some(until) = told {
+            let now = self.now();
             let present = &mut self.processes[process];
             present.told_until = present.told_until.max(until);
+            present.told_at = now;
+            // A quarter more, so that a crowd does not come back as one; and what a date leaves open.
+            present.may_wait_until = present.may_wait_until.max(until + until.saturating_sub(now) / 4 + 6_000);
         }
         let clean = match outcome {
             Ok(response) => {
@@ -373,6 +378,8 @@ impl State {
             self.ledger.delivered.entry(token).or_default().push(process);
             if token.generation > 0 {
                 self.learns(process, token);
+            } else {
+                self.processes[process].login = Some(token.family);
             }
         }
         true

@@ -11,7 +11,7 @@ use tokio::time::{Duration, sleep, sleep_until};
 
 use crate::dice::Dice;
 use crate::token::Refresh;
-use crate::world::{Gate, START, World, is_note, signed};
+use crate::world::{Gate, NEWER, START, World, is_note, signed};
 
 /// What process number `process` sees of the world.
 #[derive(Clone)]
@@ -145,6 +145,7 @@ impl SecureStore for Ports {
                         }
                         Some(_) | None => entry.text,
                     };
+                    state.processes[self.process].hindered |= text.starts_with(NEWER);
                     if let Some(token) = Refresh::within(&text).filter(|_| kind == "session") {
                         state.learns(self.process, token);
                         if is_note(&text) && entry.writer != self.process {

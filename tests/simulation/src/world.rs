@@ -125,8 +125,12 @@ pub(crate) struct Process {
     /// The families up to this one ended here with a logout: the erased ones, and once the logout has returned.
     pub(crate) erased: Option<usize>,
     pub(crate) logged_out: Option<usize>,
-    /// Until when the server told it to wait.
+    /// Until when the server told it to wait, when it did, and until when a client may add to that.
     pub(crate) told_until: u64,
+    pub(crate) told_at: u64,
+    pub(crate) may_wait_until: u64,
+    /// The latest login whose tokens it was given.
+    pub(crate) login: Option<usize>,
     /// The tokens about which it noted that it would send them, and those about which it read that of another process.
     pub(crate) noted: BTreeSet<Refresh>,
     pub(crate) read_of: BTreeSet<Refresh>,
@@ -216,6 +220,9 @@ impl State {
             erased: None,
             logged_out: None,
             told_until: 0,
+            told_at: 0,
+            may_wait_until: 0,
+            login: None,
             noted: BTreeSet::new(),
             read_of: BTreeSet::new(),
             was_suspended: false,
@@ -358,7 +365,7 @@ pub(crate) fn is_note(text: &str) -> bool {
 }
 
 /// How a record of a newer version begins.
-const NEWER: &str = "2.";
+pub(crate) const NEWER: &str = "2.";
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
