@@ -102,14 +102,16 @@ impl AppleTarget {
 
     /// Its processor, as Apple names it.
     pub(crate) fn arch(self) -> &'static str {
-        match self {
-            Self::Device | Self::SimulatorArm64 | Self::MacArm64 => "arm64",
-            Self::SimulatorX86_64 | Self::MacX86_64 => "x86_64",
-        }
+        let known = ApplePlatform::ARCHITECTURES.iter().find(|(architecture, _)| *architecture == self.architecture());
+        known.map(|(_, name)| *name).expect("each processor of `architecture` is in the table")
     }
 }
 
 impl ApplePlatform {
+    /// The processors that Apple's systems run on, with Apple's own name for each.
+    pub(crate) const ARCHITECTURES: [(Architecture, &str); 2] =
+        [(Architecture::Aarch64, "arm64"), (Architecture::X86_64, "x86_64")];
+
     /// The oldest version that runs the library; the Swift package asks for the same.
     pub(crate) fn minimum(self) -> (u16, u8) {
         match self {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
-use object::read::elf::{Dyn, ElfFile, FileHeader, ProgramHeader};
-use object::{Architecture, Endianness, File, Object, ObjectSymbol, elf};
+use object::read::elf::{Dyn, ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader};
+use object::{Architecture, Endianness, FileKind, Object, ObjectSymbol, elf};
 
 use super::problem_with;
 use super::system::System;
@@ -45,10 +45,13 @@ struct Facts {
 
 impl Facts {
     fn read(library: &[u8]) -> Result<Self> {
-        match File::parse(library).context("it is no object file")? {
-            File::Elf32(file) => Self::of(&file),
-            File::Elf64(file) => Self::of(&file),
-            other => bail!("it is {:?} instead of ELF", other.format()),
+        let kind = FileKind::parse(library).context("it is no object file")?;
+        if kind == FileKind::Elf32 {
+            Self::of(&ElfFile32::parse(library)?)
+        } else if kind == FileKind::Elf64 {
+            Self::of(&ElfFile64::parse(library)?)
+        } else {
+            bail!("it is {kind:?} instead of ELF")
         }
     }
 
@@ -109,8 +112,8 @@ impl Facts {
                 elf::DT_BIND_NOW => binds_at_start = true,
                 elf::DT_FLAGS => {
                     let flags = entry.val(endian);
-                    self.has_text_relocations |= flags & u64::from(elf::DF_TEXTREL.0) != 0;
-                    binds_at_start |= flags & u64::from(elf::DF_BIND_NOW.0) != 0;
+                    self.has_text_relocations |= flags & elf::DF_TEXTREL.0 != 0;
+                    binds_at_start |= flags & elf::DF_BIND_NOW.0 != 0;
                 }
                 _ => {}
             }
@@ -261,7 +264,7 @@ mod tests {
         #[test]
         fn library_linked_carelessly_is_read_as_such() {
             let source = SOURCE.replace(".data\n", "").replace("\"\",", "\"x\",");
-            let options = ["-lc", "-Wl,--no-as-needed", "-Wl,-z,notext,-z,norelro,-z,lazy", "-Wl,-z,execstack"];
+            let options = ["-Wl,--no-as-needed", "-lc", "-Wl,-z,notext,-z,norelro,-z,lazy", "-Wl,-z,execstack"];
             let facts = linked(&source, &options);
             assert!(facts.needed.contains("libc.so.6"), "{facts:?}");
             assert!(facts.has_text_relocations && facts.has_executable_stack && !facts.is_sealed, "{facts:?}");

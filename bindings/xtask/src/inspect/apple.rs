@@ -143,12 +143,12 @@ mod tests {
             if object.len() % 2 == 1 {
                 object.push(0);
             }
-            let header = format!("{:16}{:12}{:6}{:6}{:8}{:10}`\n", "a.o/", 0, 0, 0, "644", object.len());
+            let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "a.o/", 0, 0, 0, "644", object.len());
             [b"!<arch>\n", header.as_bytes(), &object].concat()
         }
 
         fn object(&self) -> Vec<u8> {
-            let mut object = Writer::new(BinaryFormat::MachO, self.architecture, object::Endianness::Little);
+            let mut object = Writer::new(BinaryFormat::MachO, self.architecture, Endianness::Little);
             if let Some(platform) = self.platform {
                 let mut version = MachOBuildVersion::default();
                 version.platform = platform;

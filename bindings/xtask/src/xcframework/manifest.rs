@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use object::Architecture;
-use object::FileKind;
+use anyhow::{Context, Result, ensure};
+use object::archive;
+use object::macho::FatArch32;
 use object::read::macho::{FatArch, MachOFatFile32};
 use plist::{Dictionary, Value};
 
@@ -96,14 +96,13 @@ fn contents(entries: &[Entry]) -> Dictionary {
 
 /// The processors of a universal file; none for an archive, whose objects have been looked into already.
 fn architectures(library: &[u8]) -> Result<Option<Vec<&'static str>>> {
-    if FileKind::parse(library)? == FileKind::Archive {
+    if library.starts_with(&archive::MAGIC) {
         return Ok(None);
     }
     let file = MachOFatFile32::parse(library)?;
-    let name = |arch: &object::macho::FatArch32| match arch.architecture() {
-        Architecture::Aarch64 => Ok("arm64"),
-        Architecture::X86_64 => Ok("x86_64"),
-        other => bail!("it has a part for {other:?}"),
+    let name = |arch: &FatArch32| {
+        let known = ApplePlatform::ARCHITECTURES.iter().find(|(architecture, _)| *architecture == arch.architecture());
+        known.map(|(_, name)| *name).with_context(|| format!("it has a part for {:?}", arch.architecture()))
     };
     file.arches().iter().map(name).collect::<Result<Vec<_>>>().map(Some)
 }
@@ -111,6 +110,7 @@ fn architectures(library: &[u8]) -> Result<Option<Vec<&'static str>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use object::Architecture;
     use std::fs;
 
     use super::super::universal;

@@ -35,10 +35,12 @@ pub(super) fn joined(files: &[(Architecture, Vec<u8>)]) -> Result<Vec<u8>> {
 }
 
 fn processor(architecture: Architecture) -> Result<(u32, u32)> {
-    match architecture {
-        Architecture::Aarch64 => Ok((macho::CPU_TYPE_ARM64.0, macho::CPU_SUBTYPE_ARM64_ALL.0)),
-        Architecture::X86_64 => Ok((macho::CPU_TYPE_X86_64.0, macho::CPU_SUBTYPE_X86_64_ALL.0)),
-        other => bail!("Apple has no {other:?}"),
+    if architecture == Architecture::Aarch64 {
+        Ok((macho::CPU_TYPE_ARM64.0, macho::CPU_SUBTYPE_ARM64_ALL.0))
+    } else if architecture == Architecture::X86_64 {
+        Ok((macho::CPU_TYPE_X86_64.0, macho::CPU_SUBTYPE_X86_64_ALL.0))
+    } else {
+        bail!("Apple has no {architecture:?}")
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn prepare(target: Target) -> Result<Option<PathBuf>> {
     }
     if is_installed("rustup") {
         println!("adding {triple} to the toolchain with rustup");
-        let added = process::run(Command::new("rustup").args(["target", "add", triple]), RUSTUP);
+        let mut add = Command::new("rustup");
+        // A target that its server lacks is no crash of rustup's.
+        add.args(["target", "add", triple]).env_remove("RUST_BACKTRACE");
+        let added = process::run(&mut add, RUSTUP);
         match added {
             Ok(()) if toolchain_has(triple)? => return Ok(None),
             Ok(()) => println!("rustup has added it to another toolchain than the one in use"),
