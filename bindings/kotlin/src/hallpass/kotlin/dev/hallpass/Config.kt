@@ -1,0 +1,48 @@
+package dev.hallpass
+
+import kotlin.time.Duration
+
+/**
+ * The settings of one client at one authorization server; nothing in here is secret. They are checked when the session is
+ * opened: a wrong one is [HallpassException.Misconfigured] with its name.
+ *
+ * @property provider who signs the user in
+ * @property clientId the client identifier that the provider gave to this app
+ * @property redirectUri where the browser returns to: an App Link (`https`) or a custom scheme with a dot in it
+ * @property scope what to ask for, its values separated by spaces; `null` is `openid profile offline_access`
+ * @property audience the API that the access token is for (Auth0)
+ * @property resources the APIs that the access token is for (RFC 8707)
+ * @property organization the organization that the user must sign in to
+ * @property maxAge how long ago the user may have authenticated at most
+ * @property leeway how far apart the server's clock and the device's may be; `null` is 60 s
+ * @property loginLifetime how long a login may stay in the browser
+ * @property apiOrigins the origins, such as `https://api.example.com`, that [Session.call] may send the access token to
+ * @property postLogoutRedirectUri where the browser returns after a logout that ends the server's session too
+ * @property telemetry whether requests to an Auth0 tenant name this library
+ * @property dangerAllowLoopbackHttp whether plain HTTP to this very device is allowed: for tests
+ */
+public data class Config(
+    public val provider: Provider,
+    public val clientId: String,
+    public val redirectUri: String,
+    public val scope: String? = null,
+    public val audience: String? = null,
+    public val resources: List<String> = emptyList(),
+    public val organization: String? = null,
+    public val maxAge: Duration? = null,
+    public val leeway: Duration? = null,
+    public val loginLifetime: Duration? = null,
+    public val apiOrigins: List<String> = emptyList(),
+    public val postLogoutRedirectUri: String? = null,
+    public val telemetry: Boolean = true,
+    public val dangerAllowLoopbackHttp: Boolean = false,
+)
+
+/** Who signs the user in. */
+public sealed interface Provider {
+    /** An Auth0 tenant by its [domain], such as `tenant.eu.auth0.com`. */
+    public data class Auth0(public val domain: String) : Provider
+
+    /** Any OpenID Provider by its [issuer] identifier, byte for byte. */
+    public data class OpenIdConnect(public val issuer: String) : Provider
+}

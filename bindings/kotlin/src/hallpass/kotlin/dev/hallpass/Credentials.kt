@@ -1,0 +1,27 @@
+package dev.hallpass
+
+import kotlin.time.Instant
+
+/**
+ * A valid access token.
+ *
+ * @property accessToken the access token
+ * @property tokenType how it is to be presented: `Bearer`
+ * @property scope the scope granted, its values separated by spaces
+ * @property expiresAt when it expires, by this device's clock; `null` when the server did not say
+ * @property renewed whether the call that returned it waited for a renewal
+ */
+public data class Credentials(
+    public val accessToken: String,
+    public val tokenType: String,
+    public val scope: String,
+    public val expiresAt: Instant?,
+    public val renewed: Boolean,
+) {
+    /** The value of an `Authorization` header (RFC 6750 §2.1). */
+    public val authorization: String get() = "Bearer $accessToken"
+
+    /** Shows no secret. */
+    override fun toString(): String =
+        "Credentials(accessToken=[redacted], scope=$scope, expiresAt=$expiresAt, renewed=$renewed)"
+}

@@ -1,0 +1,162 @@
+package dev.hallpass
+
+import dev.hallpass.internal.CoreSession
+import dev.hallpass.ports.Browser
+import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.SecureStore
+import dev.hallpass.ports.Transport
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.StateFlow
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * The session of one account: log in, get credentials, renew, call APIs, log out, watch.
+ *
+ * Every function may be called from any thread, the main thread included, and throws [HallpassException] only, which is
+ * named by what the app does next. Cancelling a coroutine stops the waiting, never an exchange of tokens that has begun:
+ * that is finished and stored. An app has one session for each account for as long as it runs, and a test puts its own
+ * implementation of this interface in its place.
+ */
+public interface Session : AutoCloseable {
+    /** The states from now on, beginning with the present one. */
+    public val states: StateFlow<SessionState>
+
+    /** What happens from now on; a slow collector loses the oldest events first. */
+    public val events: Flow<SessionEvent>
+
+    /** The present state. */
+    public val state: SessionState get() = states.value
+
+    /** The signed-in user by the latest ID token, offline too; `null` when nobody is, or it is not known yet. */
+    public val user: User? get() = (state as? SessionState.SignedIn)?.user
+
+    /**
+     * Signs the user in: opens the system browser, exchanges the code of the redirect and stores the session. When the
+     * process dies while the browser is open, [resume] finishes the login.
+     *
+     * @throws HallpassException.Cancelled when the user closes the browser, another login begins or [cancelLogin] is called
+     * @throws HallpassException any other; a session that was there stays as it was
+     */
+    public suspend fun login(login: Login = Login()): User
+
+    /**
+     * Begins a login whose page the app opens itself, and stores it, so that it survives the end of the process.
+     *
+     * @throws HallpassException as [login]
+     */
+    public suspend fun startLogin(login: Login = Login()): StartedLogin
+
+    /**
+     * Finishes a login with the URL that the browser came back with. A URL that does not belong to the login in progress
+     * changes nothing, whoever sent it.
+     *
+     * @throws HallpassException.Untrusted when it is not the callback that is waited for
+     * @throws HallpassException any other, as [login]
+     */
+    public suspend fun resume(callback: String): User
+
+    /** Cancels the login in progress, if there is one. An exchange that has begun is not interrupted. */
+    public suspend fun cancelLogin()
+
+    /**
+     * Returns an access token that lasts for [minTtl] at least, renewing it when it does not. Cheap enough to be asked
+     * before every request: a hit is answered from memory, without locks, and does not suspend.
+     *
+     * @param audience for another API than the one of the login
+     * @param scope with a narrower scope than the login's, its values separated by spaces
+     * @throws HallpassException.LoginRequired when nobody is signed in or the session cannot be renewed
+     * @throws HallpassException.Offline when the token has expired and the server cannot be asked; the user stays signed in
+     * @throws HallpassException any other but `Cancelled`
+     */
+    public suspend fun credentials(
+        minTtl: Duration = DEFAULT_MIN_TTL,
+        audience: String? = null,
+        scope: String? = null,
+    ): Credentials
+
+    /**
+     * Renews the access token now, valid or not. Callers at the same time share one renewal.
+     *
+     * @throws HallpassException as [credentials]; `LoginRequired` without a refresh token, and then nothing is sent
+     */
+    public suspend fun renew(): Credentials
+
+    /**
+     * Sends a request to an API with the access token; when the API answers 401, renews once and repeats it once. Any
+     * answer of the API is returned, whatever its status.
+     *
+     * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins]
+     * @throws HallpassException any other, as [credentials]
+     */
+    public suspend fun call(request: ApiRequest): ApiReply
+
+    /**
+     * Asks the provider for the user's claims (OpenID Connect Core §5.3); returns one JSON object.
+     *
+     * @throws HallpassException.Untrusted when they are about somebody else
+     * @throws HallpassException any other, as [call]
+     */
+    public suspend fun userinfo(): String
+
+    /**
+     * Logs the user out: erases the session here, then revokes the refresh token at the server and, if asked for, ends the
+     * server's own session in the browser. When this returns, [credentials] gives nothing out any more.
+     *
+     * @throws HallpassException.Storage when the session could not be erased; then nothing has changed
+     */
+    public suspend fun logout(logout: Logout = Logout()): LoggedOut
+
+    /**
+     * Revokes the refresh token at the server (RFC 7009) and, once that is confirmed, erases the session.
+     *
+     * @throws HallpassException of the request; then nothing was erased
+     */
+    public suspend fun revoke()
+
+    /**
+     * The page that ends the server's session, for apps that open it themselves.
+     *
+     * @param postLogoutRedirectUri where it leads afterwards; registered with the server
+     * @throws HallpassException.Misconfigured when the provider has no such page
+     */
+    public suspend fun logoutUrl(postLogoutRedirectUri: String? = null): String
+
+    /**
+     * Waits until the session has been read from the store, and returns the state.
+     *
+     * @throws HallpassException.Storage when it cannot be read now
+     */
+    public suspend fun restored(): SessionState
+
+    /** Closes the session, and signs nobody out. A renewal in flight is finished and stored first. */
+    override fun close()
+
+    /** Opens sessions. */
+    public companion object {
+        /** How long the access token that [credentials] returns is valid at least, unless it is told. */
+        public val DEFAULT_MIN_TTL: Duration = 60.seconds
+
+        /**
+         * Opens the session of [account] and begins to restore it from [store]. On Android, `HallpassAndroid.session`
+         * calls this with the platform's store, transport and browser.
+         *
+         * @param transport how requests are sent; by default as the core does it, which Android's library cannot
+         * @param browser where the user signs in; without one, [startLogin] and [resume] serve
+         * @param account which of several accounts of this device
+         * @param leaseFolder a folder in which processes that share [store] take turns
+         * @param elapsed the clock by which the lifetime of credentials is judged
+         * @throws HallpassException.Misconfigured naming what is missing or wrong, such as an account that is open already
+         * @throws HallpassException.Storage when [store] does not tell its identity
+         */
+        public fun open(
+            config: Config,
+            store: SecureStore,
+            transport: Transport? = null,
+            browser: Browser? = null,
+            account: String? = null,
+            leaseFolder: String? = null,
+            elapsed: Elapsed = Elapsed.SYSTEM,
+        ): Session = CoreSession.open(config, store, transport, browser, account, leaseFolder, elapsed)
+    }
+}

@@ -1,0 +1,143 @@
+package dev.hallpass.internal
+
+import dev.hallpass.ApiReply
+import dev.hallpass.ApiRequest
+import dev.hallpass.Config
+import dev.hallpass.Credentials
+import dev.hallpass.HallpassException
+import dev.hallpass.Login
+import dev.hallpass.LoginReason
+import dev.hallpass.OfflineCause
+import dev.hallpass.Prompt
+import dev.hallpass.Provider
+import dev.hallpass.SessionEvent
+import dev.hallpass.SessionState
+import dev.hallpass.StorageProblem
+import dev.hallpass.User
+import dev.hallpass.ffi.CredentialsRequest
+import dev.hallpass.ffi.LoginOptions
+import dev.hallpass.ports.HttpHeader
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Instant
+import dev.hallpass.ffi.ApiReply as CoreReply
+import dev.hallpass.ffi.ApiRequest as CoreApiRequest
+import dev.hallpass.ffi.Config as CoreConfig
+import dev.hallpass.ffi.Credentials as CoreCredentials
+import dev.hallpass.ffi.Event as CoreEvent
+import dev.hallpass.ffi.HallpassException as CoreException
+import dev.hallpass.ffi.LoginReason as CoreReason
+import dev.hallpass.ffi.OfflineCause as CoreCause
+import dev.hallpass.ffi.Prompt as CorePrompt
+import dev.hallpass.ffi.Provider as CoreProvider
+import dev.hallpass.ffi.State as CoreState
+import dev.hallpass.ffi.StorageProblem as CoreProblem
+import dev.hallpass.ffi.User as CoreUser
+
+/** What is negative counts as nothing: an unsigned number would make for ever of it. */
+internal fun Duration.toMilliseconds(): ULong = coerceAtLeast(Duration.ZERO).inWholeMilliseconds.toULong()
+
+private fun Duration.toSeconds(): ULong = coerceAtLeast(Duration.ZERO).inWholeSeconds.toULong()
+
+internal fun Config.toCore() = CoreConfig(
+    provider = when (val provider = provider) {
+        is Provider.Auth0 -> CoreProvider.Auth0(provider.domain)
+        is Provider.OpenIdConnect -> CoreProvider.OpenIdConnect(provider.issuer)
+    },
+    clientId = clientId,
+    redirectUri = redirectUri,
+    scope = scope,
+    audience = audience,
+    resources = resources,
+    organization = organization,
+    maxAgeSeconds = maxAge?.toSeconds(),
+    leewaySeconds = leeway?.toSeconds(),
+    loginLifetimeSeconds = loginLifetime?.toSeconds(),
+    apiOrigins = apiOrigins,
+    postLogoutRedirectUri = postLogoutRedirectUri,
+    telemetry = telemetry,
+    dangerAllowLoopbackHttp = dangerAllowLoopbackHttp,
+)
+
+internal fun Login.toCore() = LoginOptions(
+    prompt = when (prompt) {
+        null -> null
+        Prompt.None -> CorePrompt.NONE
+        Prompt.Login -> CorePrompt.LOGIN
+        Prompt.Consent -> CorePrompt.CONSENT
+        Prompt.SelectAccount -> CorePrompt.SELECT_ACCOUNT
+    },
+    loginHint = loginHint,
+    uiLocales = uiLocales,
+    acrValues = acrValues,
+    maxAgeSeconds = maxAge?.toSeconds(),
+    organization = organization,
+    invitation = invitation,
+    connection = connection,
+    extra = extra,
+)
+
+internal fun ApiRequest.toCore() =
+    CoreApiRequest(method, url, headers.toCore(), body, CredentialsRequest(minTtl.toMilliseconds(), audience, scope))
+
+internal fun CoreReply.toPublic() =
+    ApiReply(status.toInt(), headers.map { HttpHeader(it.name, it.value) }, body, renewals.toInt())
+
+internal fun CoreCredentials.toPublic() =
+    Credentials(accessToken, tokenType, scope, expiresAt?.let(Instant::fromEpochSeconds), renewed)
+
+internal fun CoreUser.toPublic() = User(
+    sub, name, givenName, familyName, nickname, preferredUsername, email, emailVerified, picture, locale, claims,
+)
+
+internal fun CoreState.toPublic(): SessionState = when (this) {
+    is CoreState.Restoring -> SessionState.Restoring
+    is CoreState.SignedOut -> SessionState.SignedOut(reason.toPublic())
+    is CoreState.SignedIn -> SessionState.SignedIn(user.toPublic())
+}
+
+internal fun CoreEvent.toPublic(): SessionEvent = when (this) {
+    is CoreEvent.SignedIn -> SessionEvent.SignedIn
+    is CoreEvent.Renewed -> SessionEvent.Renewed
+    is CoreEvent.RenewalFailed -> SessionEvent.RenewalFailed(code, isRetryable)
+    is CoreEvent.SignedOut -> SessionEvent.SignedOut(reason.toPublic())
+}
+
+internal fun CoreException.toPublic(): HallpassException = when (this) {
+    is CoreException.Cancelled -> HallpassException.Cancelled(details.message)
+    is CoreException.LoginRequired -> HallpassException.LoginRequired(details.message, reason.toPublic())
+    is CoreException.Offline -> HallpassException.Offline(
+        details.message,
+        offlineCause.toPublic(),
+        retryAfterMilliseconds?.let { it.coerceAtMost(Long.MAX_VALUE.toULong()).toLong().milliseconds },
+    )
+    is CoreException.Denied -> HallpassException.Denied(details.message, details.code)
+    is CoreException.Storage -> HallpassException.Storage(details.message, problem.toPublic())
+    is CoreException.Untrusted -> HallpassException.Untrusted(details.message, details.code)
+    is CoreException.Misconfigured -> HallpassException.Misconfigured(details.message, details.code, fix)
+    is CoreException.Internal -> HallpassException.Internal(details.message, details.code)
+}
+
+private fun CoreReason.toPublic() = when (this) {
+    CoreReason.NOT_SIGNED_IN -> LoginReason.NotSignedIn
+    CoreReason.NO_REFRESH_TOKEN -> LoginReason.NoRefreshToken
+    CoreReason.REVOKED -> LoginReason.Revoked
+    CoreReason.ANSWER_LOST -> LoginReason.AnswerLost
+    CoreReason.STORAGE_INVALIDATED -> LoginReason.StorageInvalidated
+    CoreReason.LOGGED_OUT -> LoginReason.LoggedOut
+}
+
+private fun CoreCause.toPublic() = when (this) {
+    CoreCause.UNREACHABLE -> OfflineCause.Unreachable
+    CoreCause.TLS -> OfflineCause.Tls
+    CoreCause.NO_ANSWER -> OfflineCause.NoAnswer
+    CoreCause.RATE_LIMITED -> OfflineCause.RateLimited
+    CoreCause.SERVER_FAILED -> OfflineCause.ServerFailed
+    CoreCause.UNEXPECTED_ANSWER -> OfflineCause.UnexpectedAnswer
+}
+
+private fun CoreProblem.toPublic() = when (this) {
+    CoreProblem.LOCKED -> StorageProblem.Locked
+    CoreProblem.INVALIDATED -> StorageProblem.Invalidated
+    CoreProblem.FAILED -> StorageProblem.Failed
+}

@@ -1,0 +1,87 @@
+package dev.hallpass.internal
+
+import dev.hallpass.ffi.BrowserFailure
+import dev.hallpass.ffi.StoreFailure
+import dev.hallpass.ffi.TransportFailure
+import dev.hallpass.ports.Browser
+import dev.hallpass.ports.BrowserException
+import dev.hallpass.ports.HttpHeader
+import dev.hallpass.ports.HttpRequest
+import dev.hallpass.ports.SecureStore
+import dev.hallpass.ports.StoreException
+import dev.hallpass.ports.Transport
+import dev.hallpass.ports.TransportException
+import kotlinx.coroutines.CancellationException
+import dev.hallpass.ffi.Browser as CoreBrowser
+import dev.hallpass.ffi.HttpHeader as CoreHeader
+import dev.hallpass.ffi.HttpRequest as CoreRequest
+import dev.hallpass.ffi.HttpResponse as CoreResponse
+import dev.hallpass.ffi.SecureStore as CoreStore
+import dev.hallpass.ffi.Transport as CoreTransport
+
+// An app's ports as the core sees them. Whatever they throw is turned into an error that the core knows here: what falls
+// through to the generated code would be told to it as text.
+
+internal class ForeignStore(private val store: SecureStore) : CoreStore {
+    override fun identity(): String = told { store.identity }
+
+    override suspend fun load(name: String): String? = told { store.load(name) }
+
+    override suspend fun save(name: String, value: String): Unit = told { store.save(name, value) }
+
+    override suspend fun delete(name: String): Unit = told { store.delete(name) }
+
+    override suspend fun list(): List<String> = told { store.list() }
+
+    private inline fun <T> told(work: () -> T): T =
+        rethrown(work) { error ->
+            when (error) {
+                is StoreException.Locked -> StoreFailure.Locked()
+                is StoreException.Invalidated -> StoreFailure.Invalidated()
+                else -> StoreFailure.Failed()
+            }
+        }
+}
+
+internal class ForeignTransport(private val transport: Transport) : CoreTransport {
+    override suspend fun send(request: CoreRequest): CoreResponse =
+        rethrown({
+            val response = transport.send(request.toPublic())
+            CoreResponse(response.status.toUShort(), response.headers.toCore(), response.body)
+        }) { error ->
+            when (error) {
+                is TransportException.Unreachable -> TransportFailure.Unreachable()
+                is TransportException.Tls -> TransportFailure.Tls()
+                is TransportException.TooLarge -> TransportFailure.TooLarge()
+                is TransportException.InvalidRequest -> TransportFailure.InvalidRequest()
+                // The one that is right whatever happened: the server may have acted.
+                else -> TransportFailure.NoAnswer()
+            }
+        }
+
+    private fun CoreRequest.toPublic() = HttpRequest(
+        method,
+        url,
+        headers.map { HttpHeader(it.name, it.value) },
+        body,
+        maxResponseBytes.coerceAtMost(Long.MAX_VALUE.toULong()).toLong(),
+    )
+}
+
+internal class ForeignBrowser(private val browser: Browser) : CoreBrowser {
+    override suspend fun open(url: String, redirectUri: String): String =
+        rethrown({ browser.open(url, redirectUri) }) { error ->
+            if (error is BrowserException.Cancelled) BrowserFailure.Cancelled() else BrowserFailure.Failed()
+        }
+}
+
+internal fun List<HttpHeader>.toCore(): List<CoreHeader> = map { CoreHeader(it.name, it.value) }
+
+private inline fun <T> rethrown(work: () -> T, failure: (Throwable) -> Exception): T =
+    try {
+        work()
+    } catch (cancelled: CancellationException) {
+        throw cancelled
+    } catch (@Suppress("TooGenericExceptionCaught") error: Throwable) {
+        throw failure(error)
+    }

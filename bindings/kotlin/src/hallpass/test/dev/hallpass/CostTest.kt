@@ -1,0 +1,72 @@
+package dev.hallpass
+
+import dev.hallpass.ports.MemoryStore
+import dev.hallpass.testing.ScriptedBrowser
+import dev.hallpass.testing.Tenant
+import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import kotlin.time.Duration.Companion.seconds
+
+/** What a call costs, and what a session leaves behind. */
+class CostTest {
+    @Test
+    fun `credentials in memory, are had three hundred times as fast as across the border`() = runBlocking {
+        Tenant.start().use { tenant ->
+            Session.open(tenant.config(), MemoryStore(), browser = ScriptedBrowser()).use { session ->
+                session.login()
+                // The scope that was granted names the same token, but has to be asked for at the core.
+                val scope = session.credentials().scope
+                repeat(WARM_UP) { session.credentials() }
+                repeat(WARM_UP / 20) { session.credentials(scope = scope) }
+                val pairs = (1..ROUNDS).map {
+                    val hit = nanosecondsEach(200_000) { session.credentials(minTtl = 1.seconds) }
+                    hit to nanosecondsEach(1_000) { session.credentials(minTtl = 1.seconds, scope = scope) }
+                }
+                val hit = pairs.minOf { it.first }
+                val crossing = pairs.minOf { it.second }
+                println("credentials(): ${"%.0f".format(hit)} ns in memory, ${"%.0f".format(crossing)} ns across, ratio ${"%.0f".format(crossing / hit)}")
+                assertTrue(crossing / hit >= 300, "only ${crossing / hit} times as fast")
+            }
+        }
+    }
+
+    @Test
+    fun `ten thousand sessions opened and closed, no memory and no thread stays behind`() = runBlocking {
+        val config = Config(
+            Provider.OpenIdConnect("http://127.0.0.1:9/"), "client", Tenant.REDIRECT_URI, dangerAllowLoopbackHttp = true,
+        )
+        suspend fun openAndClose(count: Int) = repeat(count) {
+            Session.open(config, MemoryStore()).use { session -> session.restored() }
+        }
+        openAndClose(2_000)
+        val before = residentKilobytes() to Thread.activeCount()
+        openAndClose(10_000)
+        val grown = residentKilobytes() - before.first
+        println("10,000 sessions: $grown KiB more, ${Thread.activeCount() - before.second} threads more")
+        // A session that stayed would be 5 KiB and more; the heap of the JVM breathes by some tens of megabytes.
+        assertTrue(grown < 10_000 * 5, "$grown KiB")
+        assertTrue(Thread.activeCount() - before.second <= 4, "threads")
+        assertTrue(dev.hallpass.ffi.uniffiForeignFutureHandleCount() == 0, "calls from the core that were never answered")
+    }
+
+    private suspend fun nanosecondsEach(count: Int, work: suspend () -> Any): Double {
+        var kept: Any? = null
+        val started = System.nanoTime()
+        repeat(count) { kept = work() }
+        check(kept != null)
+        return (System.nanoTime() - started).toDouble() / count
+    }
+
+    private fun residentKilobytes(): Int {
+        System.gc()
+        Thread.sleep(300)
+        val line = java.io.File("/proc/self/status").readLines().first { it.startsWith("VmRSS:") }
+        return line.filter(Char::isDigit).toInt()
+    }
+
+    private companion object {
+        const val WARM_UP = 200_000
+        const val ROUNDS = 7
+    }
+}

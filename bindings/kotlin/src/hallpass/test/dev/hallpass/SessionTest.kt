@@ -1,0 +1,306 @@
+package dev.hallpass
+
+import dev.hallpass.ports.BrowserException
+import dev.hallpass.ports.MemoryStore
+import dev.hallpass.ports.StoreException
+import dev.hallpass.testing.ScriptedBrowser
+import dev.hallpass.testing.Tenant
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertInstanceOf
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertSame
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.BeforeEach
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.TestInstance
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** The library over the real core, against the real tenant. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SessionTest {
+    private lateinit var tenant: Tenant
+
+    @BeforeAll
+    fun start() {
+        tenant = Tenant.start()
+    }
+
+    @AfterAll
+    fun stop() = tenant.close()
+
+    @BeforeEach
+    fun reset() = tenant.reset()
+
+    @Test
+    fun `nobody signed in, renew says that a login is required and sends nothing`() = test {
+        session().use { session ->
+            val error = failure<HallpassException.LoginRequired> { session.renew() }
+            assertEquals(LoginReason.NotSignedIn, error.reason)
+            assertEquals("not_signed_in", error.code)
+            assertEquals(0, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `story of the exercise, from login to logout`() = test {
+        tenant.set("""{"token_expiration_seconds": 3600}""")
+        session().use { session ->
+            assertEquals("Ada Lovelace", session.login().name)
+            assertInstanceOf(SessionState.SignedIn::class.java, session.state)
+            val first = session.credentials()
+            assertEquals("Bearer", first.tokenType)
+            assertEquals(200, session.call(ApiRequest.get(tenant.api)).status)
+
+            val renewed = session.renew()
+            assertTrue(first.accessToken != renewed.accessToken, "another token")
+            assertEquals(1, tenant.grants("refresh_token"))
+
+            tenant.endAccessTokens()
+            val reply = session.call(ApiRequest.get(tenant.api))
+            assertEquals(200 to 1, reply.status to reply.renewals)
+            assertTrue(reply.text().contains("date"), "the expenses")
+
+            assertTrue(session.userinfo().contains("\"sub\""))
+            assertTrue(session.logoutUrl().startsWith(tenant.issuer))
+            val outcome = session.logout()
+            assertTrue(outcome.erased && outcome.revoked)
+            assertEquals(SessionState.SignedOut(LoginReason.LoggedOut), session.state)
+            assertNull(session.user)
+            assertEquals(LoginReason.LoggedOut, failure<HallpassException.LoginRequired> { session.credentials() }.reason)
+        }
+    }
+
+    @Test
+    fun `offline access not allowed, there is no refresh token and the identity stays`() = test {
+        tenant.set("""{"allow_offline_access": false}""")
+        session().use { session ->
+            session.login()
+            val error = failure<HallpassException.LoginRequired> { session.renew() }
+            assertEquals(LoginReason.NoRefreshToken, error.reason)
+            assertEquals("Ada Lovelace", session.user?.name)
+        }
+    }
+
+    @Test
+    fun `process dies while the browser is open, resume signs in`() = test {
+        val store = MemoryStore()
+        val url = session(store, browser = null).use { it.startLogin().url }
+        val callback = ScriptedBrowser().open(url, Tenant.REDIRECT_URI)
+        session(store, browser = null).use { session ->
+            session.restored()
+            assertEquals("Ada Lovelace", session.resume(callback).name)
+            val again = failure<HallpassException> { session.resume(callback) }
+            assertEquals("Untrusted", again.kind)
+            assertEquals("Ada Lovelace", session.user?.name)
+        }
+    }
+
+    @Test
+    fun `session opened again, user and token are there and nothing is sent`() = test {
+        val store = MemoryStore()
+        val token = session(store).use { it.login(); it.credentials().accessToken }
+        tenant.admin("DELETE", "requests")
+        session(store).use { session ->
+            assertInstanceOf(SessionState.SignedIn::class.java, session.restored())
+            assertEquals(token, session.credentials().accessToken)
+            assertEquals(0, tenant.requests("token").size)
+        }
+    }
+
+    @Test
+    fun `account already open in this process, opening it again is misconfigured`() = test {
+        val store = MemoryStore()
+        session(store).use {
+            val error = failure<HallpassException.Misconfigured> { session(store) }
+            assertEquals("account", error.code)
+            assertTrue(error.fix.isNotEmpty())
+        }
+    }
+
+    @Test
+    fun `five hundred callers with a token that ends soon, one renewal`() = test {
+        tenant.set("""{"token_expiration_seconds": 62}""")
+        session().use { session ->
+            session.login()
+            val first = session.credentials(minTtl = 60.seconds).accessToken
+            delay(2500.milliseconds)
+            tenant.set("""{"token_expiration_seconds": 3600}""")
+            val tokens = withContext(Dispatchers.Default) {
+                (1..500).map { async { session.credentials(minTtl = 60.seconds).accessToken } }.awaitAll()
+            }
+            assertTrue(tokens.toSet().size == 1 && tokens.first() != first, "one token, and a new one")
+            assertEquals(1, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `caller cancelled in the middle of a renewal, the exchange goes on and is stored`() = test {
+        tenant.set("""{"refresh_token_rotation": true}""")
+        session().use { session ->
+            session.login()
+            val first = session.credentials().accessToken
+            tenant.plan("""{"endpoint": "token", "kind": {"delayed_answer": {"milliseconds": 600}}}""")
+            val renewed = async { session.events.first { it == SessionEvent.Renewed } }
+            val caller = launch { session.renew() }
+            while (tenant.grants("refresh_token") == 0) delay(10.milliseconds)
+            caller.cancelAndJoin()
+            renewed.await()
+            assertTrue(first != session.credentials().accessToken, "another token")
+            assertEquals(1, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `login cancelled, the browser is told and the next login works`() = test {
+        var closed = false
+        val held = session(browser = { _, _ ->
+            try {
+                delay(60.seconds)
+                error("nobody came back")
+            } finally {
+                closed = true
+            }
+        })
+        held.use { session ->
+            val login = launch { failure<HallpassException.Cancelled> { session.login() } }
+            delay(300.milliseconds)
+            session.cancelLogin()
+            login.join()
+            withTimeout(5.seconds) { while (!closed) delay(10.milliseconds) }
+            val url = session.startLogin().url
+            assertEquals("Ada Lovelace", session.resume(ScriptedBrowser().open(url, Tenant.REDIRECT_URI)).name)
+        }
+    }
+
+    @Test
+    fun `ports that throw, each failure is of the kind that its port has`() = test {
+        val locked = failure<HallpassException.Storage> {
+            session(FaultyStore { StoreException.Locked() }).use { it.restored() }
+        }
+        assertTrue(locked.problem == StorageProblem.Locked && locked.isRetryable)
+        val failed = failure<HallpassException.Storage> {
+            session(FaultyStore { IllegalStateException("secret text") }).use { it.restored() }
+        }
+        assertEquals(StorageProblem.Failed, failed.problem)
+        assertFalse(failed.toString().contains("secret text"))
+        val closed = failure<HallpassException.Cancelled> {
+            session(browser = { _, _ -> throw BrowserException.Cancelled() }).use { it.login() }
+        }
+        assertEquals("cancelled", closed.code)
+        val broken = failure<HallpassException.Misconfigured> {
+            session(browser = { _, _ -> error("no activity") }).use { it.login() }
+        }
+        assertEquals("browser", broken.code)
+        val unreachable = failure<HallpassException.Offline> {
+            session(transport = { error("boom") }).use { it.login() }
+        }
+        assertEquals(OfflineCause.NoAnswer, unreachable.offlineCause)
+    }
+
+    @Test
+    fun `errors of every kind from the server, each named by the next step`() = test {
+        session().use { session ->
+            session.login()
+            tenant.plan("""{"endpoint": "token", "kind": {"service_unavailable": {"seconds": 7, "retry_after": "seconds"}}}""")
+            val offline = failure<HallpassException.Offline> { session.renew() }
+            assertEquals(OfflineCause.ServerFailed, offline.offlineCause)
+            assertTrue(offline.isRetryable && (offline.retryAfter ?: 0.seconds) > 5.seconds, "$offline")
+            assertInstanceOf(SessionState.SignedIn::class.java, session.state)
+        }
+        session().use { session ->
+            session.login()
+            tenant.endRefreshTokens()
+            val over = failure<HallpassException.LoginRequired> { session.renew() }
+            assertEquals(LoginReason.Revoked, over.reason)
+            assertEquals(SessionState.SignedOut(LoginReason.Revoked), session.state)
+        }
+        session().use { session ->
+            tenant.plan("""{"endpoint": "token", "kind": {"patched_id_token": {"claims": {"iss": "https://impostor.example/"}}}}""")
+            assertEquals("Untrusted", failure<HallpassException> { session.login() }.kind)
+            val elsewhere = failure<HallpassException.Misconfigured> { session.call(ApiRequest.get("https://elsewhere.example/")) }
+            assertEquals("api_origins", elsewhere.code)
+        }
+        val placeholder = failure<HallpassException.Misconfigured> {
+            Session.open(tenant.config().copy(clientId = "YOUR_CLIENT_ID"), MemoryStore())
+        }
+        assertEquals("client_id", placeholder.code)
+        val denied = failure<HallpassException.Denied> {
+            session().use { session ->
+                session.startLogin(Login(prompt = Prompt.None)).let { started ->
+                    session.resume(ScriptedBrowser().open(started.url, Tenant.REDIRECT_URI))
+                }
+            }
+        }
+        assertEquals("login_required", denied.code)
+    }
+
+    @Test
+    fun `a hit is answered by the very object that was pushed, a logout ends that before it returns`() = test {
+        session().use { session ->
+            session.login()
+            assertSame(session.credentials(), session.credentials())
+            session.logout()
+            failure<HallpassException.LoginRequired> { session.credentials() }
+        }
+    }
+
+    @Test
+    fun `text of everything that holds a secret, shows none`() = test {
+        session().use { session ->
+            session.login()
+            val credentials = session.credentials()
+            val reply = session.call(ApiRequest.get(tenant.api))
+            val shown = listOf(
+                credentials, session, session.state, session.user, reply, session.startLogin(),
+                Login(loginHint = "ada@example.com"), ApiRequest.get(tenant.api + "?token=abc"), reply.headers,
+            ).joinToString("\n")
+            for (secret in listOf(credentials.accessToken, "Ada", "token=abc", "ada@example.com", "code_challenge", "Bearer ")) {
+                assertFalse(shown.contains(secret), "$secret in $shown")
+            }
+        }
+    }
+
+    private fun session(
+        store: dev.hallpass.ports.SecureStore = MemoryStore(),
+        transport: dev.hallpass.ports.Transport? = null,
+        browser: dev.hallpass.ports.Browser? = ScriptedBrowser(),
+    ) = Session.open(tenant.config(), store, transport, browser)
+
+    private fun test(body: suspend kotlinx.coroutines.CoroutineScope.() -> Unit) = runBlocking { withTimeout(60.seconds, body) }
+}
+
+/** A store that can do nothing. */
+private class FaultyStore(private val failure: () -> Exception) : dev.hallpass.ports.SecureStore {
+    override val identity = "faulty:${System.nanoTime()}"
+
+    override suspend fun load(name: String): String? = throw failure()
+
+    override suspend fun save(name: String, value: String): Unit = throw failure()
+
+    override suspend fun delete(name: String): Unit = throw failure()
+
+    override suspend fun list(): List<String> = throw failure()
+}
+
+/** The [E] that [work] throws. */
+private suspend inline fun <reified E : Exception> failure(crossinline work: suspend () -> Unit): E =
+    try {
+        work()
+        throw AssertionError("no ${E::class.simpleName}")
+    } catch (error: Exception) {
+        assertInstanceOf(E::class.java, error)
+    }
