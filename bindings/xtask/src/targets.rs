@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use object::Architecture;
 use object::macho;
 
-/// The first API level of Android that the library runs on: Android 7.0, the oldest with certificate files per network.
+/// The first API level of Android that the library runs on: Android 7.0, the first with a Network Security Config.
 pub(crate) const ANDROID_API: u32 = 24;
 
 /// A system and processor of Apple's, by the name that Rust has for it.
@@ -72,6 +72,9 @@ impl Target {
 }
 
 impl AppleTarget {
+    /// What the tests build: an iPhone, and its simulator on a Mac of these days. The others are built on request.
+    pub(crate) const TESTED: [Self; 2] = [Self::Device, Self::SimulatorArm64];
+
     /// The name that Rust has for it.
     pub(crate) fn triple(self) -> &'static str {
         match self {
@@ -163,6 +166,9 @@ impl ApplePlatform {
 }
 
 impl AndroidTarget {
+    /// What the tests build: nearly every phone. The others are built on request.
+    pub(crate) const TESTED: [Self; 1] = [Self::Arm64];
+
     /// The name that Rust has for it.
     pub(crate) fn triple(self) -> &'static str {
         match self {

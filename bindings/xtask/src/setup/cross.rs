@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 
 pub(crate) use c_compiler::clang;
 
@@ -46,12 +45,12 @@ impl CrossCargo {
     }
 }
 
-/// Finds or makes what Apple's targets need; what the tests build is enough.
+/// Finds or makes what the tests need of Apple's targets. Other targets are prepared when they are built.
 ///
 /// # Errors
 /// When something cannot be had on this machine; the message says what to do about it.
 pub(crate) fn prepare_apple() -> Result<()> {
-    for target in [AppleTarget::Device, AppleTarget::SimulatorArm64] {
+    for target in AppleTarget::TESTED {
         prepare(Target::Apple(target))?;
     }
     if cfg!(target_os = "linux") {
@@ -60,12 +59,12 @@ pub(crate) fn prepare_apple() -> Result<()> {
     Ok(())
 }
 
-/// Finds or makes what Android's targets need.
+/// Finds or makes what the tests need of Android's targets. Other targets are prepared when they are built.
 ///
 /// # Errors
 /// As [`prepare_apple`].
 pub(crate) fn prepare_android() -> Result<()> {
-    for &target in AndroidTarget::value_variants() {
+    for target in AndroidTarget::TESTED {
         let cargo = prepare(Target::Android(target))?;
         if ndk::installed()?.is_none() {
             linker::lld()?;

@@ -1,5 +1,4 @@
-//! The library for Android as an app would ship it: built, linked, and looked into. Phones have the processor that is
-//! built here; the others take `cargo xtask android`.
+//! The library for Android as an app would ship it: built, linked, and looked into.
 
 use anyhow::Result;
 
@@ -9,13 +8,13 @@ use crate::report::Outcome;
 use crate::setup::cross;
 use crate::targets::{AndroidTarget, Target};
 
-const TARGET: AndroidTarget = AndroidTarget::Arm64;
-
 /// Runs the suite.
 pub(super) fn run() -> Result<Outcome> {
-    if let Err(error) = cross::prepare(Target::Android(TARGET)) {
-        return Ok(missing(&error));
+    for target in AndroidTarget::TESTED {
+        if let Err(error) = cross::prepare(Target::Android(target)) {
+            return Ok(missing(&error));
+        }
     }
-    android::run(&[TARGET])?;
+    android::run(&AndroidTarget::TESTED)?;
     Ok(Outcome::Passed)
 }

@@ -10,12 +10,9 @@ use crate::setup::cross::{self, CrossCargo};
 use crate::targets::{AppleTarget, Target};
 use crate::xcframework;
 
-/// An iPhone, and its simulator on a Mac of these days. The others take `cargo xtask xcframework`.
-const TARGETS: [AppleTarget; 2] = [AppleTarget::Device, AppleTarget::SimulatorArm64];
-
 /// Runs the suite.
 pub(super) fn run() -> Result<Outcome> {
-    for target in TARGETS {
+    for target in AppleTarget::TESTED {
         let cargo = match cross::prepare(Target::Apple(target)) {
             Ok(cargo) => cargo,
             Err(error) => return Ok(missing(&error)),
@@ -24,7 +21,7 @@ pub(super) fn run() -> Result<Outcome> {
             lint(&cargo)?;
         }
     }
-    xcframework::run(&TARGETS)?;
+    xcframework::run(&AppleTarget::TESTED)?;
     Ok(Outcome::Passed)
 }
 

@@ -4,6 +4,10 @@
 
 #![no_std]
 
+#[cfg(target_arch = "arm")]
+mod arm;
+
+#[cfg(not(target_arch = "arm"))]
 extern crate unwinding;
 
 #[panic_handler]
