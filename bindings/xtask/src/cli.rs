@@ -88,6 +88,8 @@ pub(crate) enum Suite {
     Apple,
     /// The library for Android, built and looked into.
     AndroidNative,
+    /// The Kotlin library over the real core, and the Android sources under Robolectric.
+    Kotlin,
 }
 
 /// Something that checks or suites need.
@@ -103,6 +105,8 @@ pub(crate) enum Tool {
     AndroidNative,
     /// A Swift toolchain, from the distribution of the next release where none is installed.
     Swift,
+    /// A JDK and Maven from the distribution, and the linker of Android resources.
+    Kotlin,
 }
 
 /// The name that the command line has for `value`.

@@ -3,6 +3,7 @@
 pub(crate) mod cross;
 mod debian;
 pub(crate) mod deny;
+pub(crate) mod kotlin;
 pub(crate) mod secret_service;
 pub(crate) mod swift;
 
@@ -40,5 +41,6 @@ fn prepare(tool: Tool) -> Result<()> {
         Tool::Apple => cross::prepare_apple(),
         Tool::AndroidNative => cross::prepare_android(),
         Tool::Swift => swift::prepare().map(drop),
+        Tool::Kotlin => kotlin::prepare().map(drop),
     }
 }

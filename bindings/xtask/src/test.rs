@@ -2,6 +2,7 @@
 
 mod android_native;
 mod apple;
+mod kotlin;
 mod rust;
 mod secret_service;
 mod walk;
@@ -39,6 +40,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Rust => rust::run(tally),
         Suite::Walk => walk::run(),
         Suite::SecretService => secret_service::run(tally),
+        Suite::Kotlin => kotlin::run(tally),
         Suite::Apple => apple::run(),
         Suite::AndroidNative => android_native::run(),
     }

@@ -37,8 +37,8 @@ public class EncryptedStore(
     private val mutex = mutexes.computeIfAbsent(identity) { Mutex() }
 
     override suspend fun load(name: String): String? = alone {
-        val sealed = folder.read(name) ?: return@alone null
         try {
+            val sealed = folder.read(name) ?: return@alone null
             patiently {
                 val key = keeper.existing() ?: throw NoKey()
                 val plain = Envelope.open(sealed, name, key)
@@ -67,16 +67,16 @@ public class EncryptedStore(
     override suspend fun delete(name: String): Unit = alone {
         try {
             folder.delete(name)
-        } catch (failed: IOException) {
-            throw StoreException.Failed(failed)
+        } catch (error: IOException) {
+            throw failure(error)
         }
     }
 
     override suspend fun list(): List<String> = alone {
         try {
             folder.names()
-        } catch (failed: IOException) {
-            throw StoreException.Failed(failed)
+        } catch (error: IOException) {
+            throw failure(error)
         }
     }
 

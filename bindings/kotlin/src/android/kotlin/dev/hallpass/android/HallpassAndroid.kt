@@ -1,0 +1,76 @@
+package dev.hallpass.android
+
+import android.content.Context
+import android.os.SystemClock
+import dev.hallpass.Config
+import dev.hallpass.HallpassException
+import dev.hallpass.Session
+import dev.hallpass.net.UrlConnectionTransport
+import dev.hallpass.ports.Browser
+import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.SecureStore
+import dev.hallpass.ports.Transport
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.launch
+
+/** Sessions with what Android has: the Keystore, the platform's HTTP stack, the user's browser. */
+public object HallpassAndroid {
+    /**
+     * Opens a session; an app does so once, in `Application.onCreate`. The first call loads the native library, some tens
+     * of milliseconds.
+     *
+     * When the process died while the browser was open, the redirect that comes back later finishes the login by itself,
+     * and [Session.states] tells of it. [onLateLoginFailed] is told when it does not; a redirect that nobody waits for is
+     * no failure and changes nothing.
+     *
+     * @param context any; the application's is kept
+     * @param account which of several accounts of this device
+     * @throws HallpassException.Misconfigured naming what is missing or wrong
+     */
+    public fun session(
+        context: Context,
+        config: Config,
+        account: String? = null,
+        store: SecureStore = KeystoreStore(context),
+        transport: Transport = UrlConnectionTransport(),
+        browser: Browser = SystemBrowser(context),
+        onLateLoginFailed: (HallpassException) -> Unit = {},
+    ): Session {
+        val session = Session.open(config, store, transport, browser, account, elapsed = BOOT_TIME)
+        return ResumingSession(session, onLateLoginFailed)
+    }
+
+    /** Goes on while the device sleeps, and nobody can set it. */
+    private val BOOT_TIME = Elapsed { SystemClock.elapsedRealtimeNanos() }
+}
+
+/** A session that takes redirects which nobody waits for any more: the process died while the browser was open. */
+private class ResumingSession(
+    private val session: Session,
+    private val onFailed: (HallpassException) -> Unit,
+) : Session by session {
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+
+    init {
+        scope.launch { Visits.late.collect { callback -> if (callback != null) resumeLate(callback) } }
+    }
+
+    private suspend fun resumeLate(callback: String) {
+        try {
+            session.resume(callback)
+        } catch (error: HallpassException) {
+            // Not the one that is waited for, or for another session of this app: it stays inert.
+            if (error !is HallpassException.Untrusted) onFailed(error)
+            return
+        }
+        Visits.taken(callback)
+    }
+
+    override fun close() {
+        scope.cancel()
+        session.close()
+    }
+}

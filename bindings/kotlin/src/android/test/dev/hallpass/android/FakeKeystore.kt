@@ -1,0 +1,183 @@
+package dev.hallpass.android
+
+import java.io.InputStream
+import java.io.OutputStream
+import java.security.AlgorithmParameters
+import java.security.Key
+import java.security.KeyStoreSpi
+import java.security.Provider
+import java.security.SecureRandom
+import java.security.Security
+import java.security.cert.Certificate
+import java.security.spec.AlgorithmParameterSpec
+import java.util.Collections
+import java.util.Date
+import java.util.Enumeration
+import javax.crypto.Cipher
+import javax.crypto.CipherSpi
+import javax.crypto.KeyGeneratorSpi
+import javax.crypto.SecretKey
+import javax.crypto.spec.GCMParameterSpec
+import javax.crypto.spec.SecretKeySpec
+
+/**
+ * The Android Keystore as a Java provider: keys that do not show their bytes, ciphers that make their own IVs, and, on cue,
+ * each exception that the real one throws. It is installed for as long as it is not closed.
+ */
+internal class FakeKeystore : AutoCloseable {
+    val keys = HashMap<String, KeystoreAes>()
+
+    /** What the next operations with the keystore or a cipher throw, one after another. */
+    val failures = ArrayDeque<Exception>()
+    private val provider = FakeProvider(this)
+
+    init {
+        Security.insertProviderAt(provider, 1)
+        current = this
+    }
+
+    fun failOnCue() {
+        failures.removeFirstOrNull()?.let { throw it }
+    }
+
+    override fun close() {
+        Security.removeProvider(provider.name)
+        current = null
+    }
+
+    companion object {
+        @Volatile
+        var current: FakeKeystore? = null
+
+        fun installed(): FakeKeystore = checkNotNull(current) { "no keystore is installed" }
+    }
+}
+
+/** A handle: what it opens is known to the keystore alone. */
+internal class KeystoreAes(val bytes: SecretKeySpec) : SecretKey {
+    override fun getAlgorithm() = "AES"
+
+    override fun getFormat(): String? = null
+
+    override fun getEncoded(): ByteArray? = null
+}
+
+@Suppress("DEPRECATION")
+private class FakeProvider(keystore: FakeKeystore) : Provider("AndroidKeyStore", 1.0, "a fake of the Android Keystore") {
+    init {
+        check(keystore.keys.isEmpty())
+        put("KeyStore.AndroidKeyStore", FakeKeyStoreSpi::class.java.name)
+        put("KeyGenerator.AES", FakeKeyGenerator::class.java.name)
+        put("Cipher.AES/GCM/NoPadding", FakeGcm::class.java.name)
+        put("Cipher.AES/GCM/NoPadding SupportedKeyClasses", KeystoreAes::class.java.name)
+    }
+}
+
+internal class FakeKeyGenerator : KeyGeneratorSpi() {
+    private var alias = ""
+
+    override fun engineInit(parameters: AlgorithmParameterSpec, random: SecureRandom?) {
+        val specification = parameters as android.security.keystore.KeyGenParameterSpec
+        check(specification.keySize == 256 && !specification.isUserAuthenticationRequired)
+        check(specification.blockModes.toList() == listOf("GCM") && specification.isRandomizedEncryptionRequired)
+        alias = specification.keystoreAlias
+    }
+
+    override fun engineInit(random: SecureRandom?) = error("it takes a specification")
+
+    override fun engineInit(keySize: Int, random: SecureRandom?) = error("it takes a specification")
+
+    override fun engineGenerateKey(): SecretKey {
+        FakeKeystore.installed().failOnCue()
+        val bytes = ByteArray(32).also(SecureRandom()::nextBytes)
+        return KeystoreAes(SecretKeySpec(bytes, "AES")).also { FakeKeystore.installed().keys[alias] = it }
+    }
+}
+
+internal class FakeKeyStoreSpi : KeyStoreSpi() {
+    private val keystore get() = FakeKeystore.installed()
+
+    override fun engineLoad(stream: InputStream?, password: CharArray?) = Unit
+
+    override fun engineGetKey(alias: String, password: CharArray?): Key? {
+        keystore.failOnCue()
+        return keystore.keys[alias]
+    }
+
+    override fun engineContainsAlias(alias: String) = alias in keystore.keys
+
+    override fun engineDeleteEntry(alias: String) {
+        keystore.keys.remove(alias)
+    }
+
+    override fun engineAliases(): Enumeration<String> = Collections.enumeration(keystore.keys.keys)
+
+    override fun engineSize() = keystore.keys.size
+
+    override fun engineIsKeyEntry(alias: String) = alias in keystore.keys
+
+    override fun engineIsCertificateEntry(alias: String) = false
+
+    override fun engineGetCertificateChain(alias: String): Array<Certificate>? = null
+
+    override fun engineGetCertificate(alias: String): Certificate? = null
+
+    override fun engineGetCreationDate(alias: String): Date? = null
+
+    override fun engineGetCertificateAlias(certificate: Certificate): String? = null
+
+    override fun engineSetKeyEntry(alias: String, key: Key, password: CharArray?, chain: Array<Certificate>?) = refuse()
+
+    override fun engineSetKeyEntry(alias: String, key: ByteArray, chain: Array<Certificate>?) = refuse()
+
+    override fun engineSetCertificateEntry(alias: String, certificate: Certificate) = refuse()
+
+    override fun engineStore(stream: OutputStream, password: CharArray?) = refuse()
+
+    private fun refuse(): Nothing = throw UnsupportedOperationException("nothing is brought in from outside")
+}
+
+internal class FakeGcm : CipherSpi() {
+    private val cipher = Cipher.getInstance("AES/GCM/NoPadding", "SunJCE")
+
+    override fun engineInit(mode: Int, key: Key, random: SecureRandom?) {
+        FakeKeystore.installed().failOnCue()
+        cipher.init(mode, (key as KeystoreAes).bytes)
+    }
+
+    override fun engineInit(mode: Int, key: Key, parameters: AlgorithmParameterSpec?, random: SecureRandom?) {
+        FakeKeystore.installed().failOnCue()
+        if (mode == Cipher.ENCRYPT_MODE) throw java.security.InvalidAlgorithmParameterException("caller-provided IV not permitted")
+        cipher.init(mode, (key as KeystoreAes).bytes, parameters as GCMParameterSpec)
+    }
+
+    override fun engineInit(mode: Int, key: Key, parameters: AlgorithmParameters?, random: SecureRandom?) =
+        throw UnsupportedOperationException("a GCMParameterSpec, please")
+
+    override fun engineUpdateAAD(source: ByteArray, offset: Int, length: Int) = cipher.updateAAD(source, offset, length)
+
+    override fun engineUpdate(input: ByteArray, offset: Int, length: Int): ByteArray? = cipher.update(input, offset, length)
+
+    override fun engineUpdate(input: ByteArray, offset: Int, length: Int, output: ByteArray, at: Int) =
+        cipher.update(input, offset, length, output, at)
+
+    override fun engineDoFinal(input: ByteArray?, offset: Int, length: Int): ByteArray {
+        FakeKeystore.installed().failOnCue()
+        return if (input == null) cipher.doFinal() else cipher.doFinal(input, offset, length)
+    }
+
+    override fun engineDoFinal(input: ByteArray, offset: Int, length: Int, output: ByteArray, at: Int) =
+        cipher.doFinal(input, offset, length, output, at)
+
+    override fun engineGetIV(): ByteArray? = cipher.iv
+
+    override fun engineGetParameters(): AlgorithmParameters? = cipher.parameters
+
+    override fun engineGetBlockSize() = cipher.blockSize
+
+    override fun engineGetOutputSize(length: Int) = cipher.getOutputSize(length)
+
+    override fun engineSetMode(mode: String) = Unit
+
+    override fun engineSetPadding(padding: String) = Unit
+}
