@@ -1,6 +1,7 @@
 //! `cargo xtask android`: the library for each of Android's processors, linked and looked into.
 
 mod link;
+mod trial;
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,6 +27,10 @@ pub(crate) fn run(named: &[AndroidTarget]) -> Result<()> {
     for &target in targets {
         let library = build(target)?;
         println!("{} is as it should be", library.display());
+        if trial::is_possible(target) {
+            trial::run(&library)?;
+            println!("and it runs on this machine");
+        }
         rows.push((target.abi().to_owned(), vec![native_library::size(&library)?]));
     }
     println!("\n{}", table(["processor", FILE_NAME], &rows));
