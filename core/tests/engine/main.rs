@@ -9,6 +9,7 @@ mod callers;
 mod login;
 mod logout;
 mod many_processes;
+mod observer;
 mod renewal;
 mod secrets;
 mod sign_out;

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod server;
 pub(crate) mod store;
+pub(crate) mod witness;
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,12 +17,15 @@ use tokio::task::JoinHandle;
 use clock::TestClock;
 use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
 use store::TestStore;
+use witness::Witness;
 
 /// A device, its account and the server that it signs in to.
 pub(crate) struct Device {
     pub(crate) clock: TestClock,
     pub(crate) server: Server,
     pub(crate) store: TestStore,
+    /// Told by every session of this device.
+    pub(crate) witness: Witness,
     session: Option<Session>,
 }
 
@@ -30,7 +34,7 @@ impl Device {
         let clock = TestClock::new();
         let server = Server::new(&clock);
         let store = TestStore::new();
-        let mut device = Self { clock, server, store, session: None };
+        let mut device = Self { clock, server, store, witness: Witness::default(), session: None };
         device.open();
         device
     }
@@ -81,11 +85,16 @@ impl Device {
     pub(crate) fn extension(&self) -> Self {
         let store = self.store.other_process();
         let session = Some(self.build(store.clone()).unwrap());
-        Self { clock: self.clock.clone(), server: self.server.clone(), store, session }
+        Self { clock: self.clock.clone(), server: self.server.clone(), store, witness: Witness::default(), session }
     }
 
     pub(crate) fn build(&self, store: TestStore) -> hallpass_core::Result<Session> {
-        Session::builder(config()).store(store).transport(self.server.clone()).clock(self.clock.clone()).build()
+        Session::builder(config())
+            .store(store)
+            .transport(self.server.clone())
+            .clock(self.clock.clone())
+            .observer(self.witness.clone())
+            .build()
     }
 
     pub(crate) async fn log_in(&self, user: &str) -> hallpass_core::Result<User> {
