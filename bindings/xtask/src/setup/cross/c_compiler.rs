@@ -6,27 +6,40 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{debian, folder, joined, ndk, variable};
+use super::{debian, folder, joined, ndk, renamed_folders, variable};
 use crate::process::is_installed;
 use crate::targets::{ApplePlatform, AppleTarget, Target};
+
+type Variables = Vec<(String, OsString)>;
 
 /// The variables that tell the `cc` crate which compiler to take, and how.
 ///
 /// # Errors
 /// When there is no compiler and none can be installed.
-pub(super) fn prepare(target: Target) -> Result<Vec<(String, OsString)>> {
-    match target {
+pub(super) fn prepare(target: Target) -> Result<Variables> {
+    let name = variable(target);
+    let (mut environment, mut flags) = match target {
         // Xcode's, which the `cc` crate finds by itself.
-        Target::Apple(_) if cfg!(target_os = "macos") => Ok(Vec::new()),
-        Target::Apple(apple) => without_sdk(target, Some(apple)),
+        Target::Apple(_) if cfg!(target_os = "macos") => (Vec::new(), Vec::new()),
+        Target::Apple(apple) => without_apple_sdk(apple, &name)?,
         Target::Android(android) => match ndk::installed()? {
-            Some(ndk) => Ok(vec![
-                (format!("CC_{}", variable(target)), ndk.clang(android).into()),
-                (format!("AR_{}", variable(target)), ndk.archiver().into()),
-            ]),
-            None => without_sdk(target, None),
+            Some(ndk) => {
+                let programs = [("CC", ndk.clang(android)), ("AR", ndk.archiver())];
+                (programs.map(|(kind, path)| (format!("{kind}_{name}"), path.into())).to_vec(), Vec::new())
+            }
+            None => without_sdk(&name)?,
         },
+    };
+    for (path, renamed) in renamed_folders()? {
+        let mut flag = joined("-ffile-prefix-map=", &path);
+        flag.push("=");
+        flag.push(renamed);
+        flags.push(flag);
     }
+    // With quotation marks, for the sake of folders with spaces in their names.
+    environment.push(("CC_SHELL_ESCAPED_FLAGS".to_owned(), "1".into()));
+    environment.push((format!("CFLAGS_{name}"), quoted(&flags)));
+    Ok(environment)
 }
 
 /// The name of a clang on the path, installed when there is none.
@@ -46,22 +59,34 @@ fn installed_clang() -> Option<String> {
     std::iter::once("clang".to_owned()).chain(versioned).find(|name| is_installed(name))
 }
 
-/// With its own RING_CORE_NOSTDLIBINC, `ring` needs no header of a C library, and of Apple's SDK a single one.
-fn without_sdk(target: Target, apple: Option<AppleTarget>) -> Result<Vec<(String, OsString)>> {
+/// With its own RING_CORE_NOSTDLIBINC, `ring` needs no header of a C library.
+fn without_sdk(name: &str) -> Result<(Variables, Vec<OsString>)> {
     let clang = clang()?;
     println!("found {clang}");
-    let mut flags = OsString::from("-nostdlibinc -DRING_CORE_NOSTDLIBINC=1");
-    let mut environment = vec![(format!("CC_{}", variable(target)), clang.into())];
-    if let Some(apple) = apple {
-        let sdk = folder()?.join("sdk").join(apple.triple());
-        let headers = sdk.join("usr/include");
-        write_target_conditionals(&headers, apple)?;
-        flags.push(joined(" -isystem ", &headers));
-        // Without it both rustc and the `cc` crate ask Xcode for one.
-        environment.push(("SDKROOT".to_owned(), sdk.into()));
+    let flags = ["-nostdlibinc", "-DRING_CORE_NOSTDLIBINC=1"].map(OsString::from).to_vec();
+    Ok((vec![(format!("CC_{name}"), clang.into())], flags))
+}
+
+/// Of Apple's SDK, `ring` needs a single header.
+fn without_apple_sdk(target: AppleTarget, name: &str) -> Result<(Variables, Vec<OsString>)> {
+    let (mut environment, mut flags) = without_sdk(name)?;
+    let sdk = folder()?.join("sdk").join(target.triple());
+    let headers = sdk.join("usr/include");
+    write_target_conditionals(&headers, target)?;
+    flags.extend(["-isystem".into(), headers.into()]);
+    // Without it both rustc and the `cc` crate ask Xcode for one.
+    environment.push(("SDKROOT".to_owned(), sdk.into()));
+    Ok((environment, flags))
+}
+
+/// As a shell would take them apart again.
+fn quoted(flags: &[OsString]) -> OsString {
+    let mut text = OsString::new();
+    for flag in flags {
+        let escaped = flag.to_string_lossy().replace('\'', "'\\''");
+        text.push(format!("{}'{escaped}'", if text.is_empty() { "" } else { " " }));
     }
-    environment.push((format!("CFLAGS_{}", variable(target)), flags));
-    Ok(environment)
+    text
 }
 
 fn write_target_conditionals(folder: &Path, target: AppleTarget) -> Result<()> {
@@ -77,4 +102,15 @@ fn write_target_conditionals(folder: &Path, target: AppleTarget) -> Result<()> {
     );
     fs::create_dir_all(folder)?;
     fs::write(folder.join("TargetConditionals.h"), text).context("cannot write the headers for clang")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flag_with_spaces_and_quotation_marks_stays_one_flag() {
+        let flags = ["-isystem".into(), "/a folder".into(), "-Dname=it's".into()];
+        assert_eq!(quoted(&flags), r"'-isystem' '/a folder' '-Dname=it'\''s'");
+    }
 }
