@@ -54,8 +54,8 @@ pub(super) fn prepare() -> Result<Aapt2> {
         wrap(&root, triplet, loader, &program)?;
         fs::write(root.join(STAMP), "")?;
     }
-    let told = process::read(Command::new(&program).arg("version"), LIMIT).context("aapt2 does not run")?;
-    println!("found {}", told.trim());
+    process::read(Command::new(&program).arg("version"), LIMIT).context("aapt2 does not run")?;
+    println!("found aapt2");
     Ok(Aapt2 { program, framework: root.join("usr/share/android-framework-res/framework-res.apk") })
 }
 

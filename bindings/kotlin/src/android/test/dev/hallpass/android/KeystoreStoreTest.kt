@@ -95,15 +95,15 @@ class KeystoreStoreTest {
     fun `faults that may pass, destroy nothing`() = runBlocking {
         store.save(NAME, "value")
         val before = entry.readBytes()
-        val busy = KeyStoreException(KeyStoreException.ERROR_KEYMINT_FAILURE, "busy", 0)
+        val busy = KeyStoreException(SYSTEM_ERROR, "busy")
         val faults = listOf(
             ProviderException("Keystore operation failed") to StoreException.Failed::class,
-            ProviderException(KeyStoreException(KeyStoreException.ERROR_INTERNAL_SYSTEM_ERROR, "restarting")) to StoreException.Failed::class,
+            ProviderException(KeyStoreException(SYSTEM_ERROR, "restarting")) to StoreException.Failed::class,
             InvalidKeyException("Keystore operation failed", busy) to StoreException.Failed::class,
             InvalidKeyException("no reason") to StoreException.Failed::class,
             IllegalStateException("anything") to StoreException.Failed::class,
             UserNotAuthenticatedException() to StoreException.Locked::class,
-            InvalidKeyException(KeyStoreException(KeyStoreException.ERROR_USER_AUTHENTICATION_REQUIRED, "locked")) to StoreException.Locked::class,
+            InvalidKeyException(KeyStoreException(LOCKED, "locked")) to StoreException.Locked::class,
         )
         for ((fault, expected) in faults) {
             repeat(2) { keystore.failures += fault }
@@ -123,8 +123,8 @@ class KeystoreStoreTest {
             KeyPermanentlyInvalidatedException(),
             ProviderException(KeyPermanentlyInvalidatedException()),
             UnrecoverableKeyException("Failed to obtain information about key"),
-            InvalidKeyException(KeyStoreException(KeyStoreException.ERROR_KEY_CORRUPTED, "corrupted")),
-            ProviderException(KeyStoreException(KeyStoreException.ERROR_KEY_DOES_NOT_EXIST, "gone")),
+            InvalidKeyException(KeyStoreException(VALUE_CORRUPTED, "corrupted")),
+            ProviderException(KeyStoreException(KEY_NOT_FOUND, "gone")),
         )
         for (fault in faults) {
             store.save(NAME, "value")
@@ -200,6 +200,12 @@ class KeystoreStoreTest {
     }
 
     private companion object {
+        // The keystore daemon's own codes, from which the public ones are made.
+        const val LOCKED = 2
+        const val SYSTEM_ERROR = 4
+        const val KEY_NOT_FOUND = 7
+        const val VALUE_CORRUPTED = 8
+
         const val NAME = "session.0f1e.ada+work@example.com"
     }
 }
