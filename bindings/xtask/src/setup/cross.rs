@@ -88,21 +88,16 @@ pub(crate) fn prepare(target: Target) -> Result<CrossCargo> {
     Ok(CrossCargo { target, environment, flags })
 }
 
-/// Folders of this machine, and what to call them. Panics carry the path of the source that they come from, and so do
-/// the lines that a debugger is shown: a library must not tell where on whose machine it was built, nor which registry
-/// its crates were fetched from.
-fn renamed_folders() -> Result<Vec<(PathBuf, &'static str)>> {
+/// Panics carry the path of the source that they come from. A library must not tell where on whose machine it was
+/// built, nor which registry its crates were fetched from.
+fn nameless_paths() -> Result<Vec<OsString>> {
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
     let cargo = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home).context("set HOME or CARGO_HOME")?;
-    let mut renamed = vec![(workspace::root(), "hallpass")];
+    let mut renamed = vec![remapped(&workspace::root(), "hallpass")];
     if let Ok(registries) = fs::read_dir(cargo.join("registry/src")) {
-        renamed.extend(registries.filter_map(Result::ok).map(|registry| (registry.path(), "crates")));
+        renamed.extend(registries.filter_map(Result::ok).map(|registry| remapped(&registry.path(), "crates")));
     }
     Ok(renamed)
-}
-
-fn nameless_paths() -> Result<Vec<OsString>> {
-    Ok(renamed_folders()?.iter().map(|(path, name)| remapped(path, name)).collect())
 }
 
 fn remapped(path: &Path, name: &str) -> OsString {
