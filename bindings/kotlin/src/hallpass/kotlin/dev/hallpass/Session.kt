@@ -3,6 +3,7 @@ package dev.hallpass
 import dev.hallpass.internal.CoreSession
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
 import kotlinx.coroutines.flow.Flow
@@ -146,6 +147,7 @@ public interface Session : AutoCloseable {
          * @param account which of several accounts of this device
          * @param leaseFolder a folder in which processes that share [store] take turns
          * @param elapsed the clock by which the lifetime of credentials is judged
+         * @param clock clocks that a test moves; credentials are then always asked for at the core
          * @throws HallpassException.Misconfigured naming what is missing or wrong, such as an account that is open already
          * @throws HallpassException.Storage when [store] does not tell its identity
          */
@@ -157,6 +159,7 @@ public interface Session : AutoCloseable {
             account: String? = null,
             leaseFolder: String? = null,
             elapsed: Elapsed = Elapsed.SYSTEM,
-        ): Session = CoreSession.open(config, store, transport, browser, account, leaseFolder, elapsed)
+            clock: MovableClock? = null,
+        ): Session = CoreSession.open(config, store, transport, browser, account, leaseFolder, elapsed, clock)
     }
 }

@@ -15,10 +15,10 @@ import dev.hallpass.StartedLogin
 import dev.hallpass.User
 import dev.hallpass.ffi.CredentialsRequest
 import dev.hallpass.ffi.SessionOptions
-import dev.hallpass.ffi.ShiftedClock
 import dev.hallpass.ffi.Store
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
 import kotlinx.coroutines.flow.Flow
@@ -83,7 +83,7 @@ internal class CoreSession private constructor(private val core: Core, private v
             account: String?,
             leaseFolder: String?,
             elapsed: Elapsed,
-            clock: ShiftedClock? = null,
+            clock: MovableClock?,
         ): CoreSession {
             val watch = Watch(elapsed)
             val options = SessionOptions(
@@ -94,7 +94,7 @@ internal class CoreSession private constructor(private val core: Core, private v
                 browser = browser?.let(::ForeignBrowser),
                 observer = watch,
                 leaseFolder = leaseFolder,
-                clock = clock,
+                clock = clock?.core,
             )
             return CoreSession(converted { Core.open(options) }, watch)
         }

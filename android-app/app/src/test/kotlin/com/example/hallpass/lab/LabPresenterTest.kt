@@ -33,8 +33,8 @@ class LabPresenterTest {
         val state = presenter.states.value
         assertEquals(listOf(Expense("2026-11-02", "Pizza", "102")), state.expenses)
         assertTrue(state.log.any { it.endsWith("The API answered 200, after one renewal.") })
-        assertEquals(42, state.timeLeft(checkNotNull(state.expiresAt) - 42.seconds)?.inWholeSeconds)
-        assertEquals(0, state.timeLeft(checkNotNull(state.expiresAt) + 9.seconds)?.inWholeSeconds)
+        assertEquals(42L, state.timeLeft(checkNotNull(state.expiresAt) - 42.seconds)?.inWholeSeconds)
+        assertEquals(0L, state.timeLeft(checkNotNull(state.expiresAt) + 9.seconds)?.inWholeSeconds)
         presenter.logOut()
         assertFalse(presenter.states.value.isSignedIn)
         assertNull(presenter.states.value.expiresAt)

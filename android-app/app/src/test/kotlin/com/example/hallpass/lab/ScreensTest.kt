@@ -32,7 +32,7 @@ class ScreensTest {
     private val lab get() = RuntimeEnvironment.getApplication() as FakeLabApplication
 
     @Test
-    fun `first start, nobody is signed in and all four buttons work`() = with(main()) {
+    fun `first start, nobody is signed in and all four buttons work`() = withMain {
         assertEquals("Nobody is signed in.", text(R.id.user))
         for (id in BUTTONS) assertTrue(get().view<View>(id).isEnabled)
         press(R.id.refresh_token)
@@ -41,7 +41,7 @@ class ScreensTest {
     }
 
     @Test
-    fun `signed in with expenses, shown with the time that is left`() = with(main()) {
+    fun `signed in with expenses, shown with the time that is left`() = withMain {
         press(R.id.log_in)
         press(R.id.call_api)
         assertEquals("Signed in as Ada Lovelace", text(R.id.user))
@@ -52,7 +52,7 @@ class ScreensTest {
 
     @Test
     @Config(qualifiers = "+night")
-    fun `by night, the same in dark`() = with(main()) {
+    fun `by night, the same in dark`() = withMain {
         press(R.id.log_in)
         press(R.id.call_api)
         val drawn = picture("signed-in-night")
@@ -85,7 +85,7 @@ class ScreensTest {
     }
 
     @Test
-    fun `log copied, it is on the clipboard`() = with(main()) {
+    fun `log copied, it is on the clipboard`() = withMain {
         press(R.id.refresh_token)
         press(R.id.copy_log)
         val clip = get().getSystemService(ClipboardManager::class.java)?.primaryClip
@@ -110,7 +110,7 @@ class ScreensTest {
     }
 
     @Test
-    fun `whatever can be pressed, has a label and is large enough for a finger`() = with(main()) {
+    fun `whatever can be pressed, has a label and is large enough for a finger`() = withMain {
         val density = get().resources.displayMetrics.density
         picture("signed-out")
         for (id in BUTTONS + R.id.copy_log) {
@@ -119,6 +119,8 @@ class ScreensTest {
             assertTrue("${button.text}: ${button.height / density} dp", button.height >= 48 * density - 1)
         }
     }
+
+    private fun withMain(body: ActivityController<MainActivity>.() -> Unit) = main().body()
 
     private fun main(): ActivityController<MainActivity> = Robolectric.buildActivity(MainActivity::class.java).setup()
 

@@ -1,0 +1,66 @@
+package dev.hallpass.okhttp
+
+import dev.hallpass.HallpassException
+import dev.hallpass.Session
+import dev.hallpass.ports.MemoryStore
+import dev.hallpass.testing.ScriptedBrowser
+import dev.hallpass.testing.Tenant
+import kotlinx.coroutines.runBlocking
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
+import okhttp3.OkHttpClient
+import okhttp3.Request
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertInstanceOf
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import java.util.concurrent.Callable
+import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit
+
+class HallpassTest {
+    @Test
+    fun `request to the API, carries the token and one to anywhere else does not`() = signedIn { tenant, client, _ ->
+        assertEquals(200, client.get(tenant.api))
+        assertEquals(404, client.get(tenant.issuer + "nowhere"))
+        assertTrue(tenant.requests("elsewhere").none { it.getValue("headers").jsonObject["authorization"]?.jsonPrimitive?.content?.isNotEmpty() == true })
+    }
+
+    @Test
+    fun `token refused for fifty requests at once, is renewed once and each is repeated once`() = signedIn { tenant, client, _ ->
+        tenant.endAccessTokens()
+        val pool = Executors.newFixedThreadPool(10)
+        val answers = pool.invokeAll((1..50).map { Callable { client.get(tenant.api) } }, 60, TimeUnit.SECONDS).map { it.get() }
+        pool.shutdown()
+        assertEquals(List(50) { 200 }, answers)
+        assertEquals(1, tenant.grants("refresh_token"))
+    }
+
+    @Test
+    fun `API that refuses every token, is asked twice and its answer is returned`() = signedIn { tenant, client, _ ->
+        tenant.plan("""{"endpoint": "api", "times": "always", "kind": "unauthorized"}""")
+        assertEquals(401, client.get(tenant.api))
+        assertEquals(2, tenant.requests("api").size)
+        assertEquals(1, tenant.grants("refresh_token"))
+    }
+
+    @Test
+    fun `nobody signed in, nothing is sent and the error says what to do`() = signedIn { tenant, client, session ->
+        session.logout()
+        val error = assertThrows(NotAuthorizedException::class.java) { client.get(tenant.api) }
+        assertInstanceOf(HallpassException.LoginRequired::class.java, error.cause)
+        assertEquals(0, tenant.requests("api").size)
+    }
+
+    private fun signedIn(test: suspend (Tenant, OkHttpClient, Session) -> Unit) = runBlocking {
+        Tenant.start().use { tenant ->
+            Session.open(tenant.config(), MemoryStore(), browser = ScriptedBrowser()).use { session ->
+                session.login()
+                test(tenant, OkHttpClient.Builder().hallpass(session, tenant.api).build(), session)
+            }
+        }
+    }
+
+    private fun OkHttpClient.get(url: String): Int = newCall(Request.Builder().url(url).build()).execute().use { it.code }
+}
