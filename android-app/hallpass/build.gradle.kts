@@ -19,7 +19,7 @@ android {
         manifest.srcFile(kotlinSources.resolve("android/AndroidManifest.xml"))
         kotlin.srcDirs(listOf("ffi", "hallpass", "android").map { kotlinSources.resolve("$it/kotlin") })
         // `cargo xtask android` leaves the core here, one folder for each ABI.
-        jniLibs.srcDir(rootDir.resolve("../target/android/jniLibs"))
+        jniLibs.srcDir(rootDir.resolve("../target/android"))
     }
 
     compileOptions {

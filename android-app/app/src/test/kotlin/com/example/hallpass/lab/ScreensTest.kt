@@ -120,6 +120,23 @@ class ScreensTest {
         }
     }
 
+    @Test
+    fun `no text on a screen, is cut off`() = withMain {
+        press(R.id.log_in)
+        press(R.id.call_api)
+        picture("signed-in")
+        for (view in texts(get().window.decorView)) {
+            val needed = view.layout.height + view.compoundPaddingTop + view.compoundPaddingBottom
+            assertTrue("${view.text}: ${view.height} of $needed", view.height >= needed)
+        }
+    }
+
+    private fun texts(view: View): List<TextView> = when (view) {
+        is TextView -> if (view.layout == null || view.text.isEmpty()) emptyList() else listOf(view)
+        is android.view.ViewGroup -> (0 until view.childCount).flatMap { texts(view.getChildAt(it)) }
+        else -> emptyList()
+    }
+
     private fun withMain(body: ActivityController<MainActivity>.() -> Unit) = main().body()
 
     private fun main(): ActivityController<MainActivity> = Robolectric.buildActivity(MainActivity::class.java).setup()

@@ -1,0 +1,195 @@
+package dev.hallpass.android
+
+import android.app.Activity
+import android.app.Application
+import android.content.ComponentName
+import android.content.Context
+import android.content.Intent
+import android.content.IntentFilter
+import android.content.pm.ActivityInfo
+import android.content.pm.ResolveInfo
+import android.content.pm.ServiceInfo
+import android.net.Uri
+import android.os.Bundle
+import android.os.Looper
+import dev.hallpass.ports.BrowserException
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.After
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Before
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ActivityController
+import org.robolectric.annotation.Config
+import kotlin.time.Duration.Companion.seconds
+
+/** The activities between the app and the browser. */
+@RunWith(RobolectricTestRunner::class)
+@Config(sdk = [35])
+class LoginFlowTest {
+    private val context: Application = RuntimeEnvironment.getApplication()
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Unconfined)
+
+    @Before
+    fun installBrowser() = install(hasAuthTabs = false)
+
+    @After
+    fun forget() {
+        Visits.late.value?.let(Visits::taken)
+    }
+
+    @Test
+    fun `browser with Custom Tabs, opens the page, and the redirect answers the login`() {
+        val (login, activity) = begin()
+        val opened = shadowOf(context).nextStartedActivity
+        assertEquals(Uri.parse(URL), opened.data)
+        assertEquals(BROWSER, opened.`package`)
+        assertTrue(opened.hasExtra("android.support.customtabs.extra.SESSION"))
+        redirect("$REDIRECT?code=c&state=s1")
+        assertEquals("$REDIRECT?code=c&state=s1", result(login))
+        val back = shadowOf(context).nextStartedActivity
+        assertEquals(ComponentName(context, LoginActivity::class.java), back.component)
+        activity.newIntent(back)
+        assertTrue(activity.get().isFinishing)
+    }
+
+    @Test
+    fun `browser with Auth Tabs, hands the redirect back as a result`() {
+        install(hasAuthTabs = true)
+        val (login, activity) = begin()
+        val opened = shadowOf(activity.get()).nextStartedActivityForResult
+        assertTrue(opened.intent.getBooleanExtra("androidx.browser.auth.extra.LAUNCH_AUTH_TAB", false))
+        assertEquals("com.example.app", opened.intent.getStringExtra("androidx.browser.auth.extra.REDIRECT_SCHEME"))
+        val answer = Intent().setData(Uri.parse("$REDIRECT?code=c&state=s1"))
+        shadowOf(activity.get()).receiveResult(opened.intent, Activity.RESULT_OK, answer)
+        assertEquals("$REDIRECT?code=c&state=s1", result(login))
+        assertTrue(activity.get().isFinishing)
+    }
+
+    @Test
+    fun `tab closed, or not verified, is cancelled or failed`() {
+        install(hasAuthTabs = true)
+        for ((code, expected) in listOf(0 to BrowserException.Cancelled::class, 3 to BrowserException.Cancelled::class, 2 to BrowserException.Failed::class)) {
+            val (login, activity) = begin()
+            val opened = shadowOf(activity.get()).nextStartedActivityForResult
+            shadowOf(activity.get()).receiveResult(opened.intent, code, null)
+            assertEquals("$code", expected, error(login)::class)
+        }
+    }
+
+    @Test
+    fun `user comes back without a redirect, the login is cancelled`() {
+        val (login, activity) = begin()
+        activity.pause().stop().restart().start().resume()
+        assertEquals(BrowserException.Cancelled::class, error(login)::class)
+        assertTrue(activity.get().isFinishing)
+    }
+
+    @Test
+    fun `activity made anew under the browser, does not open it a second time`() {
+        val (login, activity) = begin()
+        assertNotNull(shadowOf(context).nextStartedActivity)
+        val kept = Bundle()
+        activity.pause().stop().saveInstanceState(kept).destroy()
+        Robolectric.buildActivity(LoginActivity::class.java, activity.get().intent).create(kept)
+        assertNull(shadowOf(context).nextStartedActivity)
+        redirect("$REDIRECT?code=c&state=s1")
+        assertEquals("$REDIRECT?code=c&state=s1", result(login))
+    }
+
+    @Test
+    fun `hostile intents, change nothing and the login goes on`() {
+        val (login, _) = begin()
+        val strange = listOf(
+            Intent(), Intent().setData(Uri.parse("$REDIRECT?code=evil&state=other")), Intent().setData(Uri.parse("file:///data/data/x")),
+            Intent().setData(Uri.parse("$REDIRECT?" + "a".repeat(100_000))), Intent().setData(Uri.parse("")),
+            Intent().putExtra("visit", "anything").putExtra("url", "https://evil.example"),
+        )
+        for (intent in strange) {
+            val redirect = Robolectric.buildActivity(RedirectActivity::class.java, intent).create()
+            assertTrue(redirect.get().isFinishing)
+            assertFalse("$intent", login.isCompleted)
+        }
+        redirect("$REDIRECT?code=c&state=s1")
+        assertEquals("$REDIRECT?code=c&state=s1", result(login))
+    }
+
+    @Test
+    fun `process died while the browser was open, the redirect is kept and the app is opened`() {
+        assertNull(Visits.late.value)
+        redirect("$REDIRECT?code=c&state=s1")
+        assertEquals("$REDIRECT?code=c&state=s1", Visits.late.value)
+        Visits.taken("$REDIRECT?code=other")
+        assertNotNull(Visits.late.value)
+        Visits.taken("$REDIRECT?code=c&state=s1")
+        assertNull(Visits.late.value)
+    }
+
+    @Test
+    fun `login activity found again by a new process, ends itself`() {
+        val old = LoginActivity.intent(context, Visit(URL, REDIRECT))
+        val activity = Robolectric.buildActivity(LoginActivity::class.java, old).setup()
+        assertTrue(activity.get().isFinishing)
+    }
+
+    @Test
+    fun `caller cancelled, the browser's tab is left`() {
+        val (login, activity) = begin()
+        login.cancel()
+        shadowOf(Looper.getMainLooper()).idle()
+        assertTrue(activity.get().isFinishing)
+    }
+
+    /** Begins a login, and starts the activity that it asks for. */
+    private fun begin(): Pair<Deferred<String>, ActivityController<LoginActivity>> {
+        while (shadowOf(context).nextStartedActivity != null) Unit
+        val login = scope.async { SystemBrowser(context).open(URL, REDIRECT) }
+        val intent = shadowOf(context).nextStartedActivity
+        return login to Robolectric.buildActivity(LoginActivity::class.java, intent).setup()
+    }
+
+    private fun redirect(url: String) {
+        Robolectric.buildActivity(RedirectActivity::class.java, Intent(Intent.ACTION_VIEW, Uri.parse(url))).create()
+    }
+
+    private fun result(login: Deferred<String>): String = runBlocking { withTimeout(5.seconds) { login.await() } }
+
+    private fun error(login: Deferred<String>): BrowserException = runBlocking {
+        withTimeout(5.seconds) { failure<BrowserException> { login.await() } }
+    }
+
+    private fun install(hasAuthTabs: Boolean) {
+        val packages = shadowOf((context as Context).packageManager)
+        val page = Intent(Intent.ACTION_VIEW, Uri.parse("http://www.example.com/")).addCategory(Intent.CATEGORY_BROWSABLE)
+        val tabs = Intent("android.support.customtabs.action.CustomTabsService")
+        packages.addResolveInfoForIntent(page, ResolveInfo().apply {
+            activityInfo = ActivityInfo().apply { packageName = BROWSER; name = "Browser"; applicationInfo = context.applicationInfo }
+            filter = IntentFilter(Intent.ACTION_VIEW)
+        })
+        packages.removeResolveInfosForIntent(tabs, BROWSER)
+        packages.addResolveInfoForIntent(tabs, ResolveInfo().apply {
+            serviceInfo = ServiceInfo().apply { packageName = BROWSER; name = "Tabs"; applicationInfo = context.applicationInfo }
+            filter = IntentFilter("x").apply { if (hasAuthTabs) addCategory("androidx.browser.auth.category.AuthTab") }
+        })
+    }
+
+    private companion object {
+        const val BROWSER = "com.example.browser"
+        const val REDIRECT = "com.example.app:/callback"
+        const val URL = "https://issuer.example/authorize?client_id=c&state=s1"
+    }
+}
