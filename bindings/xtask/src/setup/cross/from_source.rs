@@ -84,7 +84,8 @@ fn leave_out_shared_library(library: &Path) -> Result<()> {
 /// Returns the folder with the library of each crate.
 fn compile(library: &Path, target: Target, target_folder: &Path) -> Result<PathBuf> {
     let mut build = cargo(["build", "--locked", "--release", "--target", target.triple(), "--manifest-path"]);
-    build.arg(library.join("sysroot/Cargo.toml"));
+    // With what the published library has: a panic that tells where it came from.
+    build.arg(library.join("sysroot/Cargo.toml")).args(["--features", "backtrace"]);
     // What the compiler's own build sets: unstable features on a stable compiler, crates from the registry marked as
     // part of the library, names that no crate of a later build can have, and one unit, which optimises best.
     build.env("CARGO_TARGET_DIR", target_folder).env("RUSTC_BOOTSTRAP", "1");
