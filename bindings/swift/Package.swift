@@ -27,6 +27,28 @@ let apple: [Target.Dependency] = []
 let appleSettings: [SwiftSetting] = []
 #endif
 
+// Generated. Its asynchronous callbacks do not compile in Swift 6 mode (mozilla/uniffi-rs#2929): when a release of UniFFI has
+// the fix, this target takes the package's own mode.
+let bindings = Target.target(
+    name: "HallpassBindings", dependencies: ["HallpassFFI"], swiftSettings: [.swiftLanguageMode(.v5)],
+    linkerSettings: ffiLinking)
+
+let sources: [Target] = [
+    .target(name: "Hallpass", dependencies: ["HallpassBindings"] + apple, swiftSettings: appleSettings),
+    .target(name: "HallpassTesting", dependencies: ["Hallpass"]),
+    // Starts `lab serve`, and signs in there without a screen: for the tests of this project.
+    .target(name: "LabSupport", dependencies: ["Hallpass"]),
+    .executableTarget(name: "HallpassDrive", dependencies: ["Hallpass"], linkerSettings: programLinking),
+]
+
+let testDependencies: [Target.Dependency] = ["Hallpass", "HallpassBindings", "HallpassTesting", "LabSupport", "HallpassDrive"]
+let tests: [Target] = [
+    .testTarget(
+        name: "HallpassTests", dependencies: testDependencies + apple, swiftSettings: appleSettings,
+        linkerSettings: programLinking),
+    .testTarget(name: "HallpassXCTests", dependencies: testDependencies, linkerSettings: programLinking),
+]
+
 let package = Package(
     name: "Hallpass",
     // `Duration` and `Clock` came with these.
@@ -37,24 +59,6 @@ let package = Package(
         .library(name: "LabSupport", targets: ["LabSupport"]),
         .executable(name: "hallpass-drive", targets: ["HallpassDrive"]),
     ],
-    targets: [
-        ffi,
-        // Generated. Its asynchronous callbacks do not compile in Swift 6 mode (mozilla/uniffi-rs#2929): when a release of
-        // UniFFI has the fix, this target takes the package's own mode.
-        .target(
-            name: "HallpassBindings", dependencies: ["HallpassFFI"],
-            swiftSettings: [.swiftLanguageMode(.v5)], linkerSettings: ffiLinking),
-        .target(name: "Hallpass", dependencies: ["HallpassBindings"] + apple, swiftSettings: appleSettings),
-        .target(name: "HallpassTesting", dependencies: ["Hallpass"]),
-        // Starts `lab serve`, and signs in there without a screen: for the tests of this project.
-        .target(name: "LabSupport", dependencies: ["Hallpass"]),
-        .executableTarget(name: "HallpassDrive", dependencies: ["Hallpass"], linkerSettings: programLinking),
-        .testTarget(
-            name: "HallpassTests", dependencies: ["Hallpass", "HallpassBindings", "HallpassTesting", "LabSupport"] + apple,
-            swiftSettings: appleSettings, linkerSettings: programLinking),
-        .testTarget(
-            name: "HallpassXCTests", dependencies: ["Hallpass", "HallpassTesting", "LabSupport"],
-            linkerSettings: programLinking),
-    ] + stubs,
+    targets: [ffi, bindings] + sources + tests + stubs,
     swiftLanguageModes: [.v6]
 )

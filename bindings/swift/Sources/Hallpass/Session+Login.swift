@@ -50,7 +50,12 @@ extension Session {
     ///   belong to the login in progress, which goes on waiting; otherwise as ``login(_:)``.
     @discardableResult
     public func resume(_ callback: URL) async throws(HallpassError) -> User {
-        try await crossing { User(try await self.core.resume(callback: callback.absoluteString)) }
+        try await resume(callback: callback.absoluteString)
+    }
+
+    /// The same with text that need not be a URL, for the driver of this package.
+    package func resume(callback: String) async throws(HallpassError) -> User {
+        try await crossing { User(try await self.core.resume(callback: callback)) }
     }
 
     /// Cancels the login in progress, if there is one.

@@ -40,32 +40,27 @@ public final class LabServer: Sendable {
 
     /// What the tenant tells about itself.
     public let about: About
-    private let process: Process
-    private let life: Pipe
+    private let shell: Shell
     private let transport = URLSessionTransport()
 
     /// Starts a server, and waits until it answers, for 30 seconds at most.
     public init() async throws {
         let program = Self.program
         guard FileManager.default.isExecutableFile(atPath: program) else { throw Failure.noProgram(program) }
-        let (process, life, base) = try Self.launch(program)
-        self.process = process
-        self.life = life
+        let (shell, base) = try Self.launch(program)
+        self.shell = shell
         do {
-            about = try await Self.awaitAnswer(URL(string: "admin/api/", relativeTo: base)!, transport)
+            about = try await Self.awaitAnswer(URL(string: "admin/api", relativeTo: base)!, transport)
         } catch {
-            try? life.fileHandleForWriting.close()
+            shell.stop()
             throw error
         }
     }
 
-    deinit { try? life.fileHandleForWriting.close() }
+    deinit { shell.stop() }
 
     /// Stops the server and waits until it has ended.
-    public func stop() {
-        try? life.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
+    public func stop() { shell.stop() }
 
     /// The settings for the lab's client. `offline` decides whether a refresh token is asked for.
     public func config(offline: Bool = true) -> Config {
@@ -79,21 +74,20 @@ public final class LabServer: Sendable {
 
     /// Changes settings of the tenant, as its README lists them.
     public func set(_ settings: [String: any Sendable]) async throws {
-        try await admin("PATCH", "settings", settings)
+        try await admin("PATCH", "settings", body: try JSONSerialization.data(withJSONObject: settings))
     }
 
-    /// Plans a fault; one is applied to each request that fits.
-    public func plan(_ fault: [String: any Sendable]) async throws {
-        try await admin("POST", "faults", fault)
+    /// Plans a fault, given as the JSON of the tenant's README; one is applied to each request that fits.
+    public func plan(_ fault: String) async throws {
+        try await admin("POST", "faults", body: Data(fault.utf8))
     }
 
     /// Sends any request of the admin API, and returns its answer.
     @discardableResult
-    public func admin(_ method: String, _ path: String, _ body: [String: any Sendable]? = nil) async throws -> Data {
-        let content = try body.map { try JSONSerialization.data(withJSONObject: $0) } ?? Data()
+    public func admin(_ method: String, _ path: String, body: Data = Data()) async throws -> Data {
         let request = TransportRequest(
             method: method, url: URL(string: "admin/api/\(path)", relativeTo: about.issuer)!.absoluteURL,
-            headers: [HTTPHeader(name: "Content-Type", value: "application/json")], body: content,
+            headers: [HTTPHeader(name: "Content-Type", value: "application/json")], body: body,
             maxResponseBytes: 64 << 20)
         let answer = try await transport.send(request)
         guard answer.status == 200 else { throw Failure.refused("\(path): \(String(decoding: answer.body, as: UTF8.self))") }
@@ -141,21 +135,10 @@ extension LabServer {
         return NSString.path(withComponents: checkout + ["target", "debug", "lab"])
     }
 
-    /// The shell stops the server, by its id, when the pipe from this process closes.
-    private static func launch(_ program: String) throws -> (Process, Pipe, URL) {
-        let script = """
-            "$0" serve --port "$1" --api-port "$2" < /dev/null > /dev/null & lab=$!
-            read -r ended
-            kill "$lab"
-            wait "$lab"
-            """
+    private static func launch(_ program: String) throws -> (Shell, URL) {
         let (first, second) = try (freePort(), freePort())
-        let (process, life) = (Process(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script, program, "\(first)", "\(second)"]
-        process.standardInput = life
-        try process.run()
-        return (process, life, URL(string: "http://127.0.0.1:\(first)/")!)
+        let shell = try Shell(program, ["\(first)", "\(second)"])
+        return (shell, URL(string: "http://127.0.0.1:\(first)/")!)
     }
 
     private static func awaitAnswer(_ url: URL, _ transport: URLSessionTransport) async throws -> About {
@@ -190,6 +173,50 @@ extension LabServer {
         }
         guard isBound else { throw Failure.didNotStart }
         return UInt16(bigEndian: address.sin_port)
+    }
+}
+
+/// The shell that stops the server, by its id, when the pipe from this process closes, however this process ends.
+private final class Shell: @unchecked Sendable {
+    /// Threads of the concurrency runtime block signals, and what they start inherits that: a request to end would not arrive.
+    private static let script = """
+        "$0" serve --port "$1" --api-port "$2" < /dev/null > /dev/null & lab=$!
+        read -r ended
+        kill -KILL "$lab"
+        wait "$lab"
+        """
+    private static let turn = NSLock()
+
+    private let process = Process()
+    private let (life, end) = (Pipe(), Pipe())
+    private let lock = NSLock()
+    private var isStopped = false
+
+    init(_ program: String, _ ports: [String]) throws {
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", Self.script, program] + ports
+        process.standardInput = life
+        process.standardOutput = end
+        // One at a time, and with ends that stay here: a server that is started later must not keep this one alive.
+        try Self.turn.withLock {
+            for pipe in [life, end] {
+                for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
+                    _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+                }
+            }
+            try process.run()
+        }
+    }
+
+    /// Returns when the shell, and with it the server, has ended: its output ends then. (`waitUntilExit` needs the run loop of
+    /// the thread that started the process.)
+    func stop() {
+        lock.withLock {
+            guard !isStopped else { return }
+            isStopped = true
+            try? life.fileHandleForWriting.close()
+            _ = try? end.fileHandleForReading.readToEnd()
+        }
     }
 }
 #endif

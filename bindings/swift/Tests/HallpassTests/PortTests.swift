@@ -1,0 +1,139 @@
+import Foundation
+import HallpassTesting
+import LabSupport
+import Testing
+
+@testable import Hallpass
+
+/// Ports that an app brings: that they are used, and that whatever they throw does no harm.
+@Suite(.timeLimit(.minutes(2)))
+struct PortTests {
+    private struct SomethingElse: Error {}
+
+    @Test func urlSessionCarriesTheWholeExercise() async throws {
+        try await withLab(transport: URLSessionTransport()) { lab, session in
+            try await session.login()
+            try await session.renew()
+            let reply = try await session.call(.get(lab.about.apiURL))
+            #expect(reply.status == 200)
+            #expect(try await session.logout().revoked)
+        }
+    }
+
+    @Test func urlSessionTellsWhetherTheServerCanHaveActed() async throws {
+        let lab = try await LabServer()
+        let transport = URLSessionTransport(timeout: .seconds(10))
+        let request = { (path: String, limit: Int) in
+            TransportRequest(method: "GET", url: URL(string: path, relativeTo: lab.about.issuer)!.absoluteURL, maxResponseBytes: limit)
+        }
+        let error = { (request: TransportRequest) async -> TransportError? in
+            do { _ = try await transport.send(request); return nil } catch { return error as? TransportError }
+        }
+        #expect(await error(request("dashboard", 10)) == .tooLarge)
+        try await lab.plan(#"{"endpoint": "openid_configuration", "kind": "lost_answer"}"#)
+        #expect(await error(request(".well-known/openid-configuration", 1 << 20)) == .noAnswer)
+        // A redirect is an answer.
+        try await lab.plan(#"{"endpoint": "openid_configuration", "kind": {"redirect": {"status": 307, "location": null}}}"#)
+        #expect(try await transport.send(request(".well-known/openid-configuration", 1 << 20)).status == 307)
+        let known = request("dashboard", 10)
+        lab.stop()
+        #expect(await error(known) == .unreachable)
+    }
+
+    @Test func transportThatThrowsAnythingMeansThatTheServerMayHaveActed() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let transport = FakeTransport { _ in throw SomethingElse() }
+        let session = try Session(lab.config(), store: .memory, browser: LabBrowser(), transport: transport)
+        let error = await thrown { try await session.login() }
+        guard case .offline(.noAnswer, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(!transport.requests.isEmpty)
+    }
+
+    @Test(arguments: [
+        (TransportError.unreachable, "unreachable"), (.tls, "tls"), (.noAnswer, "no_answer"),
+        (.tooLarge, "response_too_large"), (.invalidRequest, "request"),
+    ])
+    func transportErrorBecomesTheErrorOfTheVerb(failure: TransportError, code: String) async throws {
+        let session = try Session(
+            .openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback"),
+            store: .memory, browser: LabBrowser(), transport: FakeTransport { _ in throw failure })
+        let error = await thrown { try await session.login() }
+        #expect(error?.code == code)
+    }
+
+    @Test func answerWithAnImpossibleStatusIsNoAnswer() async throws {
+        let session = try Session(
+            .openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback"),
+            store: .memory, browser: LabBrowser(), transport: FakeTransport { _ in TransportResponse(status: -1) })
+        let error = await thrown { try await session.login() }
+        #expect(error?.code == "no_answer")
+    }
+
+    @Test func storeThatThrowsAnythingHasFailed() async throws {
+        struct Broken: SecureStore {
+            let identity = "broken"
+            func load(_ name: String) async throws -> String? { throw SomethingElse() }
+            func save(_ value: String, under name: String) async throws { throw SomethingElse() }
+            func delete(_ name: String) async throws { throw SomethingElse() }
+            func names() async throws -> [String] { throw SomethingElse() }
+        }
+        let config = Config.openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback")
+        let session = try Session(config, store: .custom(Broken()))
+        #expect(await thrown { try await session.credentials() } == .storage(.failed))
+        #expect(session.state == .restoring)
+        #expect(await thrown { try await Session.accounts(config, store: .custom(Broken())) } == .storage(.failed))
+    }
+
+    @Test func rotatedTokenThatCouldNotBeSavedIsKeptAndSavedLater() async throws {
+        let store = InMemoryStore()
+        try await withLab(store: .custom(store), settings: ["refresh_token_rotation": true]) { lab, session in
+            try await session.login()
+            store.failure = .failed
+            #expect(await thrown { try await session.renew() }?.code == "storage_failed")
+            #expect(session.user != nil)
+            store.failure = nil
+            try await session.renew()
+            #expect(session.user != nil)
+        }
+    }
+
+    @Test func sessionIsRestoredFromTheStoreOfThePreviousOne() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let store = InMemoryStore()
+        var session: Session? = try Session(lab.config(), store: .custom(store), browser: LabBrowser())
+        let user = try await session?.login()
+        session = nil
+        try await eventually {
+            session = try? Session(lab.config(), store: .custom(store), browser: LabBrowser())
+            return session != nil
+        }
+        #expect(try await session?.restored() == user.map { .signedIn($0) })
+        #expect(try await lab.renewals() == 0)
+    }
+
+    @Test(arguments: [(BrowserError.cancelled as any Error, "cancelled"), (CancellationError(), "cancelled"), (BrowserError.failed, "browser"), (SomethingElse(), "browser")])
+    func browserThatThrowsEndsTheLogin(failure: any Error, code: String) async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let session = try Session(lab.config(), store: .memory, browser: FakeBrowser { _, _ in throw failure })
+        let error = await thrown { try await session.login() }
+        #expect(error?.code == code)
+    }
+
+    @Test func browserOfAnImpostorIsNotTrusted() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let callback = URL(string: "com.example.hallpass.lab:/callback?code=stolen&state=guessed")!
+        let session = try Session(lab.config(), store: .memory, browser: FakeBrowser { _, _ in callback })
+        let error = await thrown { try await session.login() }
+        guard case .untrusted = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+}

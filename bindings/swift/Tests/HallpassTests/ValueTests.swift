@@ -1,0 +1,82 @@
+import Foundation
+internal import HallpassBindings
+import LabSupport
+import Testing
+
+@testable import Hallpass
+
+/// What is printed, and what is converted.
+struct ValueTests {
+    private let secret = "eyJhbGciOi.secret.signature"
+
+    /// Everything that a value can be turned into by printing it.
+    private func printed(_ value: some Any) -> String {
+        var dumped = ""
+        dump(value, to: &dumped)
+        return "\(value) \(String(describing: value)) \(String(reflecting: value)) \([value]) \(dumped)"
+    }
+
+    @Test func noPrintShowsAToken() {
+        let credentials = Hallpass.Credentials(accessToken: secret, scope: "openid", expiresAt: .now)
+        let header = HTTPHeader(name: "Authorization", value: "Bearer \(secret)")
+        let url = URL(string: "https://api.example.com/?token=\(secret)")!
+        let request = ApiRequest("POST", url, headers: [header], body: Data(secret.utf8))
+        let values: [Any] = [
+            credentials, header, request, ApiReply(status: 200, headers: [header], body: Data(secret.utf8)),
+            TransportRequest(method: "POST", url: url, headers: [header], body: Data(secret.utf8), maxResponseBytes: 1),
+            TransportResponse(status: 200, headers: [header], body: Data(secret.utf8)),
+        ]
+        for value in values {
+            let text = printed(value)
+            #expect(!text.contains("secret"), "\(text)")
+            #expect(!text.contains(Data(secret.utf8).base64EncodedString()))
+        }
+        #expect("\(credentials)".contains("[redacted]") && "\(credentials)".contains("openid"))
+    }
+
+    @Test func generatedRecordsShowNoTokenEither() {
+        let header = HttpHeader(name: "Authorization", value: secret)
+        let request = CredentialsRequest(minTtlMilliseconds: 0, audience: nil, scope: nil)
+        let values: [any CustomStringConvertible & CustomDebugStringConvertible] = [
+            HallpassBindings.Credentials(accessToken: secret, tokenType: "Bearer", scope: "", expiresAt: nil, renewed: false),
+            header, HttpRequest(method: "POST", url: secret, headers: [header], body: Data(secret.utf8), maxResponseBytes: 1),
+            HttpResponse(status: 200, headers: [header], body: Data(secret.utf8)),
+            HallpassBindings.ApiRequest(method: "POST", url: secret, headers: [header], body: Data(), credentials: request),
+            HallpassBindings.ApiReply(status: 200, headers: [header], body: Data(), renewals: 0),
+        ]
+        for value in values { #expect(!"\(value.description) \(value.debugDescription)".contains("secret")) }
+    }
+
+    @Test(arguments: [
+        (Duration.seconds(60), UInt64(60_000)), (.milliseconds(1), 1), (.microseconds(999), 0), (.seconds(-5), 0), (.zero, 0),
+        (.seconds(Int64.max), UInt64(Int64.max)), (.seconds(Int64.min), 0),
+    ])
+    func durationCrossesAsWholeMilliseconds(duration: Duration, milliseconds: UInt64) {
+        #expect(duration.wholeMilliseconds == milliseconds)
+    }
+
+    @Test func durationCrossesAsWholeSeconds() {
+        #expect(Duration.milliseconds(1999).wholeSeconds == 1)
+        #expect(Duration.seconds(-1).wholeSeconds == 0)
+        #expect(Duration.milliseconds(-1500).signedMilliseconds == -1500)
+    }
+
+    @Test(arguments: [
+        ("https://api.example.com/reports", true), ("https://API.example.com:443/x?y", true), ("http://api.example.com/", false),
+        ("https://api.example.com:8443/", false), ("https://api.example.com.evil.example/", false),
+        ("https://evil.example/https://api.example.com", false), ("https://user@api.example.com/", true),
+    ])
+    func tokenGoesToConfiguredOriginsOnly(url: String, isAllowed: Bool) throws {
+        var config = Hallpass.Config.auth0(domain: "tenant.eu.auth0.com", clientID: "c", redirectURI: "a:/b")
+        config.apiOrigins = ["https://api.example.com"]
+        #expect(config.allows(try #require(URL(string: url))) == isAllowed)
+    }
+
+    @Test func apiRequestWithAJsonBodySaysSo() throws {
+        let request = try ApiRequest.post(URL(string: "https://api.example.com/")!, json: ["amount": 12])
+        #expect(request.method == "POST" && String(decoding: request.body, as: UTF8.self) == #"{"amount":12}"#)
+        #expect(request.headers == [HTTPHeader(name: "Content-Type", value: "application/json")])
+        let reply = ApiReply(status: 200, body: request.body)
+        #expect(try reply.decoded(as: [String: Int].self) == ["amount": 12])
+    }
+}
