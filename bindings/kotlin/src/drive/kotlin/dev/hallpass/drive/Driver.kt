@@ -14,10 +14,12 @@ import dev.hallpass.ports.MovableClock
 import kotlinx.coroutines.delay
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.booleanOrNull
 import kotlinx.serialization.json.buildJsonObject
 import kotlinx.serialization.json.put
 import java.util.concurrent.ConcurrentHashMap
@@ -190,7 +192,7 @@ private val OPERATIONS = listOf(
 
 private fun parsed(text: String): JsonObject {
     val value = try {
-        Json.parseToJsonElement(text)
+        Json.parseToJsonElement(text).also { if (!it.isJson()) throw SerializationException("a word without quotes") }
     } catch (malformed: SerializationException) {
         throw Refusal("not_json", "not JSON")
     } catch (tooDeep: StackOverflowError) {
@@ -198,6 +200,16 @@ private fun parsed(text: String): JsonObject {
     }
     return value as? JsonObject ?: throw Refusal("not_a_request", "a request is a JSON object")
 }
+
+/** The parser takes any word without quotes for a value. */
+private fun JsonElement.isJson(): Boolean = when (this) {
+    is JsonObject -> values.all { it.isJson() }
+    is JsonArray -> all { it.isJson() }
+    is JsonNull -> true
+    is JsonPrimitive -> isString || booleanOrNull != null || NUMBER.matches(content)
+}
+
+private val NUMBER = Regex("""-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?""")
 
 private fun identified(request: JsonObject): JsonElement =
     (request["id"] as? JsonPrimitive)?.takeIf { it !is JsonNull && (it.isString || it.content.toDoubleOrNull() != null) }

@@ -38,9 +38,9 @@ class ManifestTest {
     }
 
     @Test
-    fun `permissions asked for, are the network's only`() {
+    fun `permissions asked for, are the network's and the prompt's`() {
         val info = packages.getPackageInfo(context.packageName, PackageManager.GET_PERMISSIONS)
-        assertEquals(listOf("android.permission.INTERNET"), info.requestedPermissions?.toList())
+        assertEquals(setOf("android.permission.INTERNET", "android.permission.USE_BIOMETRIC"), info.requestedPermissions?.toSet())
     }
 
     @Test

@@ -1,0 +1,102 @@
+package dev.hallpass.android
+
+import android.annotation.TargetApi
+import android.os.Build
+import android.security.keystore.KeyGenParameterSpec
+import android.security.keystore.KeyProperties
+import android.security.keystore.StrongBoxUnavailableException
+import java.security.KeyPairGenerator
+import java.security.PrivateKey
+import java.security.ProviderException
+import java.security.Signature
+import java.security.interfaces.ECPublicKey
+import java.security.spec.ECGenParameterSpec
+
+/**
+ * A P-256 key of the Android Keystore that signs and never leaves it: in the StrongBox where the device has one that works, in
+ * the TEE otherwise. Blocks: call it off the main thread.
+ *
+ * @param alias the name of the key
+ */
+public class KeystoreSigner(private val alias: String = "hallpass.signer") {
+    /**
+     * The public key, made with its private half when there is none yet.
+     *
+     * @throws java.security.GeneralSecurityException when the Keystore does not do as told
+     * @throws ProviderException likewise
+     */
+    public fun publicKey(): ECPublicKey =
+        (keystore().getCertificate(alias)?.publicKey ?: create()) as ECPublicKey
+
+    /**
+     * Signs [data] with ECDSA over SHA-256; returns the 64 bytes of `r` and `s` as a JWS has them (ES256, RFC 7518 §3.4).
+     *
+     * @throws java.security.GeneralSecurityException when the Keystore does not do as told
+     * @throws ProviderException likewise
+     */
+    public fun sign(data: ByteArray): ByteArray {
+        if (!keystore().containsAlias(alias)) create()
+        val signature = Signature.getInstance("SHA256withECDSA")
+        signature.initSign(keystore().getKey(alias, null) as PrivateKey)
+        signature.update(data)
+        return EcdsaSignature.toJose(signature.sign())
+    }
+
+    /** Deletes the key; what it has signed can still be verified. */
+    public fun delete(): Unit = keystore().deleteEntry(alias)
+
+    private fun create(): java.security.PublicKey =
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P) StrongBox.create(alias) else generate(parameters(alias).build())
+
+    /** Its exception is not known before API 28: a class of its own, so that older ones never load it. */
+    @TargetApi(Build.VERSION_CODES.P)
+    private object StrongBox {
+        fun create(alias: String): java.security.PublicKey =
+            try {
+                generate(parameters(alias).setIsStrongBoxBacked(true).build())
+            } catch (none: StrongBoxUnavailableException) {
+                generate(parameters(alias).build())
+            } catch (broken: ProviderException) {
+                // Some say that they have one, and fail in all sorts of ways when it is used.
+                generate(parameters(alias).build())
+            }
+    }
+}
+
+private fun parameters(alias: String) = KeyGenParameterSpec.Builder(alias, KeyProperties.PURPOSE_SIGN)
+    .setAlgorithmParameterSpec(ECGenParameterSpec("secp256r1"))
+    .setDigests(KeyProperties.DIGEST_SHA256)
+
+private fun generate(specification: KeyGenParameterSpec): java.security.PublicKey =
+    KeyPairGenerator.getInstance(KeyProperties.KEY_ALGORITHM_EC, ANDROID_KEYSTORE).run {
+        initialize(specification)
+        generateKeyPair().public
+    }
+
+/** ECDSA signatures over P-256, from Java's shape to that of a JWS. */
+internal object EcdsaSignature {
+    private const val HALF = 32
+
+    /** From `SEQUENCE { r INTEGER, s INTEGER }` in DER (RFC 3279 §2.2.3); numbers of 32 bytes make it short enough for one-byte lengths. */
+    fun toJose(der: ByteArray): ByteArray {
+        require(der.size > 8 && der[0] == SEQUENCE && der[1].toInt() == der.size - 2) { "no signature" }
+        val r = integer(der, 2)
+        val s = integer(der, 4 + der[3])
+        require(4 + der[3] + 2 + s.size == der.size) { "no signature" }
+        return fixed(r) + fixed(s)
+    }
+
+    private fun integer(der: ByteArray, at: Int): ByteArray {
+        require(at + 2 <= der.size && der[at] == INTEGER && at + 2 + der[at + 1] <= der.size && der[at + 1] > 0) { "no signature" }
+        return der.copyOfRange(at + 2, at + 2 + der[at + 1])
+    }
+
+    private fun fixed(number: ByteArray): ByteArray {
+        val digits = number.dropWhile { it == 0.toByte() }
+        require(digits.size <= HALF) { "not of P-256" }
+        return ByteArray(HALF - digits.size) + digits.toByteArray()
+    }
+
+    private const val SEQUENCE: Byte = 0x30
+    private const val INTEGER: Byte = 2
+}
