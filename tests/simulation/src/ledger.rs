@@ -81,6 +81,11 @@ impl Ledger {
         self.attempts.entry(token).or_default().push((process, clean));
     }
 
+    /// How many sessions were lost in ways that no client can prevent.
+    pub(crate) fn unavoidable(&self) -> u64 {
+        self.floor.iter().filter(|(cause, _)| **cause != Cause::Avoidable).map(|(_, count)| count).sum()
+    }
+
     fn has_attempt(&self, token: Refresh, counts: impl Fn(usize, bool) -> bool) -> bool {
         self.attempts.get(&token).is_some_and(|all| all.iter().any(|(by, clean)| counts(*by, *clean)))
     }
@@ -248,14 +253,13 @@ impl State {
         if token.split('-').nth(3) != Some(asked.audience) {
             self.violate("whose token", "a token for another audience");
         }
-        let came_with = access.refresh;
-        // Or one that came after it: who did not wait for the lease may find that another process has gone further.
-        let as_good =
-            |durable: &Refresh| durable.family == came_with.family && durable.generation >= came_with.generation;
         if asked.after_logout_of.is_some_and(|last| access.refresh.family <= last) {
             self.violate("no token after a logout", &format!("a token of login {}", access.refresh.family));
         }
-        if self.server.rules.rotation && !self.ledger.durable.iter().any(as_good) {
+        // Or one that came after it: who did not wait for the lease may find that another process has gone further.
+        let came_with = access.refresh;
+        let as_good = self.ledger.durable.range(Refresh { serial: 0, ..came_with }..).next();
+        if self.server.rules.rotation && as_good.is_none_or(|durable| durable.family != came_with.family) {
             self.violate("save, then publish", &format!("given out before {came_with} was saved"));
         }
         // The device counts from when it had the answer; what the answer travelled is beyond its knowledge.

@@ -1,5 +1,6 @@
 //! The simulation that looks for a user who is signed out by accident. `README.md` tells how it works.
 
+pub mod chart;
 mod client;
 mod dice;
 mod finale;

@@ -1,9 +1,10 @@
 //! `cargo xtask simulate`, or `cargo run -p hallpass-simulation -- run --seeds 2000`: see `README.md`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use hallpass_simulation::{Edition, engine, policies, summary};
+use hallpass_simulation::{Edition, chart, engine, policies, summary};
 
 #[derive(Parser)]
 #[command(about = "Looks for a user who is signed out by accident.")]
@@ -19,8 +20,11 @@ enum Task {
     /// Compares models of other policies with the engine, in spurious sign-outs per 1,000 user-years.
     Policies {
         /// How many user-years each policy lives with each server.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 100)]
         years: u64,
+        /// Draws the result there, as an SVG.
+        #[arg(long)]
+        chart: Option<PathBuf>,
     },
 }
 
@@ -65,7 +69,10 @@ fn main() -> ExitCode {
     let passed = match Command::parse().task {
         Task::Run(Run { seed: Some(seed), trace, edition, .. }) => one(seed, edition.into(), trace),
         Task::Run(Run { from, seeds, until_failure, edition, .. }) => many(from, seeds, edition.into(), until_failure),
-        Task::Policies { years } => compare(years),
+        Task::Policies { years, chart } => compare(years, chart.as_deref()).unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            false
+        }),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -84,18 +91,37 @@ fn one(seed: u64, edition: Edition, trace: bool) -> bool {
 
 fn many(from: u64, seeds: u64, edition: Edition, until_failure: bool) -> bool {
     let begun = std::time::Instant::now();
-    let summary = summary::engine(from, seeds, edition, until_failure);
+    let mut summary = summary::Summary::default();
+    let end = from + seeds;
+    for block in (from..end).step_by(BLOCK) {
+        let count = (end - block).min(BLOCK as u64);
+        summary = summary.merge(summary::engine(block, count, edition, until_failure));
+        if seeds > BLOCK as u64 {
+            eprintln!("{} of {seeds}: {:?}", block + count - from, summary.failures.keys());
+        }
+        if until_failure && !summary.failures.is_empty() {
+            break;
+        }
+    }
     print!("{summary}");
     println!("in {:.1} s", begun.elapsed().as_secs_f64());
     summary.failures.is_empty()
 }
 
-fn compare(years: u64) -> bool {
-    println!("spurious sign-outs per 1,000 user-years ({years} lived; in brackets: nobody could have prevented)");
-    println!("| policy (model) | reuse interval 60 s | no reuse interval |\n|---|---|---|");
-    for row in policies::compare(years) {
-        let ([with, without], [with_floor, without_floor]) = (row.per_thousand_years, row.floor);
-        println!("| {} ({}) | {with:.0} [{with_floor:.0}] | {without:.0} [{without_floor:.0}] |", row.name, row.after);
+/// After how many seeds a long run says how far it is, and which of them failed.
+const BLOCK: usize = 2_000;
+
+fn compare(years: u64, picture: Option<&Path>) -> std::io::Result<bool> {
+    println!("Spurious sign-outs per 1,000 user-years, {years} years lived by each:\n");
+    println!("| Policy (models but for the engine) | Reuse interval 60 s | None | After |\n|---|---:|---:|---|");
+    let rows = policies::compare(years);
+    for row in &rows {
+        let [with, without] = row.per_thousand_years.map(chart::thousands);
+        println!("| {} | {with} | {without} | {} |", row.name, row.after);
     }
-    true
+    if let Some(path) = picture {
+        std::fs::write(path, chart::svg(&rows, years))?;
+    }
+    let ([floor, ours], true) = ([&rows[0], &rows[1]], rows.len() > 1) else { return Ok(false) };
+    Ok(ours.per_thousand_years == floor.per_thousand_years)
 }

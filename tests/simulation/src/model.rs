@@ -1,7 +1,6 @@
-//! A model of a client: a small implementation of the sixteen rules, and of each way of not keeping one of them.
+//! A model of a client: a small implementation of the sixteen rules, and of what other clients do instead of some.
 //!
-//! Without deviations it is held to the same invariants as the engine. With one, it is what another SDK does (see
-//! `policies.rs`) or a mistake that the invariants have to catch (see `mutants.rs`). The engine has no such switches.
+//! `policies.rs` says which public client does what. The engine has no such switches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,54 +25,23 @@ pub(crate) enum Deviation {
     RenewsPerCaller,
     /// Callers take turns, and those who come after a failure try again themselves.
     SharesNoFailure,
-    /// The exchange ends with the caller who began it.
-    EndsWithCaller,
     /// Callers get the access token before the refresh token is saved.
     PublishesFirst,
-    /// A refresh token that could not be saved is forgotten.
-    ForgetsUnsaved,
     /// No intent is written down: after a crash nobody knows that an answer may be missing.
     KeepsNoJournal,
-    /// Without an answer the session is given up.
-    GivesUpUnanswered,
     /// The token is not tried a second time when no answer came.
     TriesOnce,
-    /// The store is read once, at the start.
-    NeverReloads,
-    /// A refusal is believed without a look at what another process saved.
-    NeverCompares,
     /// Processes do not take turns.
     TakesNoLease,
-    /// Any 4xx ends the session.
-    EndsOnClientError,
-    /// 429 ends the session.
-    EndsOnRateLimit,
-    /// 5xx ends the session.
-    EndsOnServerError,
-    /// An answer that is no JSON ends the session.
-    EndsOnGarbage,
-    /// The server's wish to wait is not heard.
-    NeverWaits,
+    /// Any error that the token endpoint names ends the session.
+    EndsOnAnyError,
     /// An answer with a lifetime below the minimum asked for is thrown away.
     DropsShortLifetimes,
-    /// Nobody looks whether the token has expired.
-    IgnoresExpiry,
-    /// One access token for all audiences.
-    MixesAudiences,
-    /// A store that cannot be read is an empty one.
-    TakesFailureForAbsence,
-    /// It looks every minute whether something is to be done.
-    Polls,
-    /// Its errors tell what it sent.
-    ShowsTokens,
-    /// Callers who joined somebody else's renewal are not told of a failure.
-    ForgetsWaiters,
 }
 
 /// A way to renew.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
-    pub(crate) name: &'static str,
     pub(crate) deviations: &'static [Deviation],
 }
 
@@ -133,9 +101,6 @@ impl Model {
                 // At once, as long as a reuse interval may last.
                 let _ = restored.credentials("", 0, true).await;
             }
-            while restored.deviates(Deviation::Polls) {
-                tokio::time::sleep(Duration::from_secs(60)).await;
-            }
         });
         model
     }
@@ -148,13 +113,12 @@ impl Model {
         always: bool,
     ) -> Result<String> {
         self.opened().await?;
-        let audience = if self.deviates(Deviation::MixesAudiences) { "" } else { audience };
         let present = self.held(audience, 0);
         if !always && let Some(token) = self.held(audience, min_ttl) {
             return Ok(token);
         }
         let unwanted = present.filter(|_| always);
-        if self.deviates(Deviation::RenewsPerCaller) || self.deviates(Deviation::EndsWithCaller) {
+        if self.deviates(Deviation::RenewsPerCaller) {
             return self.renew(audience, min_ttl, unwanted).await;
         }
         if self.deviates(Deviation::SharesNoFailure) {
@@ -208,10 +172,10 @@ impl Model {
     }
 
     async fn join(self: &Arc<Self>, audience: &'static str, min_ttl: u64, unwanted: Option<String>) -> Result<String> {
-        let (mut receiver, joined) = {
+        let mut receiver = {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(receiver) = flights.get(audience) {
-                (receiver.clone(), true)
+                receiver.clone()
             } else {
                 let (sender, receiver) = watch::channel(None);
                 flights.insert(audience.to_owned(), receiver.clone());
@@ -221,17 +185,13 @@ impl Model {
                     model.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(audience);
                     sender.send_replace(Some(outcome));
                 });
-                (receiver, false)
+                receiver
             }
         };
-        let outcome = match receiver.wait_for(Option::is_some).await {
+        match receiver.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or(Err(ENDED)),
             Err(_) => Err(ENDED),
-        };
-        if joined && outcome.is_err() && self.deviates(Deviation::ForgetsWaiters) {
-            std::future::pending::<()>().await;
         }
-        outcome
     }
 
     async fn renew(&self, audience: &'static str, min_ttl: u64, unwanted: Option<String>) -> Result<String> {
@@ -241,9 +201,7 @@ impl Model {
         };
         let _lease = self.lease().await;
         for _ in 0..4 {
-            if !self.deviates(Deviation::NeverReloads) {
-                self.synchronize().await?;
-            }
+            self.synchronize().await?;
             if let Some(token) = self.held(audience, min_ttl).filter(|token| unwanted.as_ref() != Some(token)) {
                 return Ok(token);
             }
@@ -252,7 +210,7 @@ impl Model {
                 return Err(Error::LoginRequired { reason: memory.reason.unwrap_or(LoginReason::NotSignedIn) });
             };
             let elapsed = self.ports.elapsed();
-            if memory.wait_until > elapsed && !self.deviates(Deviation::NeverWaits) {
+            if memory.wait_until > elapsed {
                 let retry_after = Some(memory.wait_until - elapsed);
                 return Err(Error::Offline { cause: OfflineCause::RateLimited, retry_after });
             }
@@ -291,9 +249,6 @@ impl Model {
                 Outcome::Over => return Err(self.end(LoginReason::Revoked).await),
                 Outcome::Nothing(error, acted) => {
                     self.change(|memory| memory.in_doubt |= acted);
-                    if acted && self.deviates(Deviation::GivesUpUnanswered) {
-                        return Err(self.end(LoginReason::AnswerLost).await);
-                    }
                     if !acted || attempts == 2 || self.deviates(Deviation::TriesOnce) {
                         return Err(error);
                     }
@@ -313,7 +268,6 @@ impl Model {
         let elapsed = self.ports.elapsed();
         let expires_by_wall = self.ports.now().saturating_add(lifetime).unix_millis();
         let held = Held { token: token.clone(), expires: elapsed + lifetime, expires_by_wall, lifetime };
-        let before = self.read(Memory::clone);
         let arrived = tokens["refresh_token"].as_str().and_then(Refresh::parse);
         self.change(|memory| {
             if arrived.is_some_and(|arrived| memory.refresh.is_none_or(|present| present.family != arrived.family)) {
@@ -329,11 +283,7 @@ impl Model {
         }
         let mut saved = self.read(Memory::clone);
         saved.access.insert(audience.to_owned(), held.clone());
-        self.save_as(&saved).await.inspect_err(|_| {
-            if self.deviates(Deviation::ForgetsUnsaved) {
-                self.change(|memory| *memory = before);
-            }
-        })?;
+        self.save_as(&saved).await?;
         self.change(|memory| memory.access.insert(audience.to_owned(), held));
         Ok(token)
     }
@@ -348,11 +298,9 @@ impl Model {
 
     /// `invalid_grant`: somebody else's newer token, or the end.
     async fn conclude(&self, refresh: Refresh) -> Result<()> {
-        if !self.deviates(Deviation::NeverCompares) {
-            self.synchronize().await?;
-            if self.read(|memory| memory.refresh) != Some(refresh) {
-                return Ok(());
-            }
+        self.synchronize().await?;
+        if self.read(|memory| memory.refresh) != Some(refresh) {
+            return Ok(());
         }
         let in_doubt = self.read(|memory| memory.in_doubt);
         Err(self.end(if in_doubt { LoginReason::AnswerLost } else { LoginReason::Revoked }).await)
@@ -378,7 +326,6 @@ impl Model {
             Err(StoreError::Invalidated) => self.change(|memory| {
                 (memory.opened, memory.reason) = (true, Some(LoginReason::StorageInvalidated));
             }),
-            Err(_) if self.deviates(Deviation::TakesFailureForAbsence) => self.change(|memory| memory.opened = true),
             Err(error) => return Err(error.into()),
         }
         Ok(())
@@ -465,16 +412,12 @@ impl Model {
             method: Method::Post,
             url: url::Url::parse(&format!("{ISSUER}/{path}")).expect("a constant"),
             headers: Headers::new(),
-            body: body.clone().into(),
+            body: body.into(),
             max_response_bytes: 1_000_000,
         };
         let offline = |cause| Error::Offline { cause, retry_after: None };
         let response = match self.ports.send(request).await {
             Ok(response) => response,
-            Err(_) if self.deviates(Deviation::ShowsTokens) => {
-                let reference: &'static str = Box::leak(body.into_boxed_str());
-                return Outcome::Nothing(Error::Misconfigured { field: "request", fix: reference }, true);
-            }
             Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => {
                 return Outcome::Nothing(offline(OfflineCause::NoAnswer), true);
             }
@@ -496,12 +439,9 @@ impl Model {
             200 if body.as_ref().is_some_and(|body| body["access_token"].is_string()) => {
                 body.map_or(Outcome::Refused, Outcome::Tokens)
             }
-            200..300 if self.deviates(Deviation::EndsOnGarbage) => Outcome::Over,
             200..300 => offline(true),
             400..500 if error == Some("invalid_grant") => Outcome::Refused,
-            400..500 if self.deviates(Deviation::EndsOnClientError) => Outcome::Over,
-            429 if self.deviates(Deviation::EndsOnRateLimit) => Outcome::Over,
-            500.. if self.deviates(Deviation::EndsOnServerError) => Outcome::Over,
+            400..500 if error.is_some() && self.deviates(Deviation::EndsOnAnyError) => Outcome::Over,
             status => offline(status >= 500 && status != 503),
         }
     }
@@ -515,8 +455,7 @@ impl Model {
             }
             let asked = Duration::from_secs(min_ttl);
             let reserve = if held.lifetime > asked { asked } else { held.lifetime / 10 };
-            let valid = held.expires > elapsed + reserve || self.deviates(Deviation::IgnoresExpiry);
-            valid.then(|| held.token.clone())
+            (held.expires > elapsed + reserve).then(|| held.token.clone())
         })
     }
 

@@ -375,7 +375,8 @@ impl Driver {
             if state.processes[running.process].alive {
                 state.processes[running.process].last_reason = None;
                 state.check_shown(&format!("{outcome:?}"));
-                let line = format!("user      resumes the login: {}", outcome.map_or_else(|error| error.code(), |()| "done"));
+                let line =
+                    format!("user      resumes the login: {}", outcome.map_or_else(|error| error.code(), |()| "done"));
                 state.tell_of(running.process, &line);
             }
         });

@@ -127,7 +127,14 @@ impl From<(u16, Value)> for Answer {
 
 impl Server {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, families: Vec::new(), access: BTreeMap::new(), codes: BTreeMap::new(), issued: 0, counted: (0, 0) }
+        Self {
+            rules,
+            families: Vec::new(),
+            access: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            issued: 0,
+            counted: (0, 0),
+        }
     }
 
     /// The user signs in at the page `url`; returns where the browser goes next.

@@ -64,7 +64,9 @@ impl Summary {
         add_up(&mut self.sign_outs, report.sign_outs);
     }
 
-    fn merge(mut self, other: Self) -> Self {
+    /// What both came to together.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
         self.failures.extend(other.failures);
         self.runs += other.runs;
         self.renewals += other.renewals;
