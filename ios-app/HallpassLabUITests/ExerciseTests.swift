@@ -1,0 +1,55 @@
+import XCTest
+
+/// Plays the exercise in the app, against `lab serve` on this Mac.
+final class ExerciseTests: XCTestCase {
+    private let app = XCUIApplication()
+
+    override func setUp() {
+        continueAfterFailure = false
+        app.launchArguments = ["-fresh"]
+        app.launch()
+        if app.staticTexts["Signed in"].waitForExistence(timeout: 2) { app.buttons["logOut"].tap() }
+        XCTAssertTrue(app.staticTexts["Nobody is signed in"].waitForExistence(timeout: 20))
+    }
+
+    func testRefreshTokenBeforeLoginSaysThatThereIsNone() {
+        app.buttons["refreshToken"].tap()
+        XCTAssertTrue(app.staticTexts["No Refresh Token found"].waitForExistence(timeout: 10))
+    }
+
+    func testExerciseFromLoginToLogout() {
+        app.buttons["logIn"].tap()
+        signIn()
+        XCTAssertTrue(app.staticTexts["Ada Lovelace"].waitForExistence(timeout: 20))
+        app.buttons["callAPI"].tap()
+        XCTAssertTrue(app.staticTexts["Pizza for a Coding Dojo session."].waitForExistence(timeout: 10))
+        app.buttons["refreshToken"].tap()
+        XCTAssertTrue(text(beginning: "New access token").waitForExistence(timeout: 10))
+        app.buttons["logOut"].tap()
+        allowTheBrowser()
+        XCTAssertTrue(app.staticTexts["Nobody is signed in"].waitForExistence(timeout: 20))
+    }
+
+    /// Fills in the tenant's page in the browser sheet, which is a process of its own.
+    private func signIn() {
+        allowTheBrowser()
+        let page = app.webViews.firstMatch
+        let username = page.textFields.firstMatch
+        XCTAssertTrue(username.waitForExistence(timeout: 20))
+        username.tap()
+        username.typeText("ada@example.com")
+        let password = page.secureTextFields.firstMatch
+        password.tap()
+        password.typeText("correct horse\n")
+    }
+
+    /// "Hallpass Lab wants to use localhost to sign in".
+    private func allowTheBrowser() {
+        let question = XCUIApplication(bundleIdentifier: "com.apple.springboard").buttons["Continue"]
+        if question.waitForExistence(timeout: 5) { question.tap() }
+    }
+
+    private func text(beginning start: String) -> XCUIElement {
+        app.staticTexts.matching(NSPredicate(format: "label BEGINSWITH %@", start)).firstMatch
+    }
+}
