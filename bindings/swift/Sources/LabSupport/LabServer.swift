@@ -178,12 +178,12 @@ extension LabServer {
 
 /// The shell that stops the server, by its id, when the pipe from this process closes, however this process ends.
 private final class Shell: @unchecked Sendable {
-    /// Threads of the concurrency runtime block signals, and what they start inherits that: a request to end would not arrive.
+    /// Threads of the concurrency runtime block signals, and what they start inherits that: neither a request
+    /// to end nor the end of a child would be noticed.
     private static let script = """
         "$0" serve --port "$1" --api-port "$2" < /dev/null > /dev/null & lab=$!
         read -r ended
         kill -KILL "$lab"
-        wait "$lab"
         """
     private static let turn = NSLock()
 

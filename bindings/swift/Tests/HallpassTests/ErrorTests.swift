@@ -151,7 +151,7 @@ struct ErrorTests {
 
     @Test func eachCaseCanBeCaughtByItsName() async throws {
         let session = try Session(
-            .openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback"),
+            .auth0(domain: "login.example.com", clientID: "c", redirectURI: "com.example.app:/callback"),
             store: .memory)
         do {
             try await session.renew()

@@ -30,9 +30,10 @@ struct PortTests {
             do { _ = try await transport.send(request); return nil } catch { return error as? TransportError }
         }
         #expect(await error(request("dashboard", 10)) == .tooLarge)
-        try await lab.plan(#"{"endpoint": "openid_configuration", "kind": "lost_answer"}"#)
+        try await lab.plan(#"{"endpoint": "openid_configuration", "times": "always", "kind": "lost_answer"}"#)
         #expect(await error(request(".well-known/openid-configuration", 1 << 20)) == .noAnswer)
         // A redirect is an answer.
+        try await lab.admin("DELETE", "faults")
         try await lab.plan(#"{"endpoint": "openid_configuration", "kind": {"redirect": {"status": 307, "location": null}}}"#)
         #expect(try await transport.send(request(".well-known/openid-configuration", 1 << 20)).status == 307)
         let known = request("dashboard", 10)

@@ -68,7 +68,7 @@ struct WebBrowserTests {
         let login = Task { try await session.login() }
         let sheet = try await shown()
         sheet.complete(try await LabBrowser().open(sheet.url, redirectURI: LabServer.redirectURI), nil)
-        #expect(try await login.value.email == "ada@example.com")
+        #expect(try await login.value.name == "Ada Lovelace")
         let again = Task { try await session.login() }
         let second = try await shown()
         again.cancel()
