@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::fuzz::Fuzz;
 use crate::simulate::Simulate;
+use crate::soak::Soak;
 use crate::targets::{AndroidTarget, AppleTarget};
 
 /// The project's own commands.
@@ -34,6 +36,10 @@ pub(crate) enum Command {
     },
     /// Looks for a user who is signed out by accident: the engine in virtual time, with everything that goes wrong.
     Simulate(Simulate),
+    /// Hands made-up inputs to whatever reads what others wrote: every target, or those named, for a while.
+    Fuzz(Fuzz),
+    /// Kills, crowds and starves real processes on one store.
+    Soak(Soak),
     /// Runs the test suites, and prepares what they need. All of them when none is named.
     ///
     /// A suite that cannot run on this machine is reported as missing, and that is a failure unless it is skipped.
@@ -90,6 +96,8 @@ pub(crate) enum Suite {
     AndroidNative,
     /// The Kotlin library over the real core, and the Android sources under Robolectric.
     Kotlin,
+    /// Every fuzz target for a while: a minute where `CI` is set, else a few seconds.
+    Fuzz,
 }
 
 /// Something that checks or suites need.

@@ -4,12 +4,14 @@ mod android;
 mod bindgen;
 mod check;
 mod cli;
+mod fuzz;
 mod inspect;
 mod native_library;
 mod process;
 mod report;
 mod setup;
 mod simulate;
+mod soak;
 mod targets;
 mod test;
 mod tokens;
@@ -43,6 +45,8 @@ fn run(command: Command) -> Result<bool> {
         Command::Xcframework { targets } => xcframework::run(&targets).map(|()| true),
         Command::Android { targets } => android::run(&targets).map(|()| true),
         Command::Simulate(asked) => simulate::run(&asked),
+        Command::Soak(asked) => soak::run(&asked),
+        Command::Fuzz(asked) => Ok(fuzz::run(&asked)?.iter().all(|one| one.finding.is_none())),
         Command::Test { suites, skip } => test::run(&suites, &skip),
         Command::Setup { tools } => setup::run(&tools).map(|()| true),
     }

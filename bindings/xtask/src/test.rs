@@ -2,6 +2,7 @@
 
 mod android_native;
 mod apple;
+mod fuzz;
 mod kotlin;
 mod rust;
 mod secret_service;
@@ -43,6 +44,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Kotlin => kotlin::run(tally),
         Suite::Apple => apple::run(),
         Suite::AndroidNative => android_native::run(),
+        Suite::Fuzz => fuzz::run(tally),
     }
 }
 

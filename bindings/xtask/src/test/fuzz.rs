@@ -1,0 +1,21 @@
+//! Every fuzz target for a while: a minute where `CI` is set, a few seconds on a developer's machine.
+
+use anyhow::Result;
+
+use crate::fuzz::{self, Fuzz};
+use crate::report::{Outcome, Tally};
+
+/// Runs the suite. Each target counts as one test.
+pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
+    let seconds = if std::env::var_os("CI").is_some() { 60 } else { 5 };
+    let fuzzed = fuzz::run(&Fuzz::all(seconds))?;
+    for one in &fuzzed {
+        if one.finding.is_some() { tally.failed += 1 } else { tally.passed += 1 }
+    }
+    let found: Vec<&str> = fuzzed.iter().filter(|one| one.finding.is_some()).map(|one| one.target.as_str()).collect();
+    Ok(if found.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(format!("found something: {}", found.join(", ")))
+    })
+}

@@ -1,0 +1,10 @@
+//! The targets, a file a subject.
+
+pub(crate) mod callback;
+pub(crate) mod client_settings;
+mod device;
+pub(crate) mod id_token;
+pub(crate) mod lab;
+pub(crate) mod renewal;
+pub(crate) mod responses;
+pub(crate) mod stored_record;
