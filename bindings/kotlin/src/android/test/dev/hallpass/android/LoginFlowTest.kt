@@ -156,7 +156,7 @@ class LoginFlowTest {
 
     /** Begins a login, and starts the activity that it asks for. */
     private fun begin(): Pair<Deferred<String>, ActivityController<LoginActivity>> {
-        while (shadowOf(context).nextStartedActivity != null) Unit
+        shadowOf(context).clearNextStartedActivities()
         val login = scope.async { SystemBrowser(context).open(URL, REDIRECT) }
         val intent = shadowOf(context).nextStartedActivity
         return login to Robolectric.buildActivity(LoginActivity::class.java, intent).setup()
@@ -172,10 +172,14 @@ class LoginFlowTest {
         withTimeout(5.seconds) { failure<BrowserException> { login.await() } }
     }
 
+    // What replaces it wants an installed package for each filter.
+    @Suppress("DEPRECATION")
     private fun install(hasAuthTabs: Boolean) {
         val packages = shadowOf((context as Context).packageManager)
         val page = Intent(Intent.ACTION_VIEW, Uri.parse("http://www.example.com/")).addCategory(Intent.CATEGORY_BROWSABLE)
         val tabs = Intent("android.support.customtabs.action.CustomTabsService")
+        // The browser that Robolectric brings.
+        packages.removePackage("org.robolectric.default")
         packages.addResolveInfoForIntent(page, ResolveInfo().apply {
             activityInfo = ActivityInfo().apply { packageName = BROWSER; name = "Browser"; applicationInfo = context.applicationInfo }
             filter = IntentFilter(Intent.ACTION_VIEW)

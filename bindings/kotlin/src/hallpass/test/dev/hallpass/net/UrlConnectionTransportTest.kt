@@ -144,7 +144,7 @@ class UrlConnectionTransportTest {
                 runCatching {
                     socket.accept().use { connection ->
                         val input = connection.getInputStream().bufferedReader()
-                        while (input.readLine()?.isNotEmpty() == true) Unit
+                        generateSequence(input::readLine).takeWhile { it.isNotEmpty() }.count()
                         arrived.countDown()
                         if (input.read() < 0) closed.countDown()
                     }
