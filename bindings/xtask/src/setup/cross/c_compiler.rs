@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{debian, folder, joined, ndk, variable};
+use super::{debian, folder, ndk, variable};
 use crate::process::is_installed;
 use crate::targets::{ApplePlatform, AppleTarget, Target};
 
