@@ -70,7 +70,7 @@ pub fn svg(rows: &[Row], years: u64) -> String {
 
 fn legend(svg: &mut String) {
     for (class, x, what) in
-        [("with", 16.0, "the server forgives a second use for 60 s"), ("without", 300.0, "it never does")]
+        [("with", 16.0, "the server forgives a second use for 60 s"), ("without", 330.0, "it never does")]
     {
         let _ = writeln!(svg, "<rect class=\"{class}\" x=\"{x}\" y=\"40\" width=\"13\" height=\"13\" rx=\"2\"/>");
         text(svg, "", x + 20.0, 51.0, what);

@@ -1,6 +1,6 @@
 //! Side by side: how often policies of public clients sign somebody out by accident, as *models* of those policies.
 //!
-//! A year of one user: four times a day the app is opened for a minute, in which four callers ask again and again;
+//! A year of one user: four times a day the app is opened for forty seconds, in which four callers ask again and again;
 //! sometimes it is killed. The faults are the same for all policies, and so is the server. A sign-out counts when neither
 //! the user nor the server's own will asked for it.
 
@@ -42,7 +42,7 @@ const POLICIES: &[Model] = &[
         &[Deviation::TakesNoLease, Deviation::KeepsNoJournal, Deviation::TriesOnce, Deviation::SharesNoFailure],
     ),
     policy(
-        "the same, and a lifetime below the minimum drops the answer",
+        "the same, and a short lifetime drops the answer",
         "auth0/Auth0.Android authentication/storage/SecureCredentialsManager.kt (b5cda34) and the file above: `LARGE_MIN_TTL`",
         &[
             Deviation::TakesNoLease,
@@ -109,7 +109,7 @@ pub fn compare(years: u64) -> Vec<Row> {
         let [with, without] = [REUSE_INTERVAL, 0].map(|reuse_interval| live(years, model.kind, reuse_interval));
         if rows.is_empty() {
             rows.push(Row {
-                name: "the floor",
+                name: "the floor, in the engine's years",
                 after: "the answer with the next token was lost for good, or the process died before it was saved",
                 per_thousand_years: [with.1, without.1],
             });
@@ -181,7 +181,7 @@ async fn open_the_app(driver: &mut Driver, seed: u64, opening: u64) {
         present.killed_at = Some(present.steps + dice.between(1, 12));
     }
     let demanding = dice.chance(DEMANDING);
-    for round in 0..6 {
+    for round in 0..4 {
         // Whoever was killed is opened again at once: the user looks at the app.
         driver.reopen_dead(Dice::of(0, &[]), true);
         let Some(running) = driver.running.first().cloned().flatten() else { return };
@@ -192,7 +192,7 @@ async fn open_the_app(driver: &mut Driver, seed: u64, opening: u64) {
         sleep(Duration::from_secs(10)).await;
     }
     driver.reopen_dead(Dice::of(0, &[]), true);
-    sleep(Duration::from_secs(6 * 3_600 - 60)).await;
+    sleep(Duration::from_secs(6 * 3_600 - 40)).await;
 }
 
 /// Whether the stored session is one; read from where a restart would read it.
