@@ -27,7 +27,12 @@ pub(super) fn prepare(target: Target) -> Result<Variables> {
                 let programs = [("CC", ndk.clang(android)), ("AR", ndk.archiver())];
                 (programs.map(|(kind, path)| (format!("{kind}_{name}"), path.into())).to_vec(), Vec::new())
             }
-            None => without_sdk(&name)?,
+            None => {
+                let (environment, mut flags) = without_sdk(&name)?;
+                // The `cc` crate names a 32-bit ARM that has none of version 7's instructions.
+                flags.push(format!("--target={}", android.clang_triple()).into());
+                (environment, flags)
+            }
         },
     };
     // `ring` asks for lines of its source, which name folders of this machine; the last word counts.
@@ -59,7 +64,8 @@ fn installed_clang() -> Option<String> {
 fn without_sdk(name: &str) -> Result<(Variables, Vec<OsString>)> {
     let clang = clang()?;
     println!("found {clang}");
-    let flags = ["-nostdlibinc", "-DRING_CORE_NOSTDLIBINC=1"].map(OsString::from).to_vec();
+    // Freestanding, for else the compiler's own headers for vectors include those of a C library.
+    let flags = ["-nostdlibinc", "-ffreestanding", "-DRING_CORE_NOSTDLIBINC=1"].map(OsString::from).to_vec();
     Ok((vec![(format!("CC_{name}"), clang.into())], flags))
 }
 
