@@ -3,10 +3,10 @@ package dev.hallpass.android
 import android.app.Activity
 import android.app.Application
 import android.content.ComponentName
-import android.content.Context
 import android.content.Intent
 import android.content.IntentFilter
 import android.content.pm.ActivityInfo
+import android.content.pm.ApplicationInfo
 import android.content.pm.ResolveInfo
 import android.content.pm.ServiceInfo
 import android.net.Uri
@@ -175,18 +175,16 @@ class LoginFlowTest {
     // What replaces it wants an installed package for each filter.
     @Suppress("DEPRECATION")
     private fun install(hasAuthTabs: Boolean) {
-        val packages = shadowOf((context as Context).packageManager)
+        val packages = shadowOf(context.packageManager)
         val page = Intent(Intent.ACTION_VIEW, Uri.parse("http://www.example.com/")).addCategory(Intent.CATEGORY_BROWSABLE)
         val tabs = Intent("android.support.customtabs.action.CustomTabsService")
-        // The browser that Robolectric brings.
-        packages.removePackage("org.robolectric.default")
         packages.addResolveInfoForIntent(page, ResolveInfo().apply {
-            activityInfo = ActivityInfo().apply { packageName = BROWSER; name = "Browser"; applicationInfo = context.applicationInfo }
+            activityInfo = ActivityInfo().apply { packageName = BROWSER; name = "Browser"; applicationInfo = ApplicationInfo().apply { packageName = BROWSER } }
             filter = IntentFilter(Intent.ACTION_VIEW)
         })
         packages.removeResolveInfosForIntent(tabs, BROWSER)
         packages.addResolveInfoForIntent(tabs, ResolveInfo().apply {
-            serviceInfo = ServiceInfo().apply { packageName = BROWSER; name = "Tabs"; applicationInfo = context.applicationInfo }
+            serviceInfo = ServiceInfo().apply { packageName = BROWSER; name = "Tabs"; applicationInfo = ApplicationInfo().apply { packageName = BROWSER } }
             filter = IntentFilter("x").apply { if (hasAuthTabs) addCategory("androidx.browser.auth.category.AuthTab") }
         })
     }
