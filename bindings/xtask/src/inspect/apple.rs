@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use object::read::archive::ArchiveFile;
-use object::read::macho::MachOFile64;
+use object::read::macho::{LoadCommandVariant, MachOFile64};
 use object::{Endianness, Object, ObjectSymbol, macho};
 
 use super::problem_with;
@@ -68,15 +68,13 @@ impl Contents {
     }
 
     fn add_version(&mut self, name: &str, file: &MachOFile64<'_, Endianness>, target: AppleTarget) -> Result<()> {
-        let Some((command, _)) = file.build_version()? else {
+        let Some((platform, minimum)) = built_for(file, target)? else {
             self.problems.insert(format!("{name} does not say which system it is for"));
             return Ok(());
         };
-        let platform = command.platform.get(file.endian());
         if platform != target.platform().number() {
             self.problems.insert(format!("{name} is for {} instead of {:?}", named(platform), target.platform()));
         }
-        let minimum = command.minos.get(file.endian());
         self.newest_minimum = self.newest_minimum.max(Some((minimum.major(), minimum.minor())));
         Ok(())
     }
@@ -93,6 +91,34 @@ impl Contents {
         problems.extend(problem_with(&system.unknown(&needed), "it needs what nobody has reviewed"));
         problems
     }
+}
+
+/// The platform, and the oldest version of it. Objects for very old versions, such as those of the published standard
+/// library, have a command for each system, which does not tell a simulator from a device: the processor does.
+fn built_for(
+    file: &MachOFile64<'_, Endianness>,
+    target: AppleTarget,
+) -> Result<Option<(macho::Platform, macho::Version)>> {
+    let endian = file.endian();
+    let mut commands = file.macho_load_commands()?;
+    while let Some(command) = commands.next()? {
+        match command.variant()? {
+            LoadCommandVariant::BuildVersion(command, _) => {
+                return Ok(Some((command.platform.get(endian), command.minos.get(endian))));
+            }
+            LoadCommandVariant::VersionMin(command) => {
+                let platform = match (command.cmd.get(endian), target) {
+                    (macho::LC_VERSION_MIN_MACOSX, _) => macho::PLATFORM_MACOS,
+                    (macho::LC_VERSION_MIN_IPHONEOS, AppleTarget::SimulatorX86_64) => macho::PLATFORM_IOSSIMULATOR,
+                    (macho::LC_VERSION_MIN_IPHONEOS, _) => macho::PLATFORM_IOS,
+                    _ => return Ok(None),
+                };
+                return Ok(Some((platform, command.version.get(endian))));
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 fn named(platform: macho::Platform) -> String {
