@@ -110,18 +110,27 @@ impl SecureStore for DangerPlainFiles {
 
 fn load(directory: &Path, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
     let file = directory.join(name.as_str());
-    let mut text = Zeroizing::new(String::new());
+    let mut bytes = Zeroizing::new(Vec::new());
     let read = fs::symlink_metadata(&file).and_then(|metadata| {
         if !metadata.is_file() {
             // Opening a pipe or a device could wait for ever.
             return Err(ErrorKind::IsADirectory.into());
         }
-        fs::File::open(&file)?.take(MAX_VALUE as u64 + 1).read_to_string(&mut text)
+        fs::File::open(&file)?.take(MAX_VALUE as u64 + 1).read_to_end(&mut bytes)
     });
     match read {
         Ok(length) if length > MAX_VALUE => Err(StoreError::Failed("the entry is larger than 1 MiB")),
-        Ok(_) => Ok(Some(StoredValue::new(std::mem::take(&mut *text)))),
+        Ok(_) => Ok(Some(as_text(std::mem::take(&mut *bytes)))),
         Err(error) => absent(directory, error).map(|()| None).map_err(|error| failure(&error)),
+    }
+}
+
+/// What is no text any more is damaged, not out of reach: whoever saved it has to see that, or it would stand in the way of
+/// every later save. Its check fails on the characters that take the place of what is not UTF-8.
+fn as_text(bytes: Vec<u8>) -> StoredValue {
+    match String::from_utf8(bytes) {
+        Ok(text) => StoredValue::new(text),
+        Err(error) => StoredValue::new(String::from_utf8_lossy(&Zeroizing::new(error.into_bytes()))),
     }
 }
 
@@ -195,8 +204,6 @@ fn failure(error: &io::Error) -> StoreError {
         "the directory does not exist"
     } else if kind == ErrorKind::IsADirectory {
         "the entry is not a file"
-    } else if kind == ErrorKind::InvalidData {
-        "the entry is not UTF-8"
     } else {
         "the disk could not be read or written"
     })

@@ -47,12 +47,13 @@ async fn a_directory_reached_by_two_paths_is_one_store() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_not_utf_8_fails_and_stays() {
+async fn an_entry_that_is_not_utf_8_is_damaged_text_that_stays_and_can_be_replaced() {
     let (_parent, store) = store();
-    fs::write(store.directory.join("entry"), b"\xff\xfe").unwrap();
-    let error = store.load(&name("entry")).await.unwrap_err();
-    assert_eq!(error, StoreError::Failed("the entry is not UTF-8"));
-    assert_eq!(files(&store.directory), ["entry"]);
+    fs::write(store.directory.join("entry"), b"1.\xff\xfe").unwrap();
+    assert_eq!(store.load(&name("entry")).await.unwrap().unwrap().expose(), "1.\u{fffd}\u{fffd}");
+    assert_eq!(fs::read(store.directory.join("entry")).unwrap(), b"1.\xff\xfe");
+    store.save(&name("entry"), &StoredValue::new("value")).await.unwrap();
+    assert_eq!(store.load(&name("entry")).await.unwrap().unwrap().expose(), "value");
 }
 
 #[tokio::test]
