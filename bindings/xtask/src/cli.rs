@@ -98,6 +98,8 @@ pub(crate) enum Suite {
     Kotlin,
     /// Every fuzz target for a while: a minute where `CI` is set, else a few seconds.
     Fuzz,
+    /// The Swift package and the iOS app, on the core as it is now, against `lab serve`.
+    Swift,
 }
 
 /// Something that checks or suites need.

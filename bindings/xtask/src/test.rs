@@ -6,6 +6,7 @@ mod fuzz;
 mod kotlin;
 mod rust;
 mod secret_service;
+mod swift;
 mod walk;
 
 use std::time::Duration;
@@ -45,6 +46,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Apple => apple::run(),
         Suite::AndroidNative => android_native::run(),
         Suite::Fuzz => fuzz::run(tally),
+        Suite::Swift => swift::run(tally),
     }
 }
 
