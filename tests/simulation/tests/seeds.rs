@@ -3,7 +3,7 @@
 use hallpass_simulation::{Edition, engine, summary};
 
 /// Seeds that found something in the engine once, and what it was; read with the vocabulary of their time.
-const FOUND: [(u64, &str); 23] = [
+const FOUND: [(u64, &str); 27] = [
     (49, "a process that found the store's key gone never saw what another process saved later"),
     (262, "a token that another process tried without an answer was told as revoked, not as an answer lost"),
     (389, "callers who asked for one user got the token of the one who had signed in meanwhile"),
@@ -27,10 +27,19 @@ const FOUND: [(u64, &str); 23] = [
     (12691, "a caller whose renewal failed got the token of the user who had signed in meanwhile"),
     (15443, "of two answers to one token the one saved more often was kept, not the later one"),
     (18925, "an old read brought back a session that this process had never seen before its own login"),
+    (34917, "a logout was undone by another process that was renewing"),
+    (52802, "a caller joined a renewal begun before anybody knew the user, and got another user's token"),
+    (60259, "after a late answer the state went on showing the user before, and callers were turned away"),
+    (77213, "the same as 52802, across two processes"),
 ];
 
 /// The same, in the second edition.
-const FOUND_IN_THE_SECOND: [(u64, &str); 0] = [];
+const FOUND_IN_THE_SECOND: [(u64, &str); 4] = [
+    (92, "an interrupted renewal was left unfinished, as callers with a good access token came at the same time"),
+    (109, "a login resumed beside a record of a newer version told that nobody was signed in"),
+    (389, "after a late answer an error said logged out while the state said signed in"),
+    (1846, "an answer was saved over a record that a newer version had written meanwhile"),
+];
 
 #[test]
 fn a_seed_played_twice_is_the_same_story() {
