@@ -24,7 +24,7 @@ pub(crate) enum Command {
     },
     /// Writes the generated Swift and Kotlin anew, from the compiled library.
     Bindgen,
-    /// Builds the library for Apple's systems, looks into it, and puts `Hallpass.xcframework` together.
+    /// Builds the library for Apple's systems, looks into it, and puts `HallpassFFI.xcframework` together.
     Xcframework {
         /// The targets to build. All of them when none is named.
         targets: Vec<AppleTarget>,

@@ -28,6 +28,10 @@ const LIBRARY: &str = "libhallpass.a";
 /// The module that the Swift package imports.
 const MODULE: &str = "HallpassFFI";
 
+/// The Swift package, which takes its binary from the framework beside its manifest. Git does not see it there.
+const PACKAGE: &str = "bindings/swift";
+const FRAMEWORK: &str = "HallpassFFI.xcframework";
+
 /// The library for one target, inspected.
 pub(crate) struct Slice {
     target: AppleTarget,
@@ -87,8 +91,7 @@ pub(crate) fn summary(slices: &[Slice]) -> Result<String> {
 /// # Errors
 /// When a file cannot be written, or the framework is not what its property list says.
 pub(crate) fn assemble(slices: &[Slice]) -> Result<PathBuf> {
-    let parent = workspace::target().join("apple");
-    fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let parent = workspace::root().join(PACKAGE);
     let staging = tempfile::tempdir_in(&parent)?;
     let mut platforms: BTreeMap<ApplePlatform, Vec<&Slice>> = BTreeMap::new();
     for slice in slices {
@@ -103,7 +106,7 @@ pub(crate) fn assemble(slices: &[Slice]) -> Result<PathBuf> {
     manifest::write(staging.path(), &entries)?;
     manifest::verify(staging.path(), &entries)?;
 
-    let framework = parent.join("Hallpass.xcframework");
+    let framework = parent.join(FRAMEWORK);
     if framework.exists() {
         fs::remove_dir_all(&framework).with_context(|| format!("cannot replace {}", framework.display()))?;
     }

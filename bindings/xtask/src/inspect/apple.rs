@@ -95,6 +95,7 @@ impl Contents {
 
 /// The platform, and the oldest version of it. Objects for very old versions, such as those of the published standard
 /// library, have a command for each system, which does not tell a simulator from a device: the processor does.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the format's commands are not ours to enumerate")]
 fn built_for(
     file: &MachOFile64<'_, Endianness>,
     target: AppleTarget,
@@ -115,6 +116,7 @@ fn built_for(
                 };
                 return Ok(Some((platform, command.version.get(endian))));
             }
+            // Of the file format's many commands, no other says so.
             _ => {}
         }
     }
