@@ -61,8 +61,9 @@ public final class LabModel {
             self.session = session
             let (states, events) = (session.states, session.events)
             watching = [
-                Task { [weak self] in for await state in states { self?.state = state } },
-                Task { [weak self] in for await event in events { self?.note(event) } },
+                // What an earlier session had under way when it was replaced is not this one's.
+                Task { [weak self] in for await state in states where !Task.isCancelled { self?.state = state } },
+                Task { [weak self] in for await event in events where !Task.isCancelled { self?.note(event) } },
             ]
         } catch {
             fail(error)
