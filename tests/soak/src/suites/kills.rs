@@ -54,6 +54,7 @@ pub(crate) async fn run(kills: u32, seed: u64) -> Result<Vec<String>> {
 /// Starts a process, lets it renew and kills it.
 async fn kill_one(device: &Device, aim: Aim, random: &mut Random) -> Result<Hit> {
     let begun = Instant::now();
+    let known = device.renewals().len();
     let mut driver = Driver::start()?;
     let session = device.open_signed_in(&mut driver).await?;
     let before = Record::read(&device.store())?;
@@ -65,7 +66,7 @@ async fn kill_one(device: &Device, aim: Aim, random: &mut Random) -> Result<Hit>
     let renewal = driver.send("renew", session).await?;
     aim.wait(device, &mut driver, renewal, seen, random).await?;
     driver.kill().await?;
-    let at_the_kill = device.renewals().get(seen).map(|renewal| renewal.outcome);
+    let at_the_kill = device.renewals().split_off(known).last().map(|renewal| renewal.outcome);
     device.tenant.clear_faults();
     device.pass(begun.elapsed().min(LONGEST_GAP));
     // The tenant goes on with a request whose sender is gone; what it does then is part of the story.

@@ -61,43 +61,36 @@ impl Aim {
         seen: usize,
         random: &mut Random,
     ) -> Result<()> {
-        let limit = Instant::now() + PATIENCE;
-        let asked = || device.renewals().len() > seen;
         match self {
             Self::AnyInstant => sleep(Duration::from_micros(random.below(40_000))).await,
             Self::BeforeTheServerActs | Self::BeforeTheAnswer => {
-                until(limit, Duration::from_millis(1), asked).await?;
+                until(driver, renewal, || Ok(device.renewals().len() > seen)).await?;
                 sleep(Duration::from_millis(random.below(HELD / 2))).await;
             }
             Self::AtTheAnswer => {
                 let answered = || device.renewals().get(seen).is_some_and(|renewal| renewal.status().is_some());
-                until(limit, Duration::from_micros(200), answered).await?;
+                until(driver, renewal, || Ok(answered())).await?;
                 sleep(Duration::from_micros(random.below(5_000))).await;
             }
             Self::AtASave => {
-                let second = random.below(3) > 0;
-                if second {
-                    until(limit, Duration::from_millis(1), asked).await?;
+                if random.below(3) > 0 {
+                    until(driver, renewal, || Ok(device.renewals().len() > seen)).await?;
                 }
-                // A save may be over before anybody looks; then the renewal's answer ends the wait.
-                while record::unfinished_saves(&device.store())? == 0 && !driver.has_answered(renewal).await {
-                    if Instant::now() > limit {
-                        bail!("neither a save nor an answer in time");
-                    }
-                }
+                until(driver, renewal, || Ok(record::unfinished_saves(&device.store())? > 0)).await?;
             }
         }
         Ok(())
     }
 }
 
-/// Waits until `happened`, looking again after each `pause`.
-async fn until(limit: Instant, pause: Duration, happened: impl Fn() -> bool) -> Result<()> {
-    while !happened() {
+/// Waits until `happened`, or until the renewal is answered: a save may be over before anybody looks, and a renewal that
+/// a process before did not finish is finished when the session is opened, so that this one may send nothing itself.
+async fn until(driver: &mut Driver, renewal: u64, happened: impl Fn() -> Result<bool>) -> Result<()> {
+    let limit = Instant::now() + PATIENCE;
+    while !happened()? && !driver.has_answered(renewal).await {
         if Instant::now() > limit {
-            bail!("what a kill waits for did not happen in time");
+            bail!("what a kill waits for did not happen in time, and neither did an answer");
         }
-        sleep(pause).await;
     }
     Ok(())
 }
