@@ -172,19 +172,13 @@ impl Engine {
 
     async fn take_turn(&self, key: &GrantKey, trigger: Trigger, user: Option<&str>) -> Result<Credentials> {
         {
-            let mut vault = self.opened_vault().await?;
+            let vault = self.opened_vault().await?;
             // A login that is not saved yet shows nowhere: whoever is answered by it would be so for ever.
             if vault.is_saved() {
                 same_user(user, vault.record())?;
                 if let Some(credentials) = self.sufficient(key, trigger) {
                     return Ok(credentials);
                 }
-            }
-            // Without a refresh token nothing is sent, not even to learn where to; another process may have one by now.
-            if renewable(vault.record()).is_err() {
-                vault.synchronize().await?;
-                self.publish(&vault);
-                renewable(vault.record())?;
             }
         }
         let _lease = self.lease.acquire().await;
@@ -224,7 +218,10 @@ impl Engine {
         if let Some(credentials) = self.sufficient(key, trigger) {
             return Ok(Step::Done(credentials));
         }
-        let (lineage, signed_in, refresh) = renewable(vault.record())?;
+        let (lineage, signed_in) = signed_in(vault.record())?;
+        let Some(refresh) = &signed_in.refresh else {
+            return Err(Error::LoginRequired { reason: LoginReason::NoRefreshToken });
+        };
         if !refresh.reusable && matches!(turn, Turn::Shared { .. }) {
             return Ok(Step::Again);
         }
@@ -505,14 +502,6 @@ fn same_user(user: Option<&str>, record: Option<&Record>) -> Result<()> {
         (Some(user), Some(now)) if user != now => Err(LOGGED_OUT),
         (Some(_) | None, _) => Ok(()),
     }
-}
-
-/// Whose session it is and the refresh token that it is renewed with.
-fn renewable(record: Option<&Record>) -> Result<(&str, &SignedIn, &Refresh)> {
-    let (lineage, signed_in) = signed_in(record)?;
-    let refresh = signed_in.refresh.as_ref();
-    let refresh = refresh.ok_or(Error::LoginRequired { reason: LoginReason::NoRefreshToken })?;
-    Ok((lineage, signed_in, refresh))
 }
 
 fn signed_in(record: Option<&Record>) -> Result<(&str, &SignedIn)> {
