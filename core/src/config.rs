@@ -142,7 +142,8 @@ impl Config {
     /// times. No other origin ever gets it.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] naming `api_origins`: not a URL with `https` (or with `http` on a loopback host).
+    /// [`Error::Misconfigured`] naming `api_origins`: not a URL with `https` (or with `http` and a host that
+    /// [`danger_allow_loopback_http`](Self::danger_allow_loopback_http) is about).
     pub fn api_origin(mut self, origin: &str) -> Result<Self> {
         const FIX: &str = "give an absolute URL with https, such as `https://api.example.com`";
         let url = Url::parse(origin).map_err(|_| Error::Misconfigured { field: "api_origins", fix: FIX })?;
@@ -172,7 +173,8 @@ impl Config {
     }
 
     /// Allows plain HTTP to an authorization server and to APIs on this very machine (`localhost`, `127.0.0.0/8`,
-    /// `::1`), for development. Everything else stays HTTPS.
+    /// `::1`), and from an Android emulator on the machine that it runs on (`10.0.2.2`), for development. Everything
+    /// else stays HTTPS. Never in a release: on a phone `10.0.2.2` is whoever has that address in the network it is in.
     #[must_use]
     pub fn danger_allow_loopback_http(mut self) -> Self {
         self.loopback = Loopback::AllowHttp;

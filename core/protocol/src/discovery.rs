@@ -296,10 +296,14 @@ mod tests {
                 assert_eq!(read_with(member, json!(url)), Err(DiscoveryError::Insecure { member }), "{url}");
             }
         }
-        let mut document = document();
-        document["token_endpoint"] = json!("http://127.0.0.1:3000/token");
-        let response = response(200, "application/json", &document.to_string());
-        assert!(parse(&response, &openid(), Loopback::AllowHttp).is_ok());
+        for url in ["http://127.0.0.1:3000/token", "http://10.0.2.2:3000/token"] {
+            let mut document = document();
+            document["token_endpoint"] = json!(url);
+            let response = response(200, "application/json", &document.to_string());
+            assert!(parse(&response, &openid(), Loopback::AllowHttp).is_ok(), "{url}");
+            let refused = Err(DiscoveryError::Insecure { member: "token_endpoint" });
+            assert_eq!(parse(&response, &openid(), Loopback::RequireHttps), refused, "{url}");
+        }
     }
 
     #[test]

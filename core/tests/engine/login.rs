@@ -238,6 +238,12 @@ async fn rule_15_plain_http_is_refused_unless_it_is_this_machine_and_allowed() {
         |config| Session::builder(config).store(device.store.other_process()).transport(device.server.clone()).build();
     assert!(matches!(build(local()), Err(Error::Misconfigured { field: "issuer", .. })));
     build(local().danger_allow_loopback_http()).unwrap();
+    let emulator = || {
+        let config = Config::new("http://10.0.2.2:3000/", "client-1", "com.example.app:/callback").unwrap();
+        config.api_origin("http://10.0.2.2:3001").unwrap()
+    };
+    assert!(matches!(build(emulator()), Err(Error::Misconfigured { field: "issuer", .. })));
+    build(emulator().danger_allow_loopback_http()).unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
@@ -15,7 +16,8 @@ pub enum Loopback {
     /// HTTPS everywhere.
     #[default]
     RequireHttps,
-    /// HTTPS, but for `localhost`, `127.0.0.0/8` and `::1`.
+    /// HTTPS, but for `localhost`, `127.0.0.0/8` and `::1`, and for `10.0.2.2`: the name under which an Android emulator
+    /// finds the loopback interface of the machine that it runs on. On a phone that address is a stranger's.
     AllowHttp,
 }
 
@@ -25,7 +27,7 @@ impl Loopback {
     pub fn permits(self, url: &Url) -> bool {
         match (url.scheme(), self) {
             ("https", Self::RequireHttps | Self::AllowHttp) => true,
-            ("http", Self::AllowHttp) => is_loopback(url),
+            ("http", Self::AllowHttp) => is_loopback(url) || is_host_of_emulator(url),
             (_, Self::RequireHttps | Self::AllowHttp) => false,
         }
     }
@@ -39,6 +41,13 @@ pub(super) fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// Whether the host is what an Android emulator calls the loopback interface of its own host. Nothing can listen there
+/// for a redirect, so that a redirect URI is judged by [`is_loopback`] alone.
+fn is_host_of_emulator(url: &Url) -> bool {
+    const HOST_OF_EMULATOR: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+    url.host() == Some(Host::Ipv4(HOST_OF_EMULATOR))
 }
 
 /// An issuer identifier, kept byte for byte as it was given, because that is how it is compared.
@@ -138,6 +147,16 @@ mod tests {
             assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerInsecure), "{text}");
         }
         for text in ["http://a.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://localhost/"] {
+            assert_eq!(Issuer::parse(text, Loopback::AllowHttp), Err(ConfigError::IssuerInsecure), "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_http_from_an_emulator_is_accepted_to_its_host_alone_and_when_allowed() {
+        let text = "http://10.0.2.2:3000/";
+        assert_eq!(Issuer::parse(text, Loopback::AllowHttp).unwrap().as_str(), text);
+        assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerInsecure));
+        for text in ["http://10.0.2.3/", "http://10.0.2.15/", "http://10.0.2.2.example/", "http://10.0.2.22/", "ftp://10.0.2.2/"] {
             assert_eq!(Issuer::parse(text, Loopback::AllowHttp), Err(ConfigError::IssuerInsecure), "{text}");
         }
     }

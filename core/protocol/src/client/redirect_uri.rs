@@ -129,7 +129,7 @@ mod tests {
         {
             assert_eq!(RedirectUri::parse(text), Err(ConfigError::RedirectUriScheme), "{text}");
         }
-        for text in ["http://app.example.com/callback", "http://192.168.0.1/callback"] {
+        for text in ["http://app.example.com/callback", "http://192.168.0.1/callback", "http://10.0.2.2/callback"] {
             assert_eq!(RedirectUri::parse(text), Err(ConfigError::RedirectUriInsecure), "{text}");
         }
     }
