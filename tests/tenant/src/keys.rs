@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Test keys, so that a seed repeats them: see `keys/README.md`.
-const POOL: [(&[u8], &[u8]); 6] = [
+pub(crate) const POOL: [(&[u8], &[u8]); 6] = [
     (include_bytes!("../keys/rs256-1.pk8"), include_bytes!("../keys/es256-1.pk8")),
     (include_bytes!("../keys/rs256-2.pk8"), include_bytes!("../keys/es256-2.pk8")),
     (include_bytes!("../keys/rs256-3.pk8"), include_bytes!("../keys/es256-3.pk8")),

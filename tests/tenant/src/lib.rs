@@ -26,6 +26,7 @@
 //! - [`LoggedRequest`]: what was asked, by which a test can tell how many requests a client made.
 //! - Users `ada@example.com` ("correct horse") and `grace@example.com` ("battery staple").
 //! - Time is the tenant's own: [`Tenant::advance`] expires things without waiting, also in the answers' `Date`.
+//! - [`misbehaving`]: another server, whose issuers each do wrong what a test says, as data.
 //! - `browser` (a feature): a scripted user agent that fetches the pages and submits the forms.
 
 #![forbid(unsafe_code)]
@@ -46,6 +47,7 @@ mod faults;
 mod grants;
 mod jwt;
 mod keys;
+pub mod misbehaving;
 mod options;
 mod pages;
 mod parameters;

@@ -1,0 +1,229 @@
+//! One issuer: what it has authorized, issued and seen.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method, header::AUTHORIZATION},
+};
+use url::form_urlencoded;
+
+use super::{
+    authorization::{AuthorizeError, Authorized, Request},
+    behaviour::{Answer, Behaviour},
+    id_token::{self, Subject},
+    template::{TemplateError, expand, now},
+};
+use crate::jwt;
+
+/// The state of one issuer.
+pub(super) struct Issuer {
+    pub(super) behaviour: Behaviour,
+    /// Without a slash at its end.
+    base: String,
+    /// How often each endpoint was asked, by its name in the list of requests.
+    asked: BTreeMap<&'static str, usize>,
+    seen: Vec<String>,
+    authorized: Option<Request>,
+    /// The code that was not used yet.
+    code: Option<String>,
+    codes: usize,
+    access_tokens: usize,
+    refresh_tokens: usize,
+    auth_time: i64,
+    /// The latest ID token, for templates of later answers.
+    id_token: String,
+}
+
+/// A token request that is in order.
+pub(super) enum Grant {
+    Code,
+    Refresh,
+}
+
+impl Issuer {
+    pub(super) fn new(base: String, behaviour: Behaviour) -> Self {
+        Self {
+            behaviour,
+            base,
+            asked: BTreeMap::new(),
+            seen: Vec::new(),
+            authorized: None,
+            code: None,
+            codes: 0,
+            access_tokens: 0,
+            refresh_tokens: 0,
+            auth_time: now(),
+            id_token: String::new(),
+        }
+    }
+
+    /// The issuer's name, as in `iss`.
+    pub(super) fn name(&self) -> String {
+        let slash = if self.behaviour.trailing_slash { "/" } else { "" };
+        format!("{}{slash}", self.base)
+    }
+
+    /// The URL of a path below the issuer.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+
+    pub(super) fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    pub(super) fn saw(&mut self, request: impl Into<String>) {
+        self.seen.push(request.into());
+    }
+
+    /// How often `endpoint` was asked before; from now on once more.
+    pub(super) fn count(&mut self, endpoint: &'static str) -> usize {
+        let asked = self.asked.entry(endpoint).or_default();
+        *asked += 1;
+        *asked - 1
+    }
+
+    pub(super) fn authorize(&mut self, url: &str) -> Result<Authorized, AuthorizeError> {
+        let request = Request::parse(url, &self.url("authorize"))?;
+        self.codes += 1;
+        let code = format!("code-{}", self.codes);
+        self.code = Some(code.clone());
+        self.auth_time = now();
+        let authorized = Authorized {
+            redirect_uri: request.redirect_uri.clone(),
+            code,
+            state: request.state.clone(),
+            parameters: request.parameters.clone(),
+        };
+        self.authorized = Some(request);
+        Ok(authorized)
+    }
+
+    /// Judges a token request as RFC 6749 §4.1.3 and §6 and RFC 7636 §4.6 have it, and notes it down.
+    pub(super) fn grant(&mut self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Option<Grant> {
+        let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+        let is_form = headers
+            .get("content-type")
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+        let parameter = |name: &str| form.get(name).map(String::as_str);
+        let refused = match &self.authorized {
+            _ if method != Method::POST => Some("not a POST"),
+            _ if !is_form => Some("not a form"),
+            None => Some("nobody authorized it"),
+            Some(request) if parameter("client_id") != Some(request.client_id.as_str()) => Some("client_id"),
+            Some(request) if parameter("grant_type") == Some("authorization_code") => {
+                let challenge = parameter("code_verifier").map(jwt::code_challenge);
+                if parameter("code").is_none() || parameter("code") != self.code.as_deref() {
+                    Some("code")
+                } else if challenge.as_deref() != Some(request.code_challenge.as_str()) {
+                    Some("code_verifier")
+                } else if parameter("redirect_uri") != Some(request.redirect_uri.as_str()) {
+                    Some("redirect_uri")
+                } else {
+                    None
+                }
+            }
+            Some(_) if parameter("grant_type") == Some("refresh_token") => {
+                let latest = format!("rt-{}", self.refresh_tokens);
+                let is_spent = self.behaviour.rotation && parameter("refresh_token") != Some(latest.as_str());
+                if parameter("refresh_token").is_none() || is_spent { Some("refresh_token") } else { None }
+            }
+            Some(_) => Some("grant_type"),
+        };
+        if let Some(why) = refused {
+            self.saw(format!("{method} /token, refused: {why}"));
+            return None;
+        }
+        match parameter("refresh_token") {
+            Some(token) => {
+                let line = format!("refresh {token}");
+                self.saw(line);
+                Some(Grant::Refresh)
+            }
+            None => {
+                self.code = None;
+                self.saw("code");
+                Some(Grant::Code)
+            }
+        }
+    }
+
+    /// The next access token, and for a code (or with rotation) the next refresh token.
+    pub(super) fn next_tokens(&mut self, grant: &Grant) -> (String, Option<String>) {
+        self.access_tokens += 1;
+        let brings_refresh_token = match grant {
+            Grant::Code => true,
+            Grant::Refresh => self.behaviour.rotation,
+        };
+        self.refresh_tokens += usize::from(brings_refresh_token);
+        let refresh_token = brings_refresh_token.then(|| format!("rt-{}", self.refresh_tokens));
+        (format!("at-{}", self.access_tokens), refresh_token)
+    }
+
+    /// The ID token of an answer with `access_token`.
+    pub(super) fn id_token(&mut self, grant: &Grant, access_token: &str) -> Result<String, TemplateError> {
+        let time = self.count("id_token");
+        let deviation = self.behaviour.id_token.at(time).clone();
+        let issuer = self.name();
+        let request = self.authorized.as_ref();
+        let subject = Subject {
+            issuer: &issuer,
+            client_id: request.map_or("", |request| &request.client_id),
+            nonce: request.map(|request| request.nonce.as_str()).filter(|_| matches!(grant, Grant::Code)),
+            auth_time: self.auth_time,
+            access_token,
+        };
+        let token = id_token::make(&deviation, &subject, &|name| self.variable(name))?;
+        self.id_token.clone_from(&token);
+        Ok(token)
+    }
+
+    /// The scope that was asked for.
+    pub(super) fn scope(&self) -> &str {
+        self.authorized.as_ref().map_or("openid", |request| &request.scope)
+    }
+
+    /// What a name in a template stands for.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        let of_request = |read: fn(&Request) -> &String| self.authorized.as_ref().map(|request| read(request).clone());
+        match name {
+            "issuer" => Some(self.name()),
+            "base" => Some(self.base.clone()),
+            "origin" => self.base.rsplit_once('/').map(|(origin, _)| origin.to_owned()),
+            "code" => Some(format!("code-{}", self.codes)),
+            "access_token" => Some(format!("at-{}", self.access_tokens)),
+            "id_token" => Some(self.id_token.clone()),
+            "client_id" => of_request(|request| &request.client_id),
+            "nonce" => of_request(|request| &request.nonce),
+            "state" => of_request(|request| &request.state),
+            "redirect_uri" => of_request(|request| &request.redirect_uri),
+            _ => None,
+        }
+    }
+
+    pub(super) fn expand(&self, text: &str) -> Result<String, TemplateError> {
+        expand(text, &|name| self.variable(name))
+    }
+
+    /// The deviation of an endpoint's next answer.
+    pub(super) fn next_answer(&mut self, endpoint: &'static str) -> Answer {
+        let time = self.count(endpoint);
+        let behaviour = &self.behaviour;
+        let sequence = match endpoint {
+            "discovery" => &behaviour.discovery,
+            "keys" => &behaviour.key_set,
+            "token" => &behaviour.token,
+            "userinfo" => &behaviour.userinfo,
+            "revoke" => &behaviour.revocation,
+            _ => &behaviour.api,
+        };
+        sequence.at(time).clone()
+    }
+}
+
+/// The bearer token of a request (RFC 6750 §2.1); empty when there is none.
+pub(super) fn bearer_token(headers: &HeaderMap) -> &str {
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+}
