@@ -1,6 +1,6 @@
 //! The operating system's clocks and its randomness.
 
-// A platform has one file, and each has `elapsed() -> Duration`.
+// A platform has one file, and each has `elapsed()` and `elapsed_at_most()`.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "system/boottime.rs")]
 #[cfg_attr(target_vendor = "apple", path = "system/monotonic.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")), path = "system/instant.rs")]
@@ -25,6 +25,10 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         running::elapsed()
+    }
+
+    fn elapsed_at_most(&self) -> Duration {
+        running::elapsed_at_most()
     }
 }
 
@@ -96,6 +100,18 @@ mod tests {
         let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
         let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
         assert!((SystemClock.elapsed().as_secs_f64() - seconds).abs() < 5.0);
+    }
+
+    #[test]
+    fn the_running_clock_read_roughly_is_never_behind_and_at_most_a_little_ahead() {
+        for _ in 0..2_000 {
+            let before = SystemClock.elapsed();
+            let roughly = SystemClock.elapsed_at_most();
+            let after = SystemClock.elapsed();
+            assert!(roughly >= before, "{roughly:?} is behind {before:?}");
+            assert!(roughly <= after + Duration::from_millis(110), "{roughly:?} is far ahead of {after:?}");
+            std::thread::sleep(Duration::from_micros(50));
+        }
     }
 
     /// The hot path reads this clock once; a system call would cost ten times as much as it may.

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
@@ -144,7 +143,7 @@ impl SessionBuilder {
             store,
             browser: self.browser,
             runtime: runtime.clone(),
-            published: ArcSwap::from_pointee(Published::default()),
+            published: Published::default(),
             states: watch::Sender::new(State::Restoring),
             events: broadcast::Sender::new(EVENTS_KEPT),
             observer: self.observer,

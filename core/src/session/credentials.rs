@@ -1,9 +1,11 @@
 //! What an app gets and asks for: an access token and how long it has to last.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::Guard;
 use hallpass_protocol::scope::Scope;
 use hallpass_protocol::secret::AccessToken;
 use hallpass_protocol::time::Timestamp;
@@ -14,7 +16,7 @@ use crate::error::Result;
 /// A valid access token. Cheap to clone; `Debug` shows no secret.
 #[derive(Clone)]
 pub struct Credentials {
-    pub(crate) granted: Arc<Granted>,
+    pub(crate) granted: Held,
     pub(crate) renewed: bool,
 }
 
@@ -23,9 +25,49 @@ pub(crate) struct Granted {
     pub(crate) access_token: AccessToken,
     pub(crate) scope: Scope,
     pub(crate) expires_at: Option<Timestamp>,
+    /// How long it lived when it was new; `Duration::MAX` when the server did not say.
+    pub(crate) lifetime: Duration,
+    /// When it expires, by `Clock::elapsed`. `Duration::MAX` when the server did not say, zero when nobody can tell.
+    pub(crate) deadline: Duration,
+}
+
+/// A share in what is [`Granted`], kept as it was read: by a note of the thread that read it, where a counter would have
+/// to be handed to and fro among all threads that read.
+pub(crate) struct Held(Guard<Option<Arc<Granted>>>);
+
+impl Held {
+    /// `None` when there is nothing in it.
+    pub(crate) fn of(read: Guard<Option<Arc<Granted>>>) -> Option<Self> {
+        read.is_some().then(|| Self(read))
+    }
+}
+
+impl From<Arc<Granted>> for Held {
+    fn from(granted: Arc<Granted>) -> Self {
+        Self(Guard::from_inner(Some(granted)))
+    }
+}
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        Self(Guard::from_inner(Option::clone(&self.0)))
+    }
+}
+
+impl Deref for Held {
+    type Target = Granted;
+
+    fn deref(&self) -> &Granted {
+        self.0.as_ref().expect("nothing is held unless there is something")
+    }
 }
 
 impl Credentials {
+    /// What was there without a renewal.
+    pub(crate) fn found(granted: Held) -> Self {
+        Self { granted, renewed: false }
+    }
+
     /// The access token, to be sent as `Authorization: Bearer …` (RFC 6750 §2.1).
     pub fn access_token(&self) -> &AccessToken {
         &self.granted.access_token

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use hallpass_protocol::http::{Request, Response};
 use hallpass_protocol::time::Timestamp;
 use tokio::runtime::Handle;
@@ -18,7 +17,7 @@ use super::moment::Moment;
 use super::observer::Observer;
 use super::patience::{self, Patience};
 use super::provider::Provider;
-use super::published::Published;
+use super::published::{Published, Snapshot};
 use super::record::GrantKey;
 use super::registry::Registration;
 use super::state::{Event, State};
@@ -40,7 +39,7 @@ pub(crate) struct Engine {
     pub(crate) browser: Option<Arc<dyn Browser>>,
     pub(crate) runtime: Handle,
     /// Read on the hot path, without a lock.
-    pub(crate) published: ArcSwap<Published>,
+    pub(crate) published: Published,
     pub(crate) states: watch::Sender<State>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -134,11 +133,11 @@ impl Engine {
         if signed_in.is_some() && !vault.is_saved() {
             return;
         }
-        let snapshot = signed_in.map(|signed_in| Published::of(signed_in, self.now())).unwrap_or_default();
+        let snapshot = signed_in.map(|signed_in| Snapshot::of(signed_in, self.now())).unwrap_or_default();
         if let Some(observer) = &self.observer {
             observer.credentials_changed(snapshot.of_login(self.clock.elapsed()));
         }
-        self.published.store(Arc::new(snapshot));
+        self.published.replace(snapshot);
         let next = State::of(vault.record());
         let (mut event, mut changed) = (None, false);
         self.states.send_if_modified(|state| {

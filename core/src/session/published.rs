@@ -1,87 +1,108 @@
 //! What everybody may see: the valid credentials, read without a lock.
 //!
-//! `credentials()` stands on the path of every API call. A hit costs one reading of the clock and one reference count:
-//! the snapshot is immutable, and a change puts a new one in its place.
+//! `credentials()` stands on the path of every API call. A hit costs a reading of the clock and the two atomic operations
+//! that keep what is read alive. They are the reading thread's own: threads that ask at the same time do not wait for
+//! each other, not even for a counter. What is published is immutable, and a change puts something new in its place.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::credentials::{Credentials, CredentialsRequest, Granted, MinTtl};
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use super::credentials::{Credentials, CredentialsRequest, Granted, Held, MinTtl};
 use super::moment::Moment;
 use super::observer::LatestCredentials;
 use super::record::{Grant, GrantKey, SignedIn};
 
 /// The access tokens of the signed-in user; none when nobody is signed in.
 #[derive(Default)]
-pub(crate) struct Published(Box<[PublishedGrant]>);
-
-struct PublishedGrant {
-    key: GrantKey,
-    is_of_login: bool,
-    granted: Arc<Granted>,
-    lifetime: Duration,
-    /// When it expires, by `Clock::elapsed`. `Duration::MAX` when the server did not say, zero when nobody can tell.
-    deadline: Duration,
+pub(crate) struct Published {
+    /// The login's own, which is nearly always the one.
+    of_login: ArcSwapOption<Granted>,
+    others: ArcSwap<Others>,
 }
 
+/// What is about to be published.
+#[derive(Default)]
+pub(crate) struct Snapshot {
+    of_login: Option<Arc<Granted>>,
+    others: Others,
+}
+
+/// The access tokens for other audiences or with a narrower scope.
+type Others = Vec<(GrantKey, Arc<Granted>)>;
+
 impl Published {
-    /// The snapshot of `signed_in` at `now`.
-    pub(crate) fn of(signed_in: &SignedIn, now: Moment) -> Self {
-        Self(signed_in.grants.iter().map(|grant| PublishedGrant::of(grant, now)).collect())
+    /// Puts `snapshot` in the place of what was published.
+    pub(crate) fn replace(&self, snapshot: Snapshot) {
+        self.of_login.store(snapshot.of_login);
+        self.others.store(Arc::new(snapshot.others));
     }
 
     /// The credentials for `request`, if they are valid for as long as it asks at the time `elapsed`.
     pub(crate) fn valid(&self, request: &CredentialsRequest, elapsed: Duration) -> Option<Credentials> {
-        let grant = self.grant(&request.key)?;
-        grant.lasts(request.min_ttl, elapsed).then(|| grant.credentials())
+        self.held(&request.key).filter(|granted| granted.lasts(request.min_ttl, elapsed)).map(Credentials::found)
     }
 
     /// The credentials for `key`, if they have not expired at the time `elapsed`.
     pub(crate) fn unexpired(&self, key: &GrantKey, elapsed: Duration) -> Option<Credentials> {
-        let grant = self.grant(key)?;
-        (grant.deadline > elapsed).then(|| grant.credentials())
+        self.held(key).filter(|granted| granted.deadline > elapsed).map(Credentials::found)
     }
 
     /// The credentials for `key`, expired or not.
     pub(crate) fn latest(&self, key: &GrantKey) -> Option<Credentials> {
-        self.grant(key).map(PublishedGrant::credentials)
+        self.held(key).map(Credentials::found)
+    }
+
+    fn held(&self, key: &GrantKey) -> Option<Held> {
+        if is_of_login(key) {
+            return Held::of(self.of_login.load());
+        }
+        let others = self.others.load();
+        others.iter().find(|(other, _)| other == key).map(|(_, granted)| Held::from(Arc::clone(granted)))
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of `signed_in` at `now`.
+    pub(crate) fn of(signed_in: &SignedIn, now: Moment) -> Self {
+        let mut snapshot = Self::default();
+        for grant in &signed_in.grants {
+            let granted = Arc::new(Granted::of(grant, now));
+            if is_of_login(&grant.key) {
+                snapshot.of_login = Some(granted);
+            } else {
+                snapshot.others.push((grant.key.clone(), granted));
+            }
+        }
+        snapshot
     }
 
     /// The credentials of the login at the time `elapsed`, unless they have expired.
     pub(crate) fn of_login(&self, elapsed: Duration) -> Option<LatestCredentials> {
-        let grant = self.grant(&GrantKey::default()).filter(|grant| grant.deadline > elapsed)?;
+        let granted = self.of_login.as_ref().filter(|granted| granted.deadline > elapsed)?;
         let remaining =
-            if grant.deadline == Duration::MAX { Duration::MAX } else { grant.deadline.saturating_sub(elapsed) };
-        Some(LatestCredentials { credentials: grant.credentials(), remaining })
-    }
-
-    fn grant(&self, key: &GrantKey) -> Option<&PublishedGrant> {
-        match (&*self.0, key) {
-            // The login's own token stands first and is nearly always the one.
-            ([first, ..], GrantKey { audience: None, scope: None }) if first.is_of_login => Some(first),
-            (grants, key) => grants.iter().find(|grant| grant.key == *key),
-        }
+            if granted.deadline == Duration::MAX { Duration::MAX } else { granted.deadline.saturating_sub(elapsed) };
+        Some(LatestCredentials { credentials: Credentials::found(Held::from(Arc::clone(granted))), remaining })
     }
 }
 
-impl PublishedGrant {
+fn is_of_login(key: &GrantKey) -> bool {
+    matches!(key, GrantKey { audience: None, scope: None })
+}
+
+impl Granted {
     fn of(grant: &Grant, now: Moment) -> Self {
-        let lifetime = grant.lifetime.unwrap_or(Duration::MAX);
         let left = match grant.lifetime {
             None => Some(Duration::MAX),
             Some(lifetime) => grant.received.age(now).map(|age| lifetime.saturating_sub(age)),
         };
-        let deadline = left.map_or(Duration::ZERO, |left| now.elapsed().saturating_add(left));
         Self {
-            key: grant.key.clone(),
-            is_of_login: grant.key == GrantKey::default(),
-            granted: Arc::new(Granted {
-                access_token: grant.access_token.clone(),
-                scope: grant.scope.clone(),
-                expires_at: grant.lifetime.map(|_| now.wall().saturating_add(left.unwrap_or_default())),
-            }),
-            lifetime,
-            deadline,
+            access_token: grant.access_token.clone(),
+            scope: grant.scope.clone(),
+            expires_at: grant.lifetime.map(|_| now.wall().saturating_add(left.unwrap_or_default())),
+            lifetime: grant.lifetime.unwrap_or(Duration::MAX),
+            deadline: left.map_or(Duration::ZERO, |left| now.elapsed().saturating_add(left)),
         }
     }
 
@@ -91,9 +112,5 @@ impl PublishedGrant {
         let min_ttl = min_ttl.as_duration();
         let reserve = if self.lifetime > min_ttl { min_ttl } else { self.lifetime / 10 };
         self.deadline.saturating_sub(reserve) > elapsed
-    }
-
-    fn credentials(&self) -> Credentials {
-        Credentials { granted: Arc::clone(&self.granted), renewed: false }
     }
 }

@@ -79,7 +79,7 @@ enum Turn<'a> {
 impl Engine {
     /// The access token in memory, if it is valid for long enough: the hot path, without a lock.
     pub(crate) fn valid_credentials(&self, request: &CredentialsRequest) -> Option<Credentials> {
-        self.published.load().valid(request, self.clock.elapsed())
+        self.published.valid(request, self.clock.elapsed_at_most())
     }
 
     /// A valid access token, renewed if need be; documented at `Session::credentials`.
@@ -96,7 +96,7 @@ impl Engine {
                 if user != self.user() {
                     return Err(error);
                 }
-                self.published.load().unexpired(&request.key, self.clock.elapsed()).ok_or(error)
+                self.published.unexpired(&request.key, self.clock.elapsed()).ok_or(error)
             }
             outcome => outcome,
         }
@@ -105,7 +105,7 @@ impl Engine {
     /// A new access token; documented at `Session::renew`.
     pub(crate) async fn renew_now(self: &Arc<Self>) -> Result<Credentials> {
         let key = GrantKey::default();
-        let present = self.published.load().latest(&key).map(|present| present.access_token().fingerprint());
+        let present = self.published.latest(&key).map(|present| present.access_token().fingerprint());
         let trigger = present.map_or(Trigger::Always, Trigger::Replacing);
         let credentials = self.renewed(key.clone(), trigger).await?;
         // Shared with callers to whom the present token was good enough: that was no renewal.
@@ -382,7 +382,7 @@ impl Engine {
         if lasted.zip(sent.age(self.now())).is_some_and(|(lifetime, age)| age >= lifetime) {
             return Err(Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None });
         }
-        let credentials = self.published.load().latest(key);
+        let credentials = self.published.latest(key);
         credentials
             .map(|credentials| Credentials { renewed: true, ..credentials })
             .ok_or(Error::Internal { reference: "renewed_credentials_not_published" })
@@ -422,7 +422,7 @@ impl Engine {
 
     /// The credentials for `key` that make a renewal unnecessary, if there are any.
     fn sufficient(&self, key: &GrantKey, trigger: Trigger) -> Option<Credentials> {
-        let published = self.published.load();
+        let published = \&self.published;
         let elapsed = self.clock.elapsed();
         match trigger {
             Trigger::Lasting(min_ttl) => published.valid(&CredentialsRequest { min_ttl, key: key.clone() }, elapsed),
