@@ -422,7 +422,7 @@ impl Engine {
 
     /// The credentials for `key` that make a renewal unnecessary, if there are any.
     fn sufficient(&self, key: &GrantKey, trigger: Trigger) -> Option<Credentials> {
-        let published = \&self.published;
+        let published = &self.published;
         let elapsed = self.clock.elapsed();
         match trigger {
             Trigger::Lasting(min_ttl) => published.valid(&CredentialsRequest { min_ttl, key: key.clone() }, elapsed),
