@@ -20,7 +20,8 @@ const METADATA_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const KEYS_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// Tokens with made-up key identifiers must not make us ask for keys all the time.
+/// Between two requests for keys that the cached ones lack: tokens with made-up key identifiers must not make us ask all
+/// the time. The first is free, however young the cached keys are: a server that has just rolled its keys is no attack.
 const KEYS_COOLDOWN: Duration = Duration::from_secs(60);
 
 /// The cache of one provider.
@@ -34,6 +35,8 @@ struct Cache {
     opened: bool,
     metadata: Option<Cached<Arc<ProviderMetadata>>>,
     keys: Option<Cached<Arc<KeySet>>>,
+    /// When keys were last asked for because the cached ones lacked one.
+    missed: Option<Moment>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,33 +94,40 @@ impl Engine {
     /// # Errors
     /// [`Error::Offline`] or [`Error::Untrusted`] when they have to be fetched and cannot.
     pub(crate) async fn keys(&self, metadata: &ProviderMetadata) -> Result<Arc<KeySet>> {
-        self.keys_received_within(metadata, None).await
+        let mut cache = self.provider.cache.lock().await;
+        self.open_provider(&mut cache).await;
+        let now = Moment::now(&*self.clock);
+        match &cache.keys {
+            Some(cached) if cached.is_fresh(now) => Ok(Arc::clone(&cached.value)),
+            Some(_) | None => self.fetch_keys(&mut cache, metadata, now).await,
+        }
     }
 
-    /// The provider's keys, fetched again unless that was done within the last minute: for a token signed with a key
-    /// that the cached ones lack.
+    /// The provider's keys, fetched again unless that was done for the same reason within the last minute: for a token
+    /// signed with a key that the cached ones lack (OpenID Connect Core §10.1.1).
     ///
     /// # Errors
     /// As for `keys`.
     pub(crate) async fn newer_keys(&self, metadata: &ProviderMetadata) -> Result<Arc<KeySet>> {
-        self.keys_received_within(metadata, Some(KEYS_COOLDOWN)).await
-    }
-
-    async fn keys_received_within(&self, metadata: &ProviderMetadata, within: Option<Duration>) -> Result<Arc<KeySet>> {
         let mut cache = self.provider.cache.lock().await;
         self.open_provider(&mut cache).await;
         let now = Moment::now(&*self.clock);
-        if let Some(cached) = &cache.keys {
-            let young_enough = within.is_none_or(|within| cached.received.age(now).is_some_and(|age| age < within));
-            if young_enough && cached.is_fresh(now) {
-                return Ok(Arc::clone(&cached.value));
+        let just_missed = cache.missed.and_then(|missed| missed.age(now)).is_some_and(|age| age < KEYS_COOLDOWN);
+        match &cache.keys {
+            Some(cached) if just_missed && cached.is_fresh(now) => Ok(Arc::clone(&cached.value)),
+            Some(_) | None => {
+                cache.missed = Some(now);
+                self.fetch_keys(&mut cache, metadata, now).await
             }
         }
+    }
+
+    async fn fetch_keys(&self, cache: &mut Cache, metadata: &ProviderMetadata, now: Moment) -> Result<Arc<KeySet>> {
         let response = self.send(jwk::request(metadata)).await?;
         let keys = Arc::new(jwk::parse(&response).map_err(|error| self.unusable(&response, error))?);
         cache.keys =
             Some(Cached { value: Arc::clone(&keys), received: now, lifetime: lifetime(&response, KEYS_LIFETIME) });
-        self.save_provider(&cache).await;
+        self.save_provider(cache).await;
         Ok(keys)
     }
 

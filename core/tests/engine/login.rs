@@ -182,15 +182,18 @@ async fn rule_14_an_id_token_that_fails_a_check_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn rule_14_an_unknown_key_is_asked_for_again_only_after_a_cooldown() {
+async fn rule_14_an_unknown_key_is_asked_for_at_once_and_the_next_one_only_after_a_cooldown() {
     let device = Device::signed_in().await;
+    device.server.roll_key();
+    device.log_in("ada").await.unwrap();
+    assert_eq!(device.server.count("keys"), 1, "though they were fetched within the last minute");
     device.server.roll_key();
     let error = device.log_in("ada").await.unwrap_err();
     assert_eq!(error, Error::Untrusted { check: "id_token_key_unknown" });
-    assert_eq!(device.server.count("keys"), 0, "fetched within the last minute");
+    assert_eq!(device.server.count("keys"), 1, "another one was asked for within the last minute");
     device.pass(61);
     device.log_in("ada").await.unwrap();
-    assert_eq!(device.server.count("keys"), 1);
+    assert_eq!(device.server.count("keys"), 2);
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ struct Inner {
     faults: VecDeque<Fault>,
     requests: Vec<Seen>,
     keys: Vec<(String, EcdsaKeyPair)>,
+    keys_rolled: usize,
     keys_refused: bool,
     forgiving: bool,
     user: String,
@@ -113,6 +114,7 @@ impl Server {
             faults: VecDeque::new(),
             requests: Vec::new(),
             keys: vec![new_key(1)],
+            keys_rolled: 0,
             keys_refused: false,
             forgiving: false,
             user: "ada".to_owned(),
@@ -161,8 +163,8 @@ impl Server {
     /// Signs with a new key from now on and forgets the old one.
     pub(crate) fn roll_key(&self) {
         let mut inner = self.inner.lock().unwrap();
-        let number = inner.keys.len() + 1;
-        inner.keys = vec![new_key(number + 1)];
+        inner.keys_rolled += 1;
+        inner.keys = vec![new_key(1 + inner.keys_rolled)];
     }
 
     /// Lets revoked sessions live again, and spent tokens be refused without a family being revoked.
