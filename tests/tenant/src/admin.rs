@@ -41,7 +41,8 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .method_not_allowed_fallback(async || {
             Refusal(StatusCode::METHOD_NOT_ALLOWED, "this path of the admin API has other methods".to_owned())
         });
-    Router::new().nest("/admin/api", api)
+    // Nested, the first route is the path without the slash alone.
+    Router::new().nest("/admin/api", api).route("/admin/api/", get(overview))
 }
 
 /// An answer that says what to change about the request.

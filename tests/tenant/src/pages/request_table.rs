@@ -13,7 +13,8 @@ pub(super) fn request_table(requests: &[&LoggedRequest]) -> Markup {
             div.heading {
                 h2 #requests-title { "Requests seen" }
                 form.inline method="post" action="/dashboard/actions" {
-                    a.button href="/dashboard#requests" id="refresh" { "Refresh" }
+                    // Without a fragment: with one a browser only scrolls.
+                    a.button href="/dashboard" id="refresh" { "Refresh" }
                     button type="submit" name="action" value="clear-requests" { "Clear" }
                 }
             }

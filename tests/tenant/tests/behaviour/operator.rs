@@ -149,6 +149,7 @@ async fn admin_api_tells_what_a_client_must_know() {
     assert_eq!(overview["audience"], "https://expenses-api");
     assert_eq!(overview["seed"], 1);
     assert_eq!(overview["users"][0]["password"], "correct horse");
+    assert_eq!(app.admin(Method::GET, "/", None).await["issuer"], overview["issuer"]);
 }
 
 #[tokio::test]
