@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::fuzz::Fuzz;
+use crate::interop::Interop;
 use crate::simulate::Simulate;
 use crate::soak::Soak;
 use crate::targets::{AndroidTarget, AppleTarget};
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Fuzz(Fuzz),
     /// Kills, crowds and starves real processes on one store.
     Soak(Soak),
+    /// Plays one story, from the first login to the last logout, at authorization servers that were not written here.
+    Interop(Interop),
     /// Runs the test suites, and prepares what they need. All of them when none is named.
     ///
     /// A suite that cannot run on this machine is reported as missing, and that is a failure unless it is skipped.
@@ -96,6 +99,8 @@ pub(crate) enum Suite {
     AndroidNative,
     /// The Kotlin library over the real core, and the Android sources under Robolectric.
     Kotlin,
+    /// The core against node-oidc-provider, in three shapes.
+    Interop,
     /// Every fuzz target for a while: a minute where `CI` is set, else a few seconds.
     Fuzz,
     /// The Swift package and the iOS app, on the core as it is now, against `lab serve`.
@@ -117,6 +122,8 @@ pub(crate) enum Tool {
     Swift,
     /// A JDK and Maven from the distribution, and the linker of Android resources.
     Kotlin,
+    /// The servers of `cargo xtask interop`, each from its own registry.
+    Interop,
 }
 
 /// The name that the command line has for `value`.

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod fuzz;
 mod inspect;
+mod interop;
 mod native_library;
 mod process;
 mod report;
@@ -46,6 +47,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Android { targets } => android::run(&targets).map(|()| true),
         Command::Simulate(asked) => simulate::run(&asked),
         Command::Soak(asked) => soak::run(&asked),
+        Command::Interop(asked) => interop::run(&asked, &mut report::Tally::default()),
         Command::Fuzz(asked) => Ok(fuzz::run(&asked)?.iter().all(|one| one.finding.is_none())),
         Command::Test { suites, skip } => test::run(&suites, &skip),
         Command::Setup { tools } => setup::run(&tools).map(|()| true),

@@ -3,6 +3,7 @@
 pub(crate) mod cross;
 mod debian;
 pub(crate) mod deny;
+pub(crate) mod interop;
 pub(crate) mod kotlin;
 pub(crate) mod secret_service;
 pub(crate) mod swift;
@@ -42,5 +43,6 @@ fn prepare(tool: Tool) -> Result<()> {
         Tool::AndroidNative => cross::prepare_android(),
         Tool::Swift => swift::prepare().map(drop),
         Tool::Kotlin => kotlin::prepare().map(drop),
+        Tool::Interop => interop::prepare_all(),
     }
 }

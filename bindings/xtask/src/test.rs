@@ -3,6 +3,7 @@
 mod android_native;
 mod apple;
 mod fuzz;
+mod interop;
 mod kotlin;
 mod rust;
 mod secret_service;
@@ -46,6 +47,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Apple => apple::run(),
         Suite::AndroidNative => android_native::run(),
         Suite::Fuzz => fuzz::run(tally),
+        Suite::Interop => interop::run(tally),
         Suite::Swift => swift::run(tally),
     }
 }
