@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hallpass_protocol::http::{Headers, Method, Request, Response};
-use hallpass_protocol::userinfo::{self, UserInfo};
+use hallpass_protocol::userinfo::{self, UserInfo, UserInfoError};
 use url::Url;
 
 use super::credentials::{Credentials, CredentialsRequest};
@@ -112,7 +112,14 @@ impl Engine {
         let state = self.states.borrow().clone();
         match state {
             State::SignedIn { user } => {
-                userinfo::parse(&response, user.sub()).map_err(|error| self.unusable(&response, error))
+                userinfo::parse(&response, user.sub()).map_err(|error| match error {
+                    // A JWT is no JSON, and still the provider's answer.
+                    UserInfoError::Signed => error.into(),
+                    UserInfoError::Unauthorized
+                    | UserInfoError::Server(_)
+                    | UserInfoError::Malformed
+                    | UserInfoError::Subject => self.unusable(&response, error),
+                })
             }
             State::SignedOut { reason } => Err(Error::LoginRequired { reason }),
             State::Restoring => Err(Error::Internal { reference: "userinfo_while_restoring" }),

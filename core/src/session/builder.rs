@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
 use super::Session;
+use super::doubt::Doubt;
 use super::engine::Engine;
 use super::flight::Flights;
 use super::lease::SharedLease;
@@ -152,6 +153,7 @@ impl SessionBuilder {
             refresh_token: tokio::sync::RwLock::new(()),
             lease: SharedLease::new(self.lease, names.session),
             patience: Patience::default(),
+            doubt: Doubt::default(),
             provider: Provider::new(names.provider),
             login: tokio::sync::Mutex::new(None),
             login_entry: names.login,

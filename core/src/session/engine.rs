@@ -9,7 +9,7 @@ use hallpass_protocol::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 
-use super::credentials::Credentials;
+use super::doubt::Doubt;
 use super::flight::Flights;
 use super::lease::SharedLease;
 use super::login::Transaction;
@@ -20,14 +20,17 @@ use super::provider::Provider;
 use super::published::{Published, Snapshot};
 use super::record::GrantKey;
 use super::registry::Registration;
+use super::renewal::Renewed;
 use super::state::{Event, State};
 use super::vault::Vault;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ports::{Browser, Clock, EntryName, Random, SecureStore, Transport, TransportError};
 
-/// Twice what a transport may take by its contract.
-const LONGEST_REQUEST: Duration = Duration::from_secs(60);
+/// What a transport may take by its contract.
+pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+/// Twice that, for one that breaks its word.
+pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 
 /// A session's engine. It is owned by the session and by the tasks that must not end with a caller.
 pub(crate) struct Engine {
@@ -45,11 +48,12 @@ pub(crate) struct Engine {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// The record. Held over the store's answers, never over the network's.
     pub(crate) vault: tokio::sync::Mutex<Vault>,
-    pub(crate) renewals: Flights<GrantKey, Credentials>,
+    pub(crate) renewals: Flights<GrantKey, Renewed>,
     /// Taken whole by a renewal with a token that can be used only once, shared by those with a reusable one.
     pub(crate) refresh_token: tokio::sync::RwLock<()>,
     pub(crate) lease: SharedLease,
     pub(crate) patience: Patience,
+    pub(crate) doubt: Doubt,
     pub(crate) provider: Provider,
     pub(crate) login: tokio::sync::Mutex<Option<Transaction>>,
     /// Where the login in progress is stored.
@@ -73,9 +77,12 @@ impl Engine {
 
     /// Sends a request to anybody. A transport that breaks its word about giving up does not keep callers for ever.
     pub(crate) async fn transmit(&self, request: Request) -> Result<Response, TransportError> {
-        tokio::time::timeout(LONGEST_REQUEST, self.transport.send(request))
-            .await
-            .unwrap_or(Err(TransportError::NoAnswer))
+        self.transmit_within(LONGEST_REQUEST, request).await
+    }
+
+    /// Sends a request and waits for the answer for so long. Later nobody knows what became of it.
+    pub(crate) async fn transmit_within(&self, limit: Duration, request: Request) -> Result<Response, TransportError> {
+        tokio::time::timeout(limit, self.transport.send(request)).await.unwrap_or(Err(TransportError::NoAnswer))
     }
 
     pub(crate) fn observe_time(&self, response: &Response) {
@@ -129,6 +136,7 @@ impl Engine {
     ///
     /// Credentials that are not durable yet stay unpublished (rule 3); the end of a session shows at once.
     pub(crate) fn publish(&self, vault: &Vault) {
+        self.doubt.look_at(vault);
         let signed_in = vault.record().and_then(|record| record.signed_in());
         if signed_in.is_some() && !vault.is_saved() {
             return;
@@ -172,14 +180,14 @@ impl Engine {
         runtime.spawn(async move {
             let Some(engine) = engine.upgrade() else { return };
             let interrupted = match engine.opened_vault().await {
-                Ok(vault) => vault.record().and_then(|record| record.signed_in()?.refresh.as_ref()?.attempt).is_some(),
+                Ok(vault) => vault.token_in_doubt(),
                 Err(error) => {
                     tracing::debug!(%error, "the record could not be read yet");
-                    false
+                    None
                 }
             };
-            if interrupted {
-                engine.finish_interrupted().await;
+            if let Some(token) = interrupted {
+                engine.finish_interrupted(token).await;
             }
         });
     }

@@ -6,12 +6,12 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// The work in the air, one piece a key.
-pub(crate) struct Flights<K, T>(Mutex<HashMap<K, watch::Receiver<Option<Result<T>>>>>);
+/// The work in the air, and who waits for it, one piece a key.
+pub(crate) struct Flights<K, T>(Mutex<HashMap<K, Vec<oneshot::Sender<Result<T>>>>>);
 
 impl<K, T> Default for Flights<K, T> {
     fn default() -> Self {
@@ -38,43 +38,48 @@ where
         O: Send + Sync + 'static,
         W: Future<Output = Result<T>> + Send + 'static,
     {
-        let mut receiver = {
+        let (sender, receiver) = oneshot::channel();
+        {
             let mut in_the_air = flights(owner).0.lock().unwrap_or_else(PoisonError::into_inner);
-            match in_the_air.get(&key) {
-                Some(receiver) => receiver.clone(),
+            match in_the_air.get_mut(&key) {
+                Some(waiting) => waiting.push(sender),
                 None => {
-                    let (sender, receiver) = watch::channel(None);
-                    in_the_air.insert(key.clone(), receiver.clone());
-                    let landing = Landing { owner: Arc::clone(owner), key, flights };
+                    in_the_air.insert(key.clone(), vec![sender]);
+                    let mut landing = Landing { owner: Arc::clone(owner), key: Some(key), flights };
                     runtime.spawn(async move {
                         let outcome = work.await;
                         // Off the map before anyone wakes: whoever asks from here on sees the result, or starts anew.
-                        drop(landing);
-                        sender.send_replace(Some(outcome));
+                        for waiting in landing.take_off_the_map() {
+                            // Who has left is not told.
+                            let _ = waiting.send(outcome.clone());
+                        }
                     });
-                    receiver
                 }
             }
-        };
-        match receiver.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or(Err(LANDED_WITHOUT_OUTCOME)),
-            // The task panicked, or its runtime is gone.
-            Err(_) => Err(LANDED_WITHOUT_OUTCOME),
         }
+        // Without an answer the task panicked, or its runtime is gone.
+        receiver.await.unwrap_or(Err(Error::Internal { reference: "renewal_task_ended" }))
     }
 }
 
-const LANDED_WITHOUT_OUTCOME: Error = Error::Internal { reference: "renewal_task_ended" };
-
-/// Takes the work off the map however it ends, a panic included.
+/// Takes the work off the map once, however it ends, a panic included.
 struct Landing<O, K: Eq + Hash, T> {
     owner: Arc<O>,
-    key: K,
+    key: Option<K>,
     flights: fn(&O) -> &Flights<K, T>,
+}
+
+impl<O, K: Eq + Hash, T> Landing<O, K, T> {
+    /// Those who wait, in the order in which they came.
+    fn take_off_the_map(&mut self) -> Vec<oneshot::Sender<Result<T>>> {
+        let Some(key) = self.key.take() else { return Vec::new() };
+        let mut in_the_air = (self.flights)(&self.owner).0.lock().unwrap_or_else(PoisonError::into_inner);
+        in_the_air.remove(&key).unwrap_or_default()
+    }
 }
 
 impl<O, K: Eq + Hash, T> Drop for Landing<O, K, T> {
     fn drop(&mut self) {
-        (self.flights)(&self.owner).0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.take_off_the_map();
     }
 }

@@ -1,4 +1,4 @@
-//! When the server may be asked again (rule 8): as told, never sooner, and never by a timer.
+//! When the server may be asked again (rule 8): as told, and never sooner.
 //!
 //! Nothing waits here. A verb that comes too early fails at once and says how long to wait.
 
@@ -34,17 +34,26 @@ impl Patience {
     /// # Errors
     /// [`Error::Offline`] with what is left to wait.
     pub(crate) fn check(&self, elapsed: Duration) -> Result<()> {
-        match self.lock().until {
-            Some((until, cause)) if until > elapsed => {
-                Err(Error::Offline { cause, retry_after: Some(until - elapsed) })
-            }
-            Some(_) | None => Ok(()),
-        }
+        refuse(left(self.lock().until, elapsed))
     }
 
-    /// Whether the server itself asked to be left alone for now.
-    pub(crate) fn is_told_to_wait(&self, elapsed: Duration) -> bool {
-        self.lock().told.is_some_and(|(until, _)| until > elapsed)
+    /// Whether a request may be sent that nobody waits for: only the server can forbid it.
+    ///
+    /// # Errors
+    /// [`Error::Offline`] with what is left to wait.
+    pub(crate) fn check_told(&self, elapsed: Duration) -> Result<()> {
+        refuse(self.told(elapsed))
+    }
+
+    /// For how long the server itself asked to be left alone, and why, if that is not over.
+    pub(crate) fn told(&self, elapsed: Duration) -> Option<(Duration, OfflineCause)> {
+        left(self.lock().told, elapsed)
+    }
+
+    /// The error for `cause`, with what is left to wait because of earlier failures.
+    pub(crate) fn offline(&self, elapsed: Duration, cause: OfflineCause) -> Error {
+        let retry_after = left(self.lock().until, elapsed).map(|(left, _)| left);
+        Error::Offline { cause, retry_after }
     }
 
     /// The server answered as it should.
@@ -73,6 +82,15 @@ impl Patience {
     fn lock(&self) -> std::sync::MutexGuard<'_, Wait> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn left(wait: Option<(Duration, OfflineCause)>, elapsed: Duration) -> Option<(Duration, OfflineCause)> {
+    let (until, cause) = wait?;
+    (until > elapsed).then(|| (until - elapsed, cause))
+}
+
+fn refuse(left: Option<(Duration, OfflineCause)>) -> Result<()> {
+    left.map_or(Ok(()), |(left, cause)| Err(Error::Offline { cause, retry_after: Some(left) }))
 }
 
 /// How long `response` asks to wait: `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), else, when a rate limit

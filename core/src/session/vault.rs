@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use hallpass_protocol::secret::Fingerprint;
+
+use super::moment::Moment;
 use super::record::{Content, Record, RecordError, Refresh, SignedIn};
 use crate::error::{Error, LoginReason, Result, StorageProblem};
 use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
@@ -18,6 +21,8 @@ pub(crate) struct Vault {
     record: Option<Record>,
     /// Which record of this session is known to be durable.
     durable: Option<Version>,
+    /// The refresh token with which the session ended here: its generation, and when it was received.
+    ended_with: Option<(u64, Moment)>,
     opened: bool,
     /// The sessions that others took the place of here. A store that gives one of their records again is behind the times.
     retired: Vec<String>,
@@ -44,6 +49,7 @@ impl Vault {
             writer,
             record: None,
             durable: None,
+            ended_with: None,
             opened: false,
             retired: Vec::new(),
             damaged: None,
@@ -63,6 +69,12 @@ impl Vault {
     /// The signed-in user's part of the record, if it is that of the session called `lineage`.
     pub(crate) fn signed_in_mut(&mut self, lineage: &str) -> Option<&mut SignedIn> {
         self.record.as_mut().filter(|record| record.lineage == lineage)?.signed_in_mut()
+    }
+
+    /// The refresh token, if a renewal with it may have been acted on without an answer arriving.
+    pub(crate) fn token_in_doubt(&self) -> Option<Fingerprint> {
+        let refresh = refresh(self.record.as_ref()?)?;
+        refresh.attempt.filter(|attempt| !attempt.settled).map(|_| refresh.token.fingerprint())
     }
 
     /// Whether the record in memory is what the store holds.
@@ -132,6 +144,8 @@ impl Vault {
         let record = self.record.as_ref();
         let lineage = record.map(|record| record.lineage.clone()).unwrap_or_default();
         let revision = record.map_or(0, |record| record.revision).saturating_add(1);
+        let spent = record.and_then(refresh).map(|refresh| (refresh.generation, refresh.received));
+        self.ended_with = spent.filter(|_| matches!(content, Content::SignedOut(_)));
         self.record = Some(Record { lineage, revision, writer: self.writer.clone(), content });
         self.save().await
     }
@@ -232,6 +246,7 @@ impl Vault {
     fn replace(&mut self, record: Record) {
         let before = self.record.take().map(|before| before.lineage);
         self.retired.extend(before.filter(|before| *before != record.lineage));
+        self.ended_with = None;
         self.record = Some(record);
     }
 
@@ -255,8 +270,12 @@ impl Vault {
             }
             (_, _) if self.is_saved() => stored.revision >= ours.revision,
             (Some(_), Some(_)) => false,
-            (_, None) => true,
-            (None, _) => matches!(stored.content, Content::SignedOut(_)),
+            // An end that is not saved yet. A record of the token that was refused, or of one before it, is no news.
+            (Some(theirs), None) => {
+                self.ended_with.is_none_or(|(generation, received)| theirs.is_ahead_of(generation, received))
+            }
+            (None, None) => true,
+            (None, Some(_)) => matches!(stored.content, Content::SignedOut(_)),
         }
     }
 

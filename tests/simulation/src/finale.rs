@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use hallpass_core::{Error, LoginReason};
 use tokio::time::{Duration, sleep};
 
+use crate::asking::OF_ITS_OWN;
 use crate::client::Verb;
 use crate::dice::Dice;
 use crate::run::{Driver, Running, lock};
@@ -128,13 +129,15 @@ async fn idle_means_idle(driver: &Driver) {
     }
 }
 
-/// Each verb, each start and each repeat of the finale is good for two requests and a few turns of another process.
+/// Each verb, each start and each repeat of the finale is good for two requests, and each token that a process had no
+/// answer to, or found noted, for as many as it may send of its own.
 fn requests_are_bounded(driver: &Driver) {
     let mut state = driver.world.state();
     let verbs = state.ledger.verbs + state.processes.len() as u64 + driver.running.len() as u64;
     let renewals = state.ledger.renewals;
-    if renewals > 2 * verbs {
-        state.violate("no storm", &format!("{renewals} renewals for {verbs} verbs and starts"));
+    let doubts: usize = state.processes.iter().map(|present| present.losses.len()).sum();
+    if renewals > 2 * verbs + OF_ITS_OWN * doubts as u64 {
+        state.violate("no storm", &format!("{renewals} renewals for {verbs} verbs and starts, {doubts} doubts"));
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_core::{Error, LoginReason};
 
+use crate::network::Arrival;
 use crate::server::Ended;
 use crate::token::{Refresh, is_shown_in};
 use crate::world::{Process, State};
@@ -24,6 +25,11 @@ pub(crate) struct Ledger {
     pub(crate) durable: BTreeSet<Refresh>,
     /// To which processes each token was delivered.
     pub(crate) delivered: BTreeMap<Refresh, Vec<usize>>,
+    /// When each token was sent.
+    sent: BTreeMap<Refresh, Vec<u64>>,
+    /// Tokens that were sent in a request which the client gave up sooner than its transport would have, and which was
+    /// what the server first acted on.
+    pub(crate) given_up: BTreeSet<Refresh>,
     /// Generations of which the server made two tokens, because the network delivered the renewal twice: whichever the client
     /// got, the server may go on with the other, and no client can know.
     pub(crate) doubled: BTreeSet<(usize, u32)>,
@@ -48,8 +54,13 @@ pub(crate) struct Ledger {
 /// Why a session could not be saved by anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
-    /// The answer with the next token was lost, or the process died before it was saved.
+    /// The answer with the next token was lost, or the process died before it was saved, and the server forgives no second
+    /// use, or not for long enough.
     AnswerLost,
+    /// The same, and within the reuse interval the process asked again, and had no answer to that either.
+    AskedInVain,
+    /// The client gave a request up sooner than its transport would have.
+    GivenUp,
     /// The network delivered one request twice, or after the client had given up on it.
     Duplicate,
     /// A suspended process held the next token.
@@ -66,6 +77,8 @@ impl Cause {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Cause::AnswerLost => "answer lost or process killed",
+            Cause::AskedInVain => "answer lost, and so were those asked for in the reuse interval",
+            Cause::GivenUp => "request given up before its answer came",
             Cause::Duplicate => "request delivered twice or late",
             Cause::Suspended => "next token in a suspended process",
             Cause::StoreRefused => "next token in another process, store refused it",
@@ -114,6 +127,7 @@ impl State {
     pub(crate) fn check_renewal(&mut self, process: usize, token: Refresh, audience: &str, entered: u64) {
         self.ledger.renewals += 1;
         let now = self.now();
+        self.ledger.sent.entry(token).or_default().push(now);
         let rotation = self.server.rules.rotation;
         let present = &self.processes[process];
         let same = present.renewals.iter().any(|(other, of)| *other == token && (rotation || of == audience));
@@ -143,16 +157,18 @@ impl State {
     }
 
     /// A spent token came back and the server ended the family: whose fault is it?
-    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, duplicate: bool) {
+    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival) {
         let newer = |other: &Refresh| other.family == token.family && other.generation > token.generation;
         let holders: Vec<usize> =
             self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
         let saved = self.ledger.durable.iter().any(newer);
         let elsewhere = holders.iter().any(|holder| *holder != process && self.processes[*holder].alive);
         // What a process sent before it was killed may arrive after what its successor sent.
-        let late = duplicate || !self.processes[process].alive;
+        let late = arrival == Arrival::Again || !self.processes[process].alive;
         let cause = if late || self.ledger.doubled.contains(&(token.family, token.generation)) {
             Cause::Duplicate
+        } else if arrival == Arrival::GivenUp {
+            Cause::GivenUp
         } else if holders.contains(&process) {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
@@ -163,11 +179,22 @@ impl State {
             Cause::Avoidable
         } else if elsewhere {
             Cause::StoreRefused
+        } else if self.ledger.given_up.contains(&token) {
+            Cause::GivenUp
+        } else if self.was_asked_in_vain(token) {
+            Cause::AskedInVain
         } else {
             Cause::AnswerLost
         };
         self.tell(&format!("server    takes {token} for stolen: {}", cause.name()));
         self.ledger.reuse.entry(token.family).or_insert((process, cause));
+    }
+
+    /// Whether `token` was sent again while the server would still have taken it.
+    fn was_asked_in_vain(&self, token: Refresh) -> bool {
+        let Some(spent) = self.server.families[token.family].spent(token) else { return false };
+        let forgiven = spent..spent + self.server.rules.reuse_interval;
+        self.ledger.sent.get(&token).is_some_and(|sent| sent.iter().any(|at| forgiven.contains(at)))
     }
 
     /// A process says that the session is over for `reason`: rules 4 and 6.

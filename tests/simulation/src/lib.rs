@@ -1,8 +1,10 @@
 //! The simulation that looks for a user who is signed out by accident. `README.md` tells how it works.
 
+mod asking;
 pub mod chart;
 mod client;
 mod dice;
+mod fate;
 mod finale;
 mod ledger;
 mod model;

@@ -5,41 +5,21 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use hallpass_core::ports::{Transport, TransportError};
 use hallpass_core::protocol::http::{Headers, Request, Response};
+use tokio::sync::oneshot;
 use tokio::time::{Duration, sleep};
 
-use crate::dice::Dice;
+use crate::asking::InFlight;
+use crate::fate::Fate;
 use crate::ports::{NETWORK, Ports};
 use crate::server::{API, Answer, Ended, ISSUER, http_date, keys, metadata};
 use crate::token::Refresh;
-use crate::world::{START, State, Weather};
+use crate::world::{START, State};
 
 /// A client gives up after this long, as the transport port demands.
-const TIMEOUT: u64 = 30_000;
-
-/// What becomes of one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    Arrives,
-    Unreachable,
-    Tls,
-    RequestLost,
-    AnswerLost,
-    /// The server acts after the client has given up.
-    Late,
-    /// The server acts twice; the first answer comes back.
-    Duplicated,
-    /// The same, but the second time after whatever the client did next.
-    DuplicatedLater,
-    Truncated,
-    TooLarge,
-    /// Something answers in the server's stead, or before it has acted.
-    Instead(u16, Option<u64>, &'static str),
-    /// The server acts, and then fails.
-    FailsAfterwards,
-}
+pub(crate) const TIMEOUT: u64 = 30_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Endpoint {
+pub(crate) enum Endpoint {
     Metadata,
     Keys,
     Token,
@@ -48,13 +28,14 @@ enum Endpoint {
 }
 
 /// One request on its way.
-struct Journey {
-    endpoint: Endpoint,
-    fate: Fate,
-    there: u64,
-    back: u64,
-    request: Request,
-    parameters: BTreeMap<String, String>,
+#[derive(Clone)]
+pub(crate) struct Journey {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) fate: Fate,
+    pub(crate) there: u64,
+    pub(crate) back: u64,
+    pub(crate) request: Request,
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 #[async_trait]
@@ -67,19 +48,18 @@ impl Transport for Ports {
             self.step().await;
         }
         let journey = self.world.state().set_out(self.process, endpoint, request);
-        let mut renewal = self.begin_renewal(&journey, entered);
-        let outcome = self.travel(&journey).await;
+        let mut renewal = InFlight::begin(self, &journey, entered);
+        let outcome = {
+            let _otherwise = renewal.is_none().then(|| Otherwise::begin(self));
+            self.travel(&journey).await
+        };
         if endpoint != Endpoint::Api {
             self.step().await;
         }
         let mut state = self.world.state();
-        let mut unanswered = None;
+        let mut landing = None;
         if let Some(in_flight) = &mut renewal {
-            in_flight.landed = true;
-            let clean = state.arrive(self.process, in_flight.token, &outcome);
-            if !clean && !in_flight.again {
-                unanswered = Some((in_flight.token, in_flight.audience.clone()));
-            }
+            landing = Some(in_flight.land(&mut state, &outcome));
         } else if endpoint == Endpoint::Token {
             state.deliver(self.process, &outcome);
         }
@@ -94,30 +74,17 @@ impl Transport for Ports {
             state.processes[self.process].hindered = true;
         }
         drop(state);
-        if let Some((token, audience)) = unanswered {
-            self.expect_again(token, &audience);
+        if let (Some(in_flight), Some(landing)) = (&renewal, landing) {
+            in_flight.expect_what_follows(landing);
         }
         outcome
     }
 }
 
 impl Ports {
-    fn begin_renewal(&self, journey: &Journey, entered: u64) -> Option<InFlight> {
-        let token = Refresh::parse(journey.parameters.get("refresh_token")?)?;
-        let audience = journey.parameters.get("audience").cloned().unwrap_or_default();
-        let mut state = self.world.state();
-        state.tell_of(self.process, &format!("network   renews {token} for `{audience}`: {:?}", journey.fate));
-        state.check_renewal(self.process, token, &audience, entered);
-        let present = &mut state.processes[self.process];
-        present.renewals.insert((token, audience.clone()));
-        let again = present.unanswered.remove(&(token, audience.clone()));
-        drop(state);
-        Some(InFlight { ports: self.clone(), token, audience, again, landed: false })
-    }
-
     async fn travel(&self, journey: &Journey) -> Result<Response, TransportError> {
         let there = Duration::from_millis(journey.there);
-        match journey.fate {
+        match &journey.fate {
             Fate::Unreachable => {
                 sleep(there).await;
                 return Err(TransportError::Unreachable);
@@ -142,16 +109,12 @@ impl Ports {
             | Fate::Truncated
             | Fate::TooLarge
             | Fate::Instead(..)
-            | Fate::FailsAfterwards => sleep(there).await,
+            | Fate::FailsAfterwards => {}
         }
-        let act = |again| {
-            let mut state = self.world.state();
-            let answer = state.act(self.process, journey.endpoint, &journey.request, &journey.parameters, again);
-            state.response(answer)
-        };
         let back = Duration::from_millis(journey.back);
         let outcome = match &journey.fate {
             Fate::Instead(status, wait, body) => {
+                sleep(there).await;
                 let mut headers = Headers::new();
                 if let Some(wait) = wait {
                     headers.push("Retry-After", wait.to_string());
@@ -160,100 +123,90 @@ impl Ports {
                 Ok(Response { status: *status, headers, body: body.as_bytes().to_vec() })
             }
             Fate::AnswerLost => {
-                act(false);
+                self.act(journey).await;
                 sleep(Duration::from_millis(TIMEOUT.saturating_sub(journey.there))).await;
                 return Err(TransportError::NoAnswer);
             }
             Fate::TooLarge => {
-                act(false);
+                self.act(journey).await;
                 Err(TransportError::TooLarge { limit: journey.request.max_response_bytes })
             }
             Fate::Truncated => {
-                let mut response = act(false);
+                let mut response = self.act(journey).await;
                 response.body.truncate(response.body.len() / 2);
                 Ok(response)
             }
             Fate::FailsAfterwards => {
-                act(false);
+                self.act(journey).await;
                 Ok(Response { status: 500, headers: Headers::new(), body: b"{}".to_vec() })
             }
             Fate::Duplicated => {
-                let response = act(false);
-                act(true);
+                let response = self.act(journey).await;
+                self.act_later(journey, Duration::ZERO);
                 Ok(response)
             }
             Fate::DuplicatedLater => {
                 self.act_later(journey, Duration::from_millis(journey.there + 5 * journey.back));
-                Ok(act(false))
+                Ok(self.act(journey).await)
             }
-            Fate::Arrives | Fate::Unreachable | Fate::Tls | Fate::RequestLost | Fate::Late => Ok(act(false)),
+            Fate::Arrives | Fate::Unreachable | Fate::Tls | Fate::RequestLost | Fate::Late => {
+                Ok(self.act(journey).await)
+            }
         };
         sleep(back).await;
         outcome
     }
 
+    /// The request reaches the server, also when the client has given it up meanwhile.
+    async fn act(&self, journey: &Journey) -> Response {
+        let (sender, receiver) = oneshot::channel();
+        let (ports, journey) = (self.clone(), journey.clone());
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(journey.there)).await;
+            let arrival = if sender.is_closed() { Arrival::GivenUp } else { Arrival::Expected };
+            let mut state = ports.world.state();
+            let answer = state.act(ports.process, &journey, arrival);
+            // Nobody may be waiting for it any more.
+            let _ = sender.send(state.response(answer));
+        });
+        receiver.await.expect("the server always answers")
+    }
+
     /// A copy of the request reaches the server when nobody expects it.
     fn act_later(&self, journey: &Journey, late: Duration) {
-        let (ports, endpoint, parameters) = (self.clone(), journey.endpoint, journey.parameters.clone());
-        let request = journey.request.clone();
+        let (ports, journey) = (self.clone(), journey.clone());
         tokio::spawn(async move {
             sleep(late).await;
-            ports.world.state().act(ports.process, endpoint, &request, &parameters, true);
-        });
-    }
-
-    /// A renewal has no answer that says what became of the token: the same token has to be sent again at once (rule 4).
-    fn expect_again(&self, token: Refresh, audience: &str) {
-        let (ports, key) = (self.clone(), (token, audience.to_owned()));
-        let landed = {
-            let mut state = self.world.state();
-            state.processes[self.process].unanswered.insert(key.clone());
-            state.now()
-        };
-        tokio::spawn(async move {
-            sleep(AGAIN).await;
-            let mut state = ports.world.state();
-            let now = state.now();
-            let present = &mut state.processes[ports.process];
-            // Who was suspended for longer than a request may take has given it up already.
-            let was_suspended = present.was_suspended && present.frozen_until + 4 * TIMEOUT > landed;
-            let excused = !present.alive || was_suspended || present.may_wait_until > now;
-            if present.unanswered.remove(&key) && !excused {
-                state.violate("a lost answer is asked for again", &format!("{token} was not sent a second time"));
-            }
+            ports.world.state().act(ports.process, &journey, Arrival::Again);
         });
     }
 }
 
-/// By then a renewal without an answer is sent again: the engine waits for at most 610 ms, so that a crowd does not
-/// come back as one.
-const AGAIN: Duration = Duration::from_millis(1_000);
+/// A request that is no renewal.
+struct Otherwise<'a>(&'a Ports);
 
-/// A renewal that the process waits for.
-struct InFlight {
-    ports: Ports,
-    token: Refresh,
-    audience: String,
-    /// It is the second attempt.
-    again: bool,
-    landed: bool,
+impl<'a> Otherwise<'a> {
+    fn begin(ports: &'a Ports) -> Self {
+        ports.world.state().processes[ports.process].asks_otherwise += 1;
+        Self(ports)
+    }
 }
 
-impl Drop for InFlight {
+impl Drop for Otherwise<'_> {
     fn drop(&mut self) {
-        let mut state = self.ports.world.state();
-        let process = self.ports.process;
-        let key = (self.token, std::mem::take(&mut self.audience));
-        state.processes[process].renewals.remove(&key);
-        if !self.landed {
-            if !self.again {
-                state.processes[process].unanswered.insert(key);
-            }
-            let dead = !state.processes[process].alive;
-            state.ledger.attempted(self.token, process, dead);
-            state.tell_of(process, &format!("network   nobody waits for the renewal of {} any more", self.token));
-        }
+        self.0.world.state().processes[self.0.process].asks_otherwise -= 1;
     }
+}
+
+/// How a request comes to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The client waits for the answer.
+    Expected,
+    /// It came before, or the network delivers it after the client's transport has given up.
+    Again,
+    /// The client has not waited for as long as a transport would.
+    GivenUp,
 }
 
 impl State {
@@ -274,20 +227,14 @@ impl State {
         let fate = if self.weather.offline_until > self.now() {
             Fate::Unreachable
         } else {
-            fate(&self.weather, endpoint, &mut dice)
+            Fate::roll(&self.weather, endpoint, &mut dice)
         };
         Journey { endpoint, fate, there, back, request, parameters }
     }
 
     /// The server acts on a request.
-    fn act(
-        &mut self,
-        process: usize,
-        endpoint: Endpoint,
-        request: &Request,
-        parameters: &BTreeMap<String, String>,
-        again: bool,
-    ) -> Answer {
+    fn act(&mut self, process: usize, journey: &Journey, arrival: Arrival) -> Answer {
+        let Journey { endpoint, request, parameters, .. } = journey;
         let (now, unix) = (self.now(), self.server_unix());
         match endpoint {
             Endpoint::Metadata => (200, metadata()).into(),
@@ -308,8 +255,10 @@ impl State {
                 if let Some(token) = token {
                     self.tell(&format!("server    answers {token} with {}", answer.status));
                     if !before && stolen(self) {
-                        self.blame_reuse(process, token, again);
-                    } else if again && answer.status == 200 {
+                        self.blame_reuse(process, token, arrival);
+                    } else if arrival == Arrival::GivenUp && answer.status == 200 {
+                        self.ledger.given_up.insert(token);
+                    } else if arrival == Arrival::Again && answer.status == 200 {
                         self.ledger.doubled.insert((token.family, token.generation + 1));
                     }
                 }
@@ -326,7 +275,7 @@ impl State {
     }
 
     /// Until when an answer asks to be left alone.
-    fn told(&self, response: &Response) -> Option<u64> {
+    pub(crate) fn told(&self, response: &Response) -> Option<u64> {
         let header = |name| response.headers.get(name);
         if let Some(seconds) = header("retry-after").and_then(|value| value.parse::<u64>().ok()) {
             return Some(self.now() + seconds * 1_000);
@@ -340,33 +289,8 @@ impl State {
         Some(u64::try_from(by_server).unwrap_or_default().saturating_sub(3_000))
     }
 
-    /// The answer to a renewal reaches a process. Returns whether it says what became of the token.
-    fn arrive(&mut self, process: usize, token: Refresh, outcome: &Result<Response, TransportError>) -> bool {
-        let delivered = self.deliver(process, outcome);
-        let told = outcome.as_ref().ok().and_then(|response| self.told(response));
-        if let Some(until) = told {
-            let now = self.now();
-            let present = &mut self.processes[process];
-            present.told_until = present.told_until.max(until);
-            present.told_at = now;
-            // A quarter more, so that a crowd does not come back as one; and what a date leaves open.
-            present.may_wait_until = present.may_wait_until.max(until + until.saturating_sub(now) / 4 + 6_000);
-        }
-        let clean = match outcome {
-            Ok(response) => {
-                let text = String::from_utf8_lossy(&response.body);
-                let doubtful = response.status >= 500 && response.status != 503 || response.status < 300;
-                delivered || !doubtful || text.contains("invalid_grant")
-            }
-            Err(TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest) => true,
-            Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => false,
-        };
-        self.ledger.attempted(token, process, clean);
-        clean || told.is_some()
-    }
-
     /// Notes the tokens that an answer brings; returns whether it brings any.
-    fn deliver(&mut self, process: usize, outcome: &Result<Response, TransportError>) -> bool {
+    pub(crate) fn deliver(&mut self, process: usize, outcome: &Result<Response, TransportError>) -> bool {
         let Ok(response) = outcome else { return false };
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(&response.body) else { return false };
         let now = self.now();
@@ -401,44 +325,4 @@ fn endpoint(request: &Request) -> Endpoint {
 #[allow(clippy::panic, reason = "the run ends with it, and says where the request went")]
 fn unreachable_address(origin: &str, path: &str) -> Endpoint {
     panic!("a request went astray: {origin}{path}")
-}
-
-fn fate(weather: &Weather, endpoint: Endpoint, dice: &mut Dice) -> Fate {
-    let roll = dice.below(1_000);
-    let mut edge = 0;
-    let mut falls = |width: u64| {
-        edge += width;
-        roll < edge
-    };
-    if falls(weather.request_lost) {
-        Fate::RequestLost
-    } else if falls(weather.answer_lost) {
-        Fate::AnswerLost
-    } else if falls(weather.truncated) {
-        if dice.chance(700) { Fate::Truncated } else { Fate::TooLarge }
-    } else if falls(weather.unreachable) {
-        if dice.chance(700) { Fate::Unreachable } else { Fate::Tls }
-    } else if endpoint == Endpoint::Token && falls(weather.late) {
-        Fate::Late
-    } else if endpoint == Endpoint::Token && falls(weather.duplicated) {
-        Fate::Duplicated
-    } else if falls(weather.refused) {
-        let wait = dice.chance(600).then(|| dice.between(1, 300));
-        match dice.below(5) {
-            0 | 1 => Fate::Instead(429, wait, r#"{"error":"too_many_requests"}"#),
-            2 => Fate::Instead(503, wait, "{}"),
-            3 => Fate::Instead(502, None, "<html>Bad Gateway</html>"),
-            _ => Fate::FailsAfterwards,
-        }
-    } else if falls(weather.garbled) {
-        match dice.below(4) {
-            0 | 1 => Fate::Instead(200, None, "<html>Welcome to the hotel. Please accept our terms.</html>"),
-            2 => Fate::Instead(401, None, r#"{"message":"unauthorized"}"#),
-            _ => Fate::Instead(400, None, r#"{"error":"something_new","detail":"teapot"}"#),
-        }
-    } else if endpoint == Endpoint::Token && falls(weather.duplicated_later) {
-        Fate::DuplicatedLater
-    } else {
-        Fate::Arrives
-    }
 }

@@ -89,6 +89,7 @@ impl Ports {
         };
         if refusal.is_some() {
             state.processes[self.process].hindered = true;
+            state.processes[self.process].refused_at = Some(now);
         }
         refusal.map_or(Ok(()), Err)
     }

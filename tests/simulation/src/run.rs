@@ -218,11 +218,13 @@ impl Driver {
 
     /// A process that finds a renewal begun and not ended finishes it at once (rule 4), if nothing keeps it.
     fn expect_an_interrupted_renewal(&self, process: usize) {
-        let (begun, note) = {
-            let state = self.world.state();
-            (state.now(), state.storage.note())
+        let (begun, token) = {
+            let mut state = self.world.state();
+            let noted = state.storage.note().map(|(token, _)| token);
+            state.processes[process].found_noted = noted;
+            (state.now(), noted)
         };
-        let Some((token, _)) = note else { return };
+        let Some(token) = token else { return };
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
             sleep(RESUMED).await;
@@ -230,7 +232,7 @@ impl Driver {
             let present = &state.processes[process];
             let was_suspended = present.frozen_until > begun;
             let excused = !present.alive || present.hindered || was_suspended || !present.read_of.contains(&token);
-            let lasts = state.storage.durable().is_some_and(|durable| durable.family == token.family);
+            let lasts = state.storage.note().is_some_and(|(noted, _)| noted == token);
             if !excused && !present.has_renewed && lasts {
                 state.violate("an interrupted renewal is finished", "the process was opened and did not try");
             }

@@ -263,6 +263,11 @@ impl Server {
 }
 
 impl Family {
+    /// When `token` was first used, if it was.
+    pub(crate) fn spent(&self, token: Refresh) -> Option<u64> {
+        self.spent.get(&token).copied()
+    }
+
     fn accepts(&self, token: Refresh, now: u64, rules: &Rules) -> bool {
         let in_time = || self.spent.get(&token).is_some_and(|spent| now - spent < rules.reuse_interval);
         // The immediate predecessor, or a sibling of the current one that another answer replaced.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Duration, Instant};
 
+use crate::asking::{Loss, Lost};
 use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::server::{Rules, Server};
@@ -117,8 +118,14 @@ pub(crate) struct Process {
     pub(crate) presented: Option<Refresh>,
     /// Renewals in the air, by token and audience.
     pub(crate) renewals: BTreeSet<(Refresh, String)>,
-    /// Renewals without an answer that have to be sent again, likewise.
-    pub(crate) unanswered: BTreeSet<(Refresh, String)>,
+    /// What there was no answer to.
+    pub(crate) losses: BTreeMap<Lost, Loss>,
+    /// The token that was noted in the store when it started.
+    pub(crate) found_noted: Option<Refresh>,
+    /// How many requests that are no renewals it waits for.
+    pub(crate) asks_otherwise: u64,
+    /// When the store last refused it something.
+    pub(crate) refused_at: Option<u64>,
     /// Whether it ever sent a renewal, and whether a store or a network ever failed it.
     pub(crate) has_renewed: bool,
     pub(crate) hindered: bool,
@@ -214,7 +221,10 @@ impl State {
             family: None,
             presented: None,
             renewals: BTreeSet::new(),
-            unanswered: BTreeSet::new(),
+            losses: BTreeMap::new(),
+            found_noted: None,
+            asks_otherwise: 0,
+            refused_at: None,
             has_renewed: false,
             hindered: false,
             erased: None,

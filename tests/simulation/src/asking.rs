@@ -1,0 +1,213 @@
+//! A renewal in the air, and what has to follow when no answer comes to it (rules 4 and 8): the same token is asked with
+//! again, at once and then less and less often, for a minute. Once a token: after that it is the callers who ask.
+
+use hallpass_core::ports::TransportError;
+use hallpass_core::protocol::http::Response;
+use tokio::time::{Duration, sleep};
+
+use crate::fate::Fate;
+use crate::network::{Journey, TIMEOUT};
+use crate::ports::Ports;
+use crate::token::Refresh;
+use crate::world::State;
+
+/// The pauses before a process asks again, in milliseconds and with what it may add so that a crowd does not come as one:
+/// before the second try of a renewal, and before those that the engine makes by itself.
+const PAUSES: [u64; 6] = [1_000, 2_250, 3_500, 6_000, 11_000, 21_000];
+/// For how long after the first loss it goes on.
+const WINDOW: u64 = 60_000;
+/// How often it may ask by itself.
+pub(crate) const OF_ITS_OWN: u64 = 5;
+
+/// A token to which a process has had no answer once.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    /// When the first answer was lost.
+    began: u64,
+    /// How often the token was tried since, the first time included.
+    tries: usize,
+    /// When the latest try left, and when it came to its end.
+    left: u64,
+    landed: u64,
+    /// When it asks again is not to be foreseen: there was an answer, the server said when to come back, or the process
+    /// found the token noted and has asked before.
+    over: bool,
+}
+
+/// Names a loss: the token and, where it is used for several audiences at once, the audience.
+pub(crate) type Lost = (Refresh, String);
+
+/// A renewal that the process waits for.
+pub(crate) struct InFlight {
+    ports: Ports,
+    token: Refresh,
+    audience: String,
+    /// Whether an answer would come to whoever waits for it.
+    is_answered: bool,
+    left: u64,
+    landed: bool,
+}
+
+/// What came of a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Landing {
+    /// The server's word about the token.
+    Word,
+    /// Nobody knows whether the server has acted.
+    Lost,
+    /// It has not.
+    Unused,
+    /// The server said when to come back.
+    Told,
+}
+
+impl InFlight {
+    /// A renewal leaves, if `journey` is one.
+    pub(crate) fn begin(ports: &Ports, journey: &Journey, entered: u64) -> Option<Self> {
+        let token = Refresh::parse(journey.parameters.get("refresh_token")?)?;
+        let audience = journey.parameters.get("audience").cloned().unwrap_or_default();
+        let mut state = ports.world.state();
+        let left = state.now();
+        state.tell_of(ports.process, &format!("network   renews {token} for `{audience}`: {:?}", journey.fate));
+        state.check_renewal(ports.process, token, &audience, entered);
+        state.processes[ports.process].renewals.insert((token, audience.clone()));
+        let lost = state.lost(token, &audience);
+        if let Some(loss) = state.processes[ports.process].losses.get_mut(&lost) {
+            loss.left = left;
+        }
+        drop(state);
+        let is_answered = matches!(journey.fate, Fate::Arrives | Fate::Duplicated | Fate::DuplicatedLater);
+        Some(Self { ports: ports.clone(), token, audience, is_answered, left, landed: false })
+    }
+
+    /// The answer reaches the process, or the process knows that there is none.
+    pub(crate) fn land(&mut self, state: &mut State, outcome: &Result<Response, TransportError>) -> Landing {
+        self.landed = true;
+        state.arrive(self.ports.process, self.token, outcome)
+    }
+
+    /// Sees to it that the process does what has to follow.
+    pub(crate) fn expect_what_follows(&self, landing: Landing) {
+        let mut state = self.ports.world.state();
+        let (now, rotation) = (state.now(), state.server.rules.rotation);
+        let lost = state.lost(self.token, &self.audience);
+        let present = &mut state.processes[self.ports.process];
+        let (losses, found_noted) = (&mut present.losses, present.found_noted);
+        // What was found interrupted is asked for as well, from the start on and whatever comes of the first try.
+        let was_interrupted = found_noted == Some(self.token);
+        if landing == Landing::Lost || was_interrupted {
+            let new = Loss { began: now, tries: 0, left: self.left, landed: 0, over: was_interrupted };
+            losses.entry(lost.clone()).or_insert(new);
+        }
+        let Some(loss) = losses.get_mut(&lost) else { return };
+        let paused = self.left.saturating_sub(loss.landed) >= PAUSES[0];
+        loss.tries += 1;
+        loss.landed = now;
+        loss.over |= matches!(landing, Landing::Word | Landing::Told);
+        // What a caller asks for later on is tried twice, as the first time.
+        let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + WINDOW;
+        let pause = match PAUSES.get(loss.tries - 1) {
+            _ if first_of_two => PAUSES[0],
+            Some(pause) if (rotation || loss.tries == 1) && !loss.over && now + pause <= loss.began + WINDOW => *pause,
+            Some(_) | None => return,
+        };
+        drop(state);
+        self.expect_again(lost, now, Duration::from_millis(pause));
+    }
+
+    fn expect_again(&self, lost: Lost, landed: u64, pause: Duration) {
+        let ports = self.ports.clone();
+        tokio::spawn(async move {
+            sleep(pause).await;
+            let mut state = ports.world.state();
+            let Some(loss) = state.processes[ports.process].losses.get(&lost) else { return };
+            let (began, follows) = (loss.began, loss.landed != landed || loss.left >= landed || loss.over);
+            if !follows && !state.is_kept_from_asking(ports.process, lost.0, began) {
+                let what = format!("{} was not sent again within {} ms", lost.0, pause.as_millis());
+                state.violate("a lost answer is asked for again", &what);
+            }
+        });
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let process = self.ports.process;
+        let is_alive = {
+            let mut state = self.ports.world.state();
+            state.processes[process].renewals.remove(&(self.token, self.audience.clone()));
+            if self.landed {
+                return;
+            }
+            let is_alive = state.processes[process].alive;
+            let spent = state.server.families[self.token.family].spent(self.token);
+            let waited = state.now() - self.left;
+            if is_alive && self.is_answered && waited < TIMEOUT && spent >= Some(self.left) {
+                state.ledger.given_up.insert(self.token);
+            }
+            state.ledger.attempted(self.token, process, !is_alive);
+            state.tell_of(process, &format!("network   nobody waits for the renewal of {} any more", self.token));
+            is_alive
+        };
+        // Not when the run is over, and its runtime with it.
+        if is_alive && tokio::runtime::Handle::try_current().is_ok() {
+            self.expect_what_follows(Landing::Lost);
+        }
+    }
+}
+
+impl State {
+    fn lost(&self, token: Refresh, audience: &str) -> Lost {
+        (token, if self.server.rules.rotation { String::new() } else { audience.to_owned() })
+    }
+
+    /// Whether something keeps `process` from asking with `token`, or has done so since `began`.
+    fn is_kept_from_asking(&self, process: usize, token: Refresh, began: u64) -> bool {
+        let now = self.now();
+        let present = &self.processes[process];
+        // Who was suspended for longer than a request may take has given it up already.
+        let was_suspended = present.was_suspended && present.frozen_until + 4 * TIMEOUT > began;
+        let is_passed = present.newest.range(token.family..).any(|(_, newest)| *newest != token);
+        let store_refuses = present.refused_at >= Some(began) || self.storage.slow_until > began;
+        let lease_is_taken = self.lease.is_some_and(|holder| holder != process);
+        let in_the_air = present.renewals.iter().any(|(renewed, _)| *renewed == token);
+        !present.alive
+            || in_the_air
+            || was_suspended
+            || is_passed
+            || store_refuses
+            || lease_is_taken
+            || present.may_wait_until > now
+            || present.asks_otherwise > 0
+            || self.storage.durable() != Some(token)
+    }
+
+    /// The answer to a renewal reaches a process. Returns what it says of the token.
+    fn arrive(&mut self, process: usize, token: Refresh, outcome: &Result<Response, TransportError>) -> Landing {
+        let delivered = self.deliver(process, outcome);
+        let told = outcome.as_ref().ok().and_then(|response| self.told(response));
+        if let Some(until) = told {
+            let now = self.now();
+            let present = &mut self.processes[process];
+            present.told_until = present.told_until.max(until);
+            present.told_at = now;
+            // A quarter more, so that a crowd does not come back as one; and what a date leaves open.
+            present.may_wait_until = present.may_wait_until.max(until + until.saturating_sub(now) / 4 + 6_000);
+        }
+        let landing = match outcome {
+            Ok(response) => {
+                let text = String::from_utf8_lossy(&response.body);
+                let doubtful = response.status >= 500 && response.status != 503 || response.status < 300;
+                match delivered || text.contains("invalid_grant") {
+                    true => Landing::Word,
+                    false if doubtful => Landing::Lost,
+                    false => Landing::Unused,
+                }
+            }
+            Err(TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest) => Landing::Unused,
+            Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => Landing::Lost,
+        };
+        self.ledger.attempted(token, process, landing != Landing::Lost);
+        if told.is_some() { Landing::Told } else { landing }
+    }
+}
