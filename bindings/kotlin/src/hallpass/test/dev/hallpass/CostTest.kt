@@ -1,11 +1,15 @@
 package dev.hallpass
 
+import dev.hallpass.ports.HttpResponse
 import dev.hallpass.ports.MemoryStore
+import dev.hallpass.ports.Transport
+import dev.hallpass.testing.JvmTransport
 import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.net.http.HttpClient
 import kotlin.time.Duration.Companion.seconds
 
 /** What a call costs, and what a session leaves behind. */
@@ -25,8 +29,32 @@ class CostTest {
                 }
                 val hit = pairs.minOf { it.first }
                 val crossing = pairs.minOf { it.second }
-                println("credentials(): ${"%.0f".format(hit)} ns in memory, ${"%.0f".format(crossing)} ns across, ratio ${"%.0f".format(crossing / hit)}")
+                println("credentials(): %.0f ns in memory, %.0f ns across, ratio %.0f".format(hit, crossing, crossing / hit))
                 assertTrue(crossing / hit >= 300, "only ${crossing / hit} times as fast")
+            }
+        }
+    }
+
+    @Test
+    fun `body of a mebibyte, crosses the border in a blink`() = runBlocking {
+        Tenant.start().use { tenant ->
+            var body = ByteArray(0)
+            val network = JvmTransport(HttpClient.Builder.NO_PROXY)
+            // The API answers without a network, so that what is measured is the way of its answer: to the core, and back.
+            val transport = Transport { request ->
+                if (request.url.startsWith(tenant.api)) HttpResponse(200, emptyList(), body) else network.send(request)
+            }
+            Session.open(tenant.config(), MemoryStore(), transport, ScriptedBrowser()).use { session ->
+                session.login()
+                val request = ApiRequest.get(tenant.api)
+                suspend fun milliseconds(size: Int): Double {
+                    body = ByteArray(size)
+                    check(session.call(request).body.size == size)
+                    return (1..ROUNDS).minOf { nanosecondsEach(4) { session.call(request) } } / 1e6
+                }
+                val (empty, large) = milliseconds(0) to milliseconds(1 shl 20)
+                println("call(): %.2f ms with an empty answer, %.2f ms with one of 1 MiB".format(empty, large))
+                assertTrue(large - empty < 1_000, "$large ms")
             }
         }
     }

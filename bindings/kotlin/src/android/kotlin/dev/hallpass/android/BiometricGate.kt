@@ -8,11 +8,9 @@ import android.hardware.biometrics.BiometricPrompt
 import android.os.Build
 import android.os.CancellationSignal
 import android.security.keystore.KeyGenParameterSpec
-import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.KeyProperties
+import dev.hallpass.store.KeyKeeper
 import kotlinx.coroutines.suspendCancellableCoroutine
-import java.security.GeneralSecurityException
-import java.security.ProviderException
 import javax.crypto.Cipher
 import javax.crypto.KeyGenerator
 import javax.crypto.SecretKey
@@ -22,9 +20,10 @@ import kotlin.coroutines.resume
  * Asks the user for a finger, a face or, where the policy allows it, the screen lock, before something that matters.
  *
  * The prompt unlocks a key of the Keystore that works for nobody else, and that key is then used: an app that was tampered
- * with cannot simply report a success. A finger that is enrolled later makes the key unusable, which is [Outcome.EnrolmentChanged].
+ * with cannot simply report a success. A finger that is enrolled later makes a key without a fallback unusable, which is
+ * [Outcome.EnrolmentChanged]; whoever knows the screen lock can enrol a finger, so that the other kind has nothing to lose.
  *
- * @param alias the name of the key
+ * @param alias the name of the key; what serves is added to it, so that each policy has a key of its own
  * @param fallback what serves besides a strong biometric
  */
 public class BiometricGate(
@@ -40,105 +39,105 @@ public class BiometricGate(
         ScreenLock,
     }
 
-    /** What came of it. */
+    /** What came of it. Only [Confirmed] means that the user is there. */
     public enum class Outcome {
         /** The user is there. */
         Confirmed,
 
-        /** The user, or somebody else's screen, closed the prompt. */
+        /** The user, or somebody else's screen, closed the prompt, or nobody answered it. */
         Cancelled,
 
         /** Too many wrong tries: later, or after the device was unlocked. */
         LockedOut,
 
-        /** A finger or face was enrolled since the last time. Whether to trust it is the app's decision; the next call asks it. */
+        /**
+         * A finger or face was enrolled, or the screen lock removed, since the last time. Whether to trust it is the app's
+         * decision; the next call asks it.
+         */
         EnrolmentChanged,
 
-        /** No hardware, nothing enrolled, or below API 28. */
+        /** No hardware, nothing enrolled, or below API 28. Trying again does not help until the user changes that. */
         Unavailable,
+
+        /** The sensor or the Keystore does not work now. It says nothing about the user; try again. */
+        Failed,
     }
 
     /**
      * Shows the prompt over [activity] with [title], and [cancel] on the button that closes it. Call it on the main thread;
      * cancelling it closes the prompt.
      */
-    public suspend fun confirm(activity: Activity, title: String, cancel: String): Outcome =
-        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.P) Outcome.Unavailable
-        else Prompt(alias, takesScreenLock()).confirm(activity, title, cancel)
+    public suspend fun confirm(activity: Activity, title: String, cancel: String): Outcome {
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.P) return Outcome.Unavailable
+        val takesScreenLock = fallback.takesScreenLock(Build.VERSION.SDK_INT)
+        val prompt = SystemPrompt(activity, title, cancel, takesScreenLock)
+        return Presence(GateKey(keyName(takesScreenLock), takesScreenLock), prompt).confirm()
+    }
 
-    private fun takesScreenLock() = fallback == Fallback.ScreenLock && Build.VERSION.SDK_INT >= Build.VERSION_CODES.R
+    internal fun keyName(takesScreenLock: Boolean): String = if (takesScreenLock) "$alias.lock" else "$alias.strong"
+}
 
-    /** A class of its own, so that devices before API 28 never load what they do not have. */
-    @TargetApi(Build.VERSION_CODES.P)
-    private class Prompt(private val alias: String, private val takesScreenLock: Boolean) {
-        suspend fun confirm(activity: Activity, title: String, cancel: String): Outcome {
-            val cipher = try {
-                Cipher.getInstance("AES/GCM/NoPadding").apply { init(Cipher.ENCRYPT_MODE, key()) }
-            } catch (changed: KeyPermanentlyInvalidatedException) {
-                keystore().deleteEntry(alias)
-                return Outcome.EnrolmentChanged
-            } catch (none: GeneralSecurityException) {
-                // A key that needs a finger cannot be made where none is enrolled.
-                return Outcome.Unavailable
-            } catch (none: ProviderException) {
-                return Outcome.Unavailable
-            }
-            return ask(activity, title, cancel, cipher)
-        }
+/** Whether the screen lock serves on a device of this API level. */
+internal fun BiometricGate.Fallback.takesScreenLock(apiLevel: Int): Boolean =
+    this == BiometricGate.Fallback.ScreenLock && apiLevel >= Build.VERSION_CODES.R
 
-        private suspend fun ask(activity: Activity, title: String, cancel: String, cipher: Cipher): Outcome =
-            suspendCancellableCoroutine { continuation ->
-                val signal = CancellationSignal()
-                continuation.invokeOnCancellation { signal.cancel() }
-                val answer = { outcome: Outcome -> if (continuation.isActive) continuation.resume(outcome) }
-                val prompt = BiometricPrompt.Builder(activity).setTitle(title).apply {
-                    if (takesScreenLock) allowScreenLock(this) else setNegativeButton(cancel, activity.mainExecutor) { _, _ -> answer(Outcome.Cancelled) }
-                }.build()
-                prompt.authenticate(BiometricPrompt.CryptoObject(cipher), signal, activity.mainExecutor, Callback(answer))
-            }
+/** A key that works once for each time that the user was there. */
+private class GateKey(private val alias: String, private val takesScreenLock: Boolean) : KeyKeeper {
+    override fun existing(): SecretKey? = keystore().getKey(alias, null) as SecretKey?
 
-        private fun key(): SecretKey = keystore().getKey(alias, null) as SecretKey? ?: run {
-            val parameters = KeyGenParameterSpec.Builder(alias, KeyProperties.PURPOSE_ENCRYPT)
-                .setBlockModes(KeyProperties.BLOCK_MODE_GCM)
-                .setEncryptionPaddings(KeyProperties.ENCRYPTION_PADDING_NONE)
-                .setUserAuthenticationRequired(true)
-                .setInvalidatedByBiometricEnrollment(true)
-                .apply { if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) forEachUse(this) }
-                .build()
-            KeyGenerator.getInstance(KeyProperties.KEY_ALGORITHM_AES, ANDROID_KEYSTORE).run {
-                init(parameters)
-                generateKey()
-            }
-        }
-
-        @TargetApi(Build.VERSION_CODES.R)
-        private fun forEachUse(parameters: KeyGenParameterSpec.Builder) {
-            val lock = if (takesScreenLock) KeyProperties.AUTH_DEVICE_CREDENTIAL else 0
-            parameters.setUserAuthenticationParameters(0, KeyProperties.AUTH_BIOMETRIC_STRONG or lock)
-        }
-
-        @TargetApi(Build.VERSION_CODES.R)
-        private fun allowScreenLock(prompt: BiometricPrompt.Builder) {
-            prompt.setAllowedAuthenticators(BIOMETRIC_STRONG or DEVICE_CREDENTIAL)
+    override fun create(): SecretKey {
+        val parameters = KeyGenParameterSpec.Builder(alias, KeyProperties.PURPOSE_ENCRYPT)
+            .setBlockModes(KeyProperties.BLOCK_MODE_GCM)
+            .setEncryptionPaddings(KeyProperties.ENCRYPTION_PADDING_NONE)
+            .setUserAuthenticationRequired(true)
+            .setInvalidatedByBiometricEnrollment(true)
+            .apply { if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) forEachUse(this) }
+            .build()
+        return KeyGenerator.getInstance(KeyProperties.KEY_ALGORITHM_AES, ANDROID_KEYSTORE).run {
+            init(parameters)
+            generateKey()
         }
     }
 
-    @TargetApi(Build.VERSION_CODES.P)
-    private class Callback(private val answer: (Outcome) -> Unit) : BiometricPrompt.AuthenticationCallback() {
-        override fun onAuthenticationSucceeded(result: BiometricPrompt.AuthenticationResult) {
-            // The proof: the key works now, and only now.
-            val isUnlocked = runCatching { result.cryptoObject?.cipher?.doFinal(ByteArray(1)) }.getOrNull() != null
-            answer(if (isUnlocked) Outcome.Confirmed else Outcome.Unavailable)
-        }
+    override fun delete() = keystore().run { if (containsAlias(alias)) deleteEntry(alias) }
 
-        override fun onAuthenticationError(code: Int, message: CharSequence?) = answer(
-            when (code) {
-                BiometricPrompt.BIOMETRIC_ERROR_LOCKOUT, BiometricPrompt.BIOMETRIC_ERROR_LOCKOUT_PERMANENT -> Outcome.LockedOut
-                BiometricPrompt.BIOMETRIC_ERROR_HW_NOT_PRESENT, BiometricPrompt.BIOMETRIC_ERROR_HW_UNAVAILABLE,
-                BiometricPrompt.BIOMETRIC_ERROR_NO_BIOMETRICS, BiometricPrompt.BIOMETRIC_ERROR_NO_DEVICE_CREDENTIAL,
-                -> Outcome.Unavailable
-                else -> Outcome.Cancelled
-            },
-        )
+    @TargetApi(Build.VERSION_CODES.R)
+    private fun forEachUse(parameters: KeyGenParameterSpec.Builder) {
+        val lock = if (takesScreenLock) KeyProperties.AUTH_DEVICE_CREDENTIAL else 0
+        parameters.setUserAuthenticationParameters(0, KeyProperties.AUTH_BIOMETRIC_STRONG or lock)
+    }
+}
+
+/** The system's own prompt. */
+@TargetApi(Build.VERSION_CODES.P)
+private class SystemPrompt(
+    private val activity: Activity,
+    private val title: String,
+    private val cancel: String,
+    private val takesScreenLock: Boolean,
+) : PresencePrompt {
+    override suspend fun ask(cipher: Cipher): PromptAnswer = suspendCancellableCoroutine { continuation ->
+        val signal = CancellationSignal()
+        continuation.invokeOnCancellation { signal.cancel() }
+        val answer = { answer: PromptAnswer -> if (continuation.isActive) continuation.resume(answer) }
+        val builder = BiometricPrompt.Builder(activity).setTitle(title)
+        if (takesScreenLock) {
+            allowScreenLock(builder)
+        } else {
+            builder.setNegativeButton(cancel, activity.mainExecutor) { _, _ -> answer(PromptAnswer.Closed) }
+        }
+        builder.build().authenticate(BiometricPrompt.CryptoObject(cipher), signal, activity.mainExecutor, Callback(answer))
+    }
+
+    @TargetApi(Build.VERSION_CODES.R)
+    private fun allowScreenLock(prompt: BiometricPrompt.Builder) {
+        prompt.setAllowedAuthenticators(BIOMETRIC_STRONG or DEVICE_CREDENTIAL)
+    }
+
+    private class Callback(private val answer: (PromptAnswer) -> Unit) : BiometricPrompt.AuthenticationCallback() {
+        override fun onAuthenticationSucceeded(result: BiometricPrompt.AuthenticationResult) =
+            answer(PromptAnswer.Unlocked(result.cryptoObject?.cipher))
+
+        override fun onAuthenticationError(code: Int, message: CharSequence?) = answer(PromptAnswer.Refused(code))
     }
 }

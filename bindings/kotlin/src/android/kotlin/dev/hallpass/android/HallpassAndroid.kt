@@ -62,12 +62,14 @@ private class ResumingSession(
         try {
             session.resume(callback)
         } catch (error: HallpassException) {
-            // Not the one that is waited for, or for another session of this app: it stays inert.
-            if (error !is HallpassException.Untrusted) onFailed(error)
-            return
+            if (error.isAboutTheLink()) return
+            onFailed(error)
         }
         Visits.taken(callback)
     }
+
+    /** Not the redirect that is waited for, or one for another session of this app: it stays inert. */
+    private fun HallpassException.isAboutTheLink() = this is HallpassException.Untrusted && code.startsWith("callback_")
 
     override fun close() {
         scope.cancel()

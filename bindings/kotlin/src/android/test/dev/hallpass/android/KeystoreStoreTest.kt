@@ -162,7 +162,8 @@ class KeystoreStoreTest {
         store.save("other", "other value")
         store.save(NAME, "value")
         val sealed = entry.readBytes()
-        val damaged = listOf(ByteArray(0), sealed.copyOf(20), sealed.copyOf(sealed.size - 1), sealed.clone().also { it[20] = (it[20] + 1).toByte() }, byteArrayOf(0) + sealed)
+        val changed = sealed.clone().also { it[20] = (it[20] + 1).toByte() }
+        val damaged = listOf(ByteArray(0), sealed.copyOf(20), sealed.copyOf(sealed.size - 1), changed, byteArrayOf(0) + sealed)
         for (content in damaged) {
             entry.writeBytes(content)
             failure<StoreException.Invalidated> { store.load(NAME) }

@@ -83,7 +83,8 @@ class LoginFlowTest {
     @Test
     fun `tab closed, or not verified, is cancelled or failed`() {
         install(hasAuthTabs = true)
-        for ((code, expected) in listOf(0 to BrowserException.Cancelled::class, 3 to BrowserException.Cancelled::class, 2 to BrowserException.Failed::class)) {
+        val (closed, failed) = BrowserException.Cancelled::class to BrowserException.Failed::class
+        for ((code, expected) in listOf(0 to closed, 3 to closed, 2 to failed)) {
             val (login, activity) = begin()
             val opened = shadowOf(activity.get()).nextStartedActivityForResult
             shadowOf(activity.get()).receiveResult(opened.intent, code, null)
@@ -178,13 +179,14 @@ class LoginFlowTest {
         val packages = shadowOf(context.packageManager)
         val page = Intent(Intent.ACTION_VIEW, Uri.parse("http://www.example.com/")).addCategory(Intent.CATEGORY_BROWSABLE)
         val tabs = Intent("android.support.customtabs.action.CustomTabsService")
+        val browser = ApplicationInfo().apply { packageName = BROWSER }
         packages.addResolveInfoForIntent(page, ResolveInfo().apply {
-            activityInfo = ActivityInfo().apply { packageName = BROWSER; name = "Browser"; applicationInfo = ApplicationInfo().apply { packageName = BROWSER } }
+            activityInfo = ActivityInfo().apply { packageName = BROWSER; name = "Browser"; applicationInfo = browser }
             filter = IntentFilter(Intent.ACTION_VIEW)
         })
         packages.removeResolveInfosForIntent(tabs, BROWSER)
         packages.addResolveInfoForIntent(tabs, ResolveInfo().apply {
-            serviceInfo = ServiceInfo().apply { packageName = BROWSER; name = "Tabs"; applicationInfo = ApplicationInfo().apply { packageName = BROWSER } }
+            serviceInfo = ServiceInfo().apply { packageName = BROWSER; name = "Tabs"; applicationInfo = browser }
             filter = IntentFilter("x").apply { if (hasAuthTabs) addCategory("androidx.browser.auth.category.AuthTab") }
         })
     }

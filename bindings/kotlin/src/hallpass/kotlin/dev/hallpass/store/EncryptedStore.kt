@@ -108,7 +108,7 @@ public class EncryptedStore(
         Fault.KeyGone, Fault.Damaged -> StoreException.Invalidated(error)
     }
 
-    private fun fault(error: Exception): Fault = faultOf(error, faults)
+    private fun fault(error: Exception): Fault = faults.judge(error)
 
     /** A keeper that is busy is asked once more. */
     private suspend fun <T> patiently(work: () -> T): T =
@@ -128,7 +128,7 @@ public class EncryptedStore(
     }
 }
 
-/** Keeps one AES-256 key; whatever it throws is judged by [faultOf]. */
+/** Keeps one AES-256 key; whatever it throws is for [FaultFinder.judge]. */
 public interface KeyKeeper {
     /** The key, or `null` when there is none. */
     public fun existing(): SecretKey?

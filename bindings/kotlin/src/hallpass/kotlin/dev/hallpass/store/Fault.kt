@@ -28,21 +28,22 @@ public fun interface FaultFinder {
     /** What [error] means, or `null` when it is none of the platform's own. Causes are asked about separately. */
     public fun find(error: Throwable): Fault?
 
+    /**
+     * What [error] means, with its causes and Java's own exceptions. The platform's word counts most, wherever it stands in
+     * the chain of causes: its exceptions are children of Java's general ones, and come wrapped in others. Only what is known
+     * to be permanent is taken for permanent.
+     */
+    public fun judge(error: Throwable): Fault {
+        val chain = generateSequence(error) { it.cause }.take(MOST_CAUSES).toList()
+        chain.firstNotNullOfOrNull(::find)?.let { return it }
+        return chain.firstNotNullOfOrNull(::javaFault) ?: Fault.Unknown
+    }
+
     /** The finders there are. */
     public companion object {
         /** A platform without exceptions of its own. */
         public val NONE: FaultFinder = FaultFinder { null }
     }
-}
-
-/**
- * What [error] means. The platform's word counts most, wherever it stands in the chain of causes: its exceptions are
- * children of Java's general ones, and come wrapped in others. Only what is known to be permanent is taken for permanent.
- */
-internal fun faultOf(error: Throwable, platform: FaultFinder): Fault {
-    val chain = generateSequence(error) { it.cause }.take(MOST_CAUSES).toList()
-    chain.firstNotNullOfOrNull(platform::find)?.let { return it }
-    return chain.firstNotNullOfOrNull(::javaFault) ?: Fault.Unknown
 }
 
 private fun javaFault(error: Throwable): Fault? = when (error) {

@@ -5,6 +5,7 @@ import dev.hallpass.ports.BrowserException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.withContext
 import java.net.CookieManager
+import java.net.ProxySelector
 import java.net.URI
 import java.net.URLEncoder
 import java.net.http.HttpClient
@@ -16,9 +17,10 @@ import java.time.Duration
 class ScriptedBrowser(
     private val username: String = "ada@example.com",
     private val password: String = "correct horse",
+    network: ProxySelector = HttpClient.Builder.NO_PROXY,
 ) : Browser {
     private val client = HttpClient.newBuilder().cookieHandler(CookieManager()).connectTimeout(Duration.ofSeconds(5))
-        .followRedirects(HttpClient.Redirect.NEVER).build()
+        .proxy(network).followRedirects(HttpClient.Redirect.NEVER).build()
 
     override suspend fun open(url: String, redirectUri: String): String = withContext(Dispatchers.IO) {
         visit(URI(url), redirectUri)

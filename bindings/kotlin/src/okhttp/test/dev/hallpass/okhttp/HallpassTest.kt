@@ -6,14 +6,16 @@ import dev.hallpass.ports.MemoryStore
 import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
 import kotlinx.coroutines.runBlocking
+import kotlinx.serialization.json.contentOrNull
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import okhttp3.OkHttpClient
 import okhttp3.Request
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertInstanceOf
+import org.junit.jupiter.api.Assertions.assertNotNull
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertThrows
-import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.util.concurrent.Callable
 import java.util.concurrent.Executors
@@ -24,7 +26,17 @@ class HallpassTest {
     fun `request to the API, carries the token and one to anywhere else does not`() = signedIn { tenant, client, _ ->
         assertEquals(200, client.get(tenant.api))
         assertEquals(404, client.get(tenant.issuer + "nowhere"))
-        assertTrue(tenant.requests("elsewhere").none { it.getValue("headers").jsonObject["authorization"]?.jsonPrimitive?.content?.isNotEmpty() == true })
+        assertNotNull(tenant.authorization("api"))
+        assertNull(tenant.authorization("elsewhere"))
+    }
+
+    @Test
+    fun `API that redirects to another origin, the token does not follow`() = signedIn { tenant, client, _ ->
+        val elsewhere = tenant.issuer + "elsewhere"
+        tenant.plan("""{"endpoint": "api", "kind": {"redirect": {"status": 307, "location": "$elsewhere"}}}""")
+        assertEquals(404, client.get(tenant.api))
+        assertNotNull(tenant.authorization("api"))
+        assertNull(tenant.authorization("elsewhere"))
     }
 
     @Test
@@ -61,6 +73,10 @@ class HallpassTest {
             }
         }
     }
+
+    /** What the latest request there had as its authorization. */
+    private fun Tenant.authorization(endpoint: String): String? =
+        requests(endpoint).last().getValue("headers").jsonObject["authorization"]?.jsonPrimitive?.contentOrNull
 
     private fun OkHttpClient.get(url: String): Int = newCall(Request.Builder().url(url).build()).execute().use { it.code }
 }
