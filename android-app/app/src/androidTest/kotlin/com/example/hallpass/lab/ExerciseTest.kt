@@ -11,7 +11,7 @@ import org.junit.Before
 import org.junit.Test
 import java.util.regex.Pattern
 
-/** The exercise on the emulator, with its browser, against `lab serve` on the emulator's localhost. */
+/** The exercise on the emulator, with its browser, against `lab serve` on the emulator's host. */
 class ExerciseTest {
     private val instrumentation = InstrumentationRegistry.getInstrumentation()
     private val device = UiDevice.getInstance(instrumentation)

@@ -5,6 +5,7 @@ import android.content.pm.ActivityInfo
 import android.content.pm.PackageManager
 import android.net.Uri
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -62,6 +63,11 @@ class ManifestTest {
         assertEquals("false", config.child("base-config").getAttribute("cleartextTrafficPermitted"))
         val hosts = config.child("domain-config").children("domain").map { it.textContent }.toSet()
         assertEquals(setOf("localhost", "127.0.0.1", "10.0.2.2"), hosts)
+        // As it comes, the app talks to the machine that its emulator runs on.
+        val settings = (context as LabApplication).settings
+        for (key in listOf(LabSettings.ISSUER, LabSettings.API_URL)) assertEquals(key, "10.0.2.2", Uri.parse(settings[key]).host)
+        assertTrue(settings.config().dangerAllowLoopbackHttp)
+        assertFalse(settings.with(mapOf(LabSettings.ISSUER to "https://op.example/")).config().dangerAllowLoopbackHttp)
         assertEquals("@xml/network_security_config", manifest().child("application").android("networkSecurityConfig"))
     }
 

@@ -95,7 +95,7 @@ class ScreensTest {
     @Test
     fun `settings with a placeholder, are refused and with values the session is opened anew`() {
         val controller = Robolectric.buildActivity(SettingsActivity::class.java).setup()
-        assertEquals("http://localhost:3000/", controller.text(R.id.issuer))
+        assertEquals("http://10.0.2.2:3000/", controller.text(R.id.issuer))
         controller.picture("settings")
         val field = controller.get().view<EditText>(R.id.client_id)
         field.setText("YOUR_CLIENT_ID")
