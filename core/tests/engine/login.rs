@@ -2,10 +2,10 @@
 //! an identity that is checked, tokens that go where they may.
 
 use hallpass_core::protocol::error::ErrorCode;
-use hallpass_core::{ApiRequest, Config, Error, Login, Session, State};
+use hallpass_core::{ApiRequest, Config, Error, Login, OfflineCause, Session, State};
 use serde_json::json;
 
-use crate::support::server::{API, Fault};
+use crate::support::server::{API, Fault, ISSUER};
 use crate::support::{Device, config, settle};
 
 #[tokio::test]
@@ -205,6 +205,16 @@ async fn a_lost_answer_to_the_code_is_asked_for_once_more() {
     let error = device.log_in("ada").await.unwrap_err();
     assert_eq!(error, Error::Denied { code: ErrorCode::InvalidGrant });
     device.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redirect_in_the_place_of_an_answer_is_no_refusal_and_is_not_followed() {
+    let device = Device::new();
+    let elsewhere = vec![("location", format!("{ISSUER}/elsewhere"))];
+    device.server.fail([Fault::Answer(307, elsewhere, String::new())]);
+    let error = device.log_in("ada").await.unwrap_err();
+    assert_eq!(error, Error::Offline { cause: OfflineCause::UnexpectedAnswer, retry_after: None });
+    assert_eq!(device.server.count("token"), 1);
 }
 
 #[tokio::test]

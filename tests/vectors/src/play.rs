@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use hallpass_tenant::misbehaving::{MisbehavingIssuer, TemplateError};
 use serde_json::{Map, Value, json};
 
-use crate::case::{Action, Case, Step};
+use crate::case::{Action, Case, Expected, Step};
 use crate::compare;
 use crate::driver::{Driver, Failure, Outcome};
 
@@ -107,8 +107,19 @@ impl Play<'_> {
             Action::Logout => self.ask("logout", step.with.clone()).await?,
             Action::Advance => self.ask_driver("advance", step.with.clone()).await?,
         };
-        differences.extend(compare::outcome(&step.expected, &outcome));
+        differences.extend(compare::outcome(&self.expected(step)?, &outcome));
         Ok(differences)
+    }
+
+    /// What is expected of a step, with its templates written out.
+    fn expected(&self, step: &Step) -> Result<Expected, TemplateError> {
+        Ok(match &step.expected {
+            Expected::Ok { has, lacks } => {
+                let has = object(self.expand_json(&Value::Object(has.clone()))?);
+                Expected::Ok { has, lacks: lacks.clone() }
+            }
+            Expected::Error { .. } => step.expected.clone(),
+        })
     }
 
     /// Starts a login and lets the issuer authorize it.
