@@ -82,7 +82,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     }
     let mut all_passed = true;
     let mut passed = Passed::new();
-    for (language, Played { verdicts, lines }) in &played {
+    for (language, Played { verdicts, lines, ended_badly }) in &played {
         for (name, verdict) in verdicts {
             report(*language, name, verdict, arguments.trace);
             passed.insert((name.clone(), *language), verdict.differences.is_empty());
@@ -92,8 +92,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         for difference in &wrong {
             println!("{language}: a line: {difference}");
         }
+        if let Some(error) = ended_badly {
+            println!("{error}");
+        }
         println!("{language:<7} {} cases: {} passed, {failed} failed; {} lines: {} wrong", verdicts.len(), verdicts.len() - failed, lines.len(), wrong.len());
-        all_passed &= failed == 0 && wrong.is_empty();
+        all_passed &= failed == 0 && wrong.is_empty() && ended_badly.is_none();
     }
     let is_whole = arguments.names.is_empty() && languages.len() == Language::ALL.len();
     let page_is_right = !is_whole || hold_page(&folder.join("RESULTS.md"), &topics, &passed, arguments.renew)?;
@@ -113,6 +116,8 @@ fn program(arguments: &Arguments, language: Language) -> Program {
 struct Played {
     verdicts: BTreeMap<String, Verdict>,
     lines: Vec<Option<String>>,
+    /// How the driver ended, if not well.
+    ended_badly: Option<String>,
 }
 
 async fn play_all(program: &Program, server: &Arc<MisbehavingIssuer>, cases: Vec<Case>, lines: &[Line]) -> Result<Played> {
@@ -147,8 +152,8 @@ async fn play_all(program: &Program, server: &Arc<MisbehavingIssuer>, cases: Vec
         verdicts.insert(case.name, verdict);
     }
     let Some(driver) = Arc::into_inner(driver) else { bail!("a player still holds the driver") };
-    driver.end().await?;
-    Ok(Played { verdicts, lines })
+    let ended_badly = driver.end().await.err().map(|error| format!("{error:#}"));
+    Ok(Played { verdicts, lines, ended_badly })
 }
 
 fn issuer_name(driver: &Driver, number: usize) -> String {

@@ -34,8 +34,9 @@ import kotlin.time.Duration.Companion.seconds
  * Each request is sent once: a body is handed over in one piece of known length, because these stacks otherwise repeat a
  * POST by themselves when a kept connection turns out to be closed, and a repeated token request can end a session.
  *
- * On a JVM that is not Android's, the stack hides the body of a 401 that answers a request with a body, and knows no
- * `PATCH`; the core's own transport is the default there.
+ * On a JVM that is not Android's, the stack knows no `PATCH`, and hides the body of a 401 that answers such a piece, unless
+ * the JVM was started with `-Dsun.net.http.retryPost=false`: then it repeats no POST, and a body need not be handed over so.
+ * The core's own transport is the default there.
  *
  * @param connectTimeout how long to wait for a connection
  * @param timeout how long a whole exchange may take
@@ -70,7 +71,7 @@ public class UrlConnectionTransport(
             for (header in request.headers) connection.addRequestProperty(header.name, header.value)
             if (request.method in METHODS_WITH_BODY || request.body.isNotEmpty()) {
                 connection.doOutput = true
-                connection.setFixedLengthStreamingMode(request.body.size)
+                if (request.method != "POST" || mayRepeatPosts()) connection.setFixedLengthStreamingMode(request.body.size)
             }
             connection
         } catch (invalid: MalformedURLException) {
@@ -98,6 +99,9 @@ public class UrlConnectionTransport(
 
     private companion object {
         val METHODS_WITH_BODY = setOf("POST", "PUT", "PATCH")
+
+        /** What a JVM's stack does, unless told not to. Android's has no such setting. */
+        fun mayRepeatPosts(): Boolean = System.getProperty("sun.net.http.retryPost") != "false"
     }
 }
 

@@ -84,6 +84,17 @@ class UrlConnectionTransportTest {
     }
 
     @Test
+    fun `unauthorized, on a jvm that is told to repeat no post, is an answer with its body`() = runBlocking {
+        serve("/token") { exchange -> answer(exchange, 401, """{"error":"invalid_client"}""") }
+        val before = System.setProperty("sun.net.http.retryPost", "false")
+        try {
+            assertEquals("""{"error":"invalid_client"}""", transport.send(post("/token", "a=b")).body.decodeToString())
+        } finally {
+            if (before == null) System.clearProperty("sun.net.http.retryPost") else System.setProperty("sun.net.http.retryPost", before)
+        }
+    }
+
+    @Test
     fun `kept connection that turns out to be closed, the post is sent once and the caller is told`() = runBlocking {
         val accepted = AtomicInteger()
         ServerSocket(0, 8, InetAddress.getLoopbackAddress()).use { socket ->
