@@ -2,8 +2,19 @@
 import PackageDescription
 
 #if os(Linux)
-// Stands in for SwiftUI, so that the views are type-checked. See Stubs/README.md.
-let stubs: [Target] = [.target(name: "SwiftUI", path: "Stubs/SwiftUI", swiftSettings: [.swiftLanguageMode(.v5)])]
+// Stand in for Apple's, so that the views and the tests that only Xcode runs are type-checked. See Stubs/README.md.
+let stubs: [Target] = [
+    .target(name: "SwiftUI", path: "Stubs/SwiftUI", swiftSettings: [.swiftLanguageMode(.v5)]),
+    .target(name: "Security", path: "Stubs/Security"),
+    .target(name: "XCUIAutomation", path: "Stubs/XCUIAutomation"),
+    .target(
+        name: "HostedTests",
+        dependencies: [
+            "LabModel", "Security", .product(name: "Hallpass", package: "Hallpass"),
+            .product(name: "HallpassTesting", package: "Hallpass"), .product(name: "LabSupport", package: "Hallpass"),
+        ], path: "HostedTests"),
+    .target(name: "UITests", dependencies: ["XCUIAutomation"], path: "UITests"),
+]
 let interface: [Target.Dependency] = ["SwiftUI"]
 // ld.bfd refuses a symbol of Swift 6.0's libswiftObservation.so (swiftlang/swift#75670).
 let linking: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]

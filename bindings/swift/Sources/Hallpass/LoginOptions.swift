@@ -37,12 +37,22 @@ public struct LoginOptions: Sendable, Hashable {
     public init() {}
 }
 
+extension LoginOptions: RedactedDescription {
+    /// What is asked for, and no value of the user's: a hint is personal, a ticket is a secret.
+    public var description: String { "LoginOptions(prompt: \(prompt?.rawValue ?? "nil"))" }
+}
+
 /// A login that waits for its callback, for apps that open the page themselves.
 public struct StartedLogin: Sendable, Hashable {
     /// The page to open in the system browser.
     public let url: URL
     /// The `state` that the callback has to carry; it names this login and is no secret towards the app.
     public let state: String
+}
+
+extension StartedLogin: RedactedDescription {
+    /// Nothing: whoever has the URL can take part in the login.
+    public var description: String { "StartedLogin" }
 }
 
 /// How to log out.

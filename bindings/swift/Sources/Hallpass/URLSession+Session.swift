@@ -37,11 +37,45 @@ extension URLSession {
     private func data(for request: URLRequest, with credentials: Credentials) async throws -> (Data, HTTPURLResponse) {
         var whole = request
         whole.setValue("\(credentials.tokenType) \(credentials.accessToken)", forHTTPHeaderField: "Authorization")
-        let (data, response) = try await data(for: whole, delegate: SameOriginRedirects.shared)
+        return try await followed(whole)
+    }
+
+    #if canImport(FoundationNetworking)
+    /// This Foundation asks no delegate about the redirects of such a request, but that of a session about those of a task.
+    private func followed(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
+        let exchanges = Exchanges(redirects: withinOrigin)
+        let session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
+        defer { session.finishTasksAndInvalidate() }
+        return try await exchanges.result(of: session.dataTask(with: request), limit: .max)
+    }
+    #else
+    private func followed(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
+        let (data, response) = try await data(for: request, delegate: RedirectsWithinOrigin.shared)
         guard let response = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
         return (data, response)
     }
+    #endif
 }
+
+/// Follows a redirect, without the token where it leads to another origin.
+private func withinOrigin(_ first: URLRequest, _ next: URLRequest) -> URLRequest {
+    var next = next
+    if next.url.flatMap(Origin.init) != first.url.flatMap(Origin.init) { next.setValue(nil, forHTTPHeaderField: "Authorization") }
+    return next
+}
+
+#if !canImport(FoundationNetworking)
+private final class RedirectsWithinOrigin: NSObject, URLSessionTaskDelegate {
+    static let shared = RedirectsWithinOrigin()
+
+    func urlSession(
+        _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+        newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
+    ) {
+        completionHandler(task.originalRequest.map { withinOrigin($0, request) })
+    }
+}
+#endif
 
 extension Session {
     /// Credentials in place of some that an API has just refused.
@@ -75,20 +109,5 @@ struct Origin: Equatable {
         }
         self.scheme = scheme
         self.host = host
-    }
-}
-
-/// Follows redirects, without the token where they lead to another origin.
-private final class SameOriginRedirects: NSObject, URLSessionTaskDelegate {
-    static let shared = SameOriginRedirects()
-
-    func urlSession(
-        _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
-        newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
-    ) {
-        var next = request
-        let isSameOrigin = request.url.flatMap(Origin.init) == task.originalRequest?.url.flatMap(Origin.init)
-        if !isSameOrigin { next.setValue(nil, forHTTPHeaderField: "Authorization") }
-        completionHandler(next)
     }
 }

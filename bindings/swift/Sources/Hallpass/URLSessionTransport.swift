@@ -23,7 +23,7 @@ public final class URLSessionTransport: Transport {
         let seconds = TimeInterval(timeout.components.seconds)
         configuration.timeoutIntervalForRequest = seconds
         configuration.timeoutIntervalForResource = seconds
-        exchanges = Exchanges()
+        exchanges = Exchanges { _, _ in nil }
         session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
     }
 
@@ -35,63 +35,14 @@ public final class URLSessionTransport: Transport {
         whole.httpMethod = request.method
         for header in request.headers { whole.addValue(header.value, forHTTPHeaderField: header.name) }
         if !request.body.isEmpty { whole.httpBody = request.body }
-        let task = session.dataTask(with: whole)
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                exchanges.begin(task, limit: request.maxResponseBytes, continuation)
-                task.resume()
-            }
-        } onCancel: {
-            task.cancel()
-        }
-    }
-}
-
-/// The requests in the air. Follows no redirect, and stops reading what is too large.
-private final class Exchanges: NSObject, URLSessionDataDelegate {
-    private struct Exchange {
-        let limit: Int
-        let continuation: CheckedContinuation<TransportResponse, any Error>
-        var body = Data()
-        var isTooLarge = false
-    }
-
-    private let open = Locked<[Int: Exchange]>([:])
-
-    func begin(_ task: URLSessionTask, limit: Int, _ continuation: CheckedContinuation<TransportResponse, any Error>) {
-        open.withLock { $0[task.taskIdentifier] = Exchange(limit: limit, continuation: continuation) }
-    }
-
-    func urlSession(
-        _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
-        newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
-    ) {
-        completionHandler(nil)
-    }
-
-    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-        let isTooLarge = open.withLock { open in
-            guard var exchange = open[dataTask.taskIdentifier] else { return false }
-            exchange.isTooLarge = exchange.body.count + data.count > exchange.limit
-            if !exchange.isTooLarge { exchange.body.append(data) }
-            open[dataTask.taskIdentifier] = exchange
-            return exchange.isTooLarge
-        }
-        if isTooLarge { dataTask.cancel() }
-    }
-
-    func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        guard let exchange = open.withLock({ $0.removeValue(forKey: task.taskIdentifier) }) else { return }
-        if exchange.isTooLarge {
-            exchange.continuation.resume(throwing: TransportError.tooLarge)
-        } else if let error {
-            exchange.continuation.resume(throwing: TransportError(error))
-        } else if let response = task.response as? HTTPURLResponse {
+        do {
+            let (body, response) = try await exchanges.result(of: session.dataTask(with: whole), limit: request.maxResponseBytes)
             let headers = response.allHeaderFields.map { HTTPHeader(name: "\($0.key)", value: "\($0.value)") }
-            exchange.continuation.resume(
-                returning: TransportResponse(status: response.statusCode, headers: headers, body: exchange.body))
-        } else {
-            exchange.continuation.resume(throwing: TransportError.noAnswer)
+            return TransportResponse(status: response.statusCode, headers: headers, body: body)
+        } catch let error as TransportError {
+            throw error
+        } catch {
+            throw TransportError(error)
         }
     }
 }

@@ -54,3 +54,8 @@ public struct User: Sendable, Hashable, Identifiable {
         try decoder.decode(type, from: Data(claimsJSON.utf8))
     }
 }
+
+extension User: RedactedDescription {
+    /// The identifier only: the rest is personal.
+    public var description: String { "User(sub: \(sub))" }
+}

@@ -77,6 +77,24 @@ public struct ASWebAuthenticationSessionError: Error, Sendable {
 
 extension ProcessInfo {
     public func performExpiringActivity(withReason reason: String, using block: @escaping @Sendable (Bool) -> Void) {
-        Thread.detachNewThread { block(false) }
+        ExpiringActivities.shared.begin()
+        Thread.detachNewThread {
+            block(false)
+            ExpiringActivities.shared.end()
+        }
     }
+}
+
+/// Not in Apple's: counts activities, for tests.
+public final class ExpiringActivities: @unchecked Sendable {
+    public static let shared = ExpiringActivities()
+    private let lock = NSLock()
+    private var counts = (begun: 0, ended: 0)
+
+    /// How many were begun so far, and how many of them are not over.
+    public var begun: Int { lock.withLock { counts.begun } }
+    public var running: Int { lock.withLock { counts.begun - counts.ended } }
+
+    func begin() { lock.withLock { counts.begun += 1 } }
+    func end() { lock.withLock { counts.ended += 1 } }
 }

@@ -41,6 +41,20 @@ struct PortTests {
         #expect(await error(known) == .unreachable)
     }
 
+    @Test(arguments: [false, true])
+    func tokenRequestFollowsNoRedirect(usesURLSession: Bool) async throws {
+        try await withLab(transport: usesURLSession ? URLSessionTransport() : nil) { lab, session in
+            try await session.login()
+            for status in [301, 302, 303, 307, 308] {
+                try await lab.plan(#"{"endpoint": "token", "kind": {"redirect": {"status": \#(status), "location": null}}}"#)
+                let error = await thrown { try await session.renew() }
+                #expect(error?.code == "unexpected_answer", "\(status)")
+            }
+            #expect(try await lab.requests().filter { $0.endpoint == "redirected" }.isEmpty)
+            #expect(session.user != nil)
+        }
+    }
+
     @Test func transportThatThrowsAnythingMeansThatTheServerMayHaveActed() async throws {
         let lab = try await LabServer()
         defer { lab.stop() }
@@ -117,7 +131,10 @@ struct PortTests {
         #expect(try await lab.renewals() == 0)
     }
 
-    @Test(arguments: [(BrowserError.cancelled as any Error, "cancelled"), (CancellationError(), "cancelled"), (BrowserError.failed, "browser"), (SomethingElse(), "browser")])
+    @Test(arguments: [
+        (BrowserError.cancelled as any Error, "cancelled"), (CancellationError(), "cancelled"), (BrowserError.failed, "browser"),
+        (SomethingElse(), "browser"),
+    ])
     func browserThatThrowsEndsTheLogin(failure: any Error, code: String) async throws {
         let lab = try await LabServer()
         defer { lab.stop() }

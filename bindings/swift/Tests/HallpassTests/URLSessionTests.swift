@@ -44,6 +44,36 @@ struct URLSessionTests {
         }
     }
 
+    @Test func tokenDoesNotFollowARedirectToAnotherOrigin() async throws {
+        try await withLab { lab, session in
+            try await session.login()
+            let elsewhere = lab.about.issuer.appendingPathComponent("elsewhere")
+            try await lab.plan(
+                #"{"endpoint": "api", "kind": {"redirect": {"status": 307, "location": "\#(elsewhere.absoluteString)"}}}"#)
+            var request = URLRequest(url: lab.about.apiURL)
+            request.setValue("kept", forHTTPHeaderField: "User-Agent")
+            let (_, response) = try await URLSession.shared.data(for: request, session: session)
+            #expect(response.url == elsewhere)
+            let seen = try await lab.requests()
+            let first = try #require(seen.last { $0.endpoint == "api" })
+            let second = try #require(seen.last { $0.endpoint == "elsewhere" })
+            #expect(first.header("authorization") != nil)
+            #expect(second.header("authorization") == nil)
+            #expect(second.header("user-agent") == "kept")
+        }
+    }
+
+    @Test func tokenFollowsARedirectWithinItsOrigin() async throws {
+        try await withLab { lab, session in
+            try await session.login()
+            try await lab.plan(
+                #"{"endpoint": "api", "kind": {"redirect": {"status": 307, "location": "\#(lab.about.apiURL.absoluteString)"}}}"#)
+            let (_, response) = try await URLSession.shared.data(for: URLRequest(url: lab.about.apiURL), session: session)
+            #expect(response.statusCode == 200)
+            #expect(try await lab.requests().filter { $0.endpoint == "api" }.count == 2)
+        }
+    }
+
     @Test func nobodySignedInIsAnErrorBeforeAnythingIsSent() async throws {
         try await withLab { lab, session in
             let request = URLRequest(url: lab.about.apiURL)
@@ -51,4 +81,9 @@ struct URLSessionTests {
             #expect(error == .loginRequired(.notSignedIn))
         }
     }
+}
+
+extension LabServer.Seen {
+    /// The value of a header field; `nil` also for one that the log has as null.
+    fileprivate func header(_ name: String) -> String? { headers[name] ?? nil }
 }

@@ -34,6 +34,49 @@ struct ValueTests {
         #expect("\(credentials)".contains("[redacted]") && "\(credentials)".contains("openid"))
     }
 
+    @Test func noPrintShowsATokenOrAPersonWithinAnotherValue() throws {
+        struct Screen {
+            let credentials: Hallpass.Credentials?
+            let state: Hallpass.Session.State
+            let requests: [String: [Hallpass.ApiRequest]]
+            let outcome: Result<Hallpass.Credentials, Hallpass.HallpassError>
+        }
+        final class Holder {
+            let screen: Screen
+            init(_ screen: Screen) { self.screen = screen }
+        }
+        let credentials = Hallpass.Credentials(accessToken: secret, scope: "openid", expiresAt: .now)
+        let url = URL(string: "https://api.example.com/?token=\(secret)")!
+        let user = Hallpass.User(sub: "auth0|1", name: "secret name", claimsJSON: #"{"email":"secret@example.com"}"#)
+        var options = Hallpass.LoginOptions()
+        options.loginHint = "secret@example.com"
+        options.invitation = secret
+        let screen = Screen(
+            credentials: credentials, state: .signedIn(user), requests: ["sent": [.get(url)]], outcome: .success(credentials))
+        let values: [Any] = [
+            screen, Holder(screen), [user], options, Hallpass.StartedLogin(url: url, state: secret), (credentials, user),
+            Optional(credentials) as Any, Result<Hallpass.User, Hallpass.HallpassError>.success(user),
+        ]
+        for value in values {
+            let text = printed(value)
+            #expect(!text.contains("secret"), "\(text)")
+        }
+    }
+
+    @Test func errorsShowTheirCodesAndNothingElse() {
+        let errors: [(Hallpass.HallpassError, String)] = [
+            (.denied(code: "access_denied"), "access_denied"), (.untrusted(check: "id_token_nonce"), "id_token_nonce"),
+            (.offline(.rateLimited, retryAfter: .seconds(7)), "rate_limited"), (.loginRequired(.revoked), "revoked"),
+            (.internal(reference: "border"), "border"),
+        ]
+        for (error, code) in errors {
+            #expect(error.code == code)
+            #expect(printed(error).contains(error.description) && !error.description.contains("\n"))
+            // What Foundation makes of it for a log or an alert.
+            #expect((error as NSError).localizedDescription == error.description)
+        }
+    }
+
     @Test func generatedRecordsShowNoTokenEither() {
         let header = HttpHeader(name: "Authorization", value: secret)
         let request = CredentialsRequest(minTtlMilliseconds: 0, audience: nil, scope: nil)

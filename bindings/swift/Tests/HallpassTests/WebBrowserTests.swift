@@ -37,7 +37,10 @@ struct WebBrowserTests {
     }
 
     @Test func errorOfTheSystemIsAFailureAndAClosedSheetIsNot() async throws {
-        for (error, expected) in [(ASWebAuthenticationSessionError(.canceledLogin), BrowserError.cancelled), (.init(.presentationContextInvalid), .failed)] {
+        let outcomes: [(ASWebAuthenticationSessionError, BrowserError)] = [
+            (.init(.canceledLogin), .cancelled), (.init(.presentationContextInvalid), .failed),
+        ]
+        for (error, expected) in outcomes {
             let visit = Task { try await WebBrowser().open(page, redirectURI: "com.example.app:/callback") }
             try await shown().complete(nil, error)
             await #expect(throws: expected) { try await visit.value }

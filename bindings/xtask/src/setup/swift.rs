@@ -25,6 +25,20 @@ impl SwiftToolchain {
         command.args(words).current_dir(package);
         command
     }
+
+    /// The compiler's tool that writes the symbol graph of a module built for this machine. It stands beside `swift`, but on
+    /// a Mac, where what is on the path is not the toolchain itself.
+    ///
+    /// # Errors
+    /// When the compiler does not say what machine this is.
+    pub(crate) fn symbol_graph(&self, module: &str) -> Result<Command> {
+        let told = process::read(Command::new(&self.swift).arg("-print-target-info"), LIMIT)?;
+        let told: serde_json::Value = serde_json::from_str(&told).context("`swift -print-target-info` is not JSON")?;
+        let target = told["target"]["triple"].as_str().context("`swift -print-target-info` names no target")?;
+        let mut command = Command::new(self.swift.with_file_name("swift-symbolgraph-extract"));
+        command.args(["-module-name", module, "-target", target]);
+        Ok(command)
+    }
 }
 
 /// Finds a toolchain, or fetches one: about 560 MB, which take 1.6 GB of the cache.

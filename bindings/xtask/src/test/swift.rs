@@ -1,5 +1,7 @@
-//! The Swift package and the logic of the iOS app, on the core that was built just now: compiled without a warning, then
-//! tested with XCTest and Swift Testing against `lab serve`.
+//! The Swift package and the logic of the iOS app, on the core that was built just now: compiled without a warning, with
+//! everything public documented, then tested with XCTest and Swift Testing against `lab serve`.
+
+mod documentation;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,11 @@ use crate::report::{Outcome, Tally};
 use crate::setup::swift::{self, SwiftToolchain};
 use crate::workspace::{self, cargo};
 
-/// The packages, below the checkout. The app's is built on the first.
-const PACKAGES: [&str; 2] = ["bindings/swift", "ios-app/LabKit"];
+/// The package that apps import, below the checkout.
+const LIBRARY: &str = "bindings/swift";
+
+/// The packages. The app's is built on the first.
+const PACKAGES: [&str; 2] = [LIBRARY, "ios-app/LabKit"];
 
 /// All tests of one package take about a minute; the rest is for a busy machine.
 const TESTS: Duration = Duration::from_secs(15 * 60);
@@ -33,6 +38,13 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
         let warnings = compile(&toolchain, package, &library)?;
         if let Some(first) = warnings.first() {
             return Ok(Outcome::Failed(format!("{} warnings in {package}, the first: {first}", warnings.len())));
+        }
+        // The sources are the same everywhere; those for Apple's systems are compiled here over stubs.
+        if package == LIBRARY && cfg!(target_os = "linux") {
+            let silent = documentation::undocumented(&toolchain, &workspace::root().join(package), &scratch(package))?;
+            if !silent.is_empty() {
+                return Ok(Outcome::Failed(format!("public without a documentation comment: {}", silent.join(", "))));
+            }
         }
         let outcome = test(&toolchain, package, &library, tally)?;
         if outcome != Outcome::Passed {

@@ -63,6 +63,33 @@ struct ProjectTests {
         #expect(Set(named) == Set(targets))
     }
 
+    @Test func keychainTestsRunWithinTheAppAndItsEntitlements() throws {
+        let objects = try objects()
+        let hosted = try #require(
+            objects.values.first { $0["productType"] as? String == "com.apple.product-type.bundle.unit-test" })
+        let configurations = objects[hosted["buildConfigurationList"] as? String ?? ""]?["buildConfigurations"] as? [String] ?? []
+        #expect(configurations.count == 2)
+        for configuration in configurations {
+            let settings = objects[configuration]?["buildSettings"] as? [String: Any] ?? [:]
+            #expect(settings["TEST_HOST"] as? String == "$(BUILT_PRODUCTS_DIR)/HallpassLab.app/HallpassLab")
+        }
+        let groups = hosted["fileSystemSynchronizedGroups"] as? [String] ?? []
+        #expect(groups.map { objects[$0]?["path"] as? String } == ["LabKit/HostedTests"])
+    }
+
+    @Test func eachProductThatATargetLinksIsOneOfItsPackages() throws {
+        let objects = try objects()
+        let products = Set(["Hallpass", "HallpassTesting", "LabSupport", "LabModel", "LabViews"])
+        for target in objects.values where target["isa"] as? String == "PBXNativeTarget" {
+            let dependencies = target["packageProductDependencies"] as? [String] ?? []
+            #expect(Set(dependencies.compactMap { objects[$0]?["productName"] as? String }).isSubset(of: products))
+            let phases = (target["buildPhases"] as? [String] ?? []).compactMap { objects[$0] }
+            let files = phases.flatMap { $0["files"] as? [String] ?? [] }.compactMap { objects[$0]?["productRef"] as? String }
+            // What is depended on is linked, and nothing else.
+            #expect(Set(files) == Set(dependencies))
+        }
+    }
+
     @Test func appDeclaresItsSchemeAndLocalNetworkingOnly() throws {
         let info = try propertyList("HallpassLab/Info.plist")
         let types = try #require(info["CFBundleURLTypes"] as? [[String: Any]])

@@ -1,10 +1,15 @@
 import XCTest
+#if canImport(XCUIAutomation)
+import XCUIAutomation
+#endif
 
 /// Plays the exercise in the app, against `lab serve` on this Mac.
+@MainActor
 final class ExerciseTests: XCTestCase {
-    private let app = XCUIApplication()
+    // Lazy: what makes a test case is bound to no actor, and an application is.
+    private lazy var app = XCUIApplication()
 
-    override func setUp() {
+    override func setUp() async throws {
         continueAfterFailure = false
         app.launchArguments = ["-fresh"]
         app.launch()
