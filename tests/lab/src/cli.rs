@@ -124,11 +124,11 @@ pub struct WalkArguments {
 /// Options of `lab serve`.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// The tenant's port.
-    #[arg(long, value_name = "PORT", default_value_t = 3000, value_parser = clap::value_parser!(u16).range(1..))]
+    /// The tenant's port; 0 takes a free one, and the greeting says which.
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
-    /// The expenses API's port.
-    #[arg(long, value_name = "PORT", default_value_t = 3001, value_parser = clap::value_parser!(u16).range(1..))]
+    /// The expenses API's port; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 3001)]
     pub api_port: u16,
     /// The host in the issuer and in the addresses shown, such as 10.0.2.2 for an Android emulator.
     ///

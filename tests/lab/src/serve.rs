@@ -1,4 +1,4 @@
-//! `lab serve`: the tenant and the API on fixed ports, until control-C.
+//! `lab serve`: the tenant and the API on the ports that were asked for, until control-C.
 
 use std::fmt::Write;
 
@@ -13,7 +13,8 @@ use crate::failure::Failure;
 /// # Errors
 /// [`Failure::Server`] when a port is taken.
 pub(crate) async fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
-    if arguments.port == arguments.api_port {
+    // Each 0 is another free port.
+    if arguments.port == arguments.api_port && arguments.port != 0 {
         return Err(Failure::Argument {
             what: format!("port {} is wanted for the tenant and for the API", arguments.port),
             fix: "choose another with --port or --api-port".to_owned(),
