@@ -120,6 +120,7 @@ pub(crate) fn confirm_logout(name: Option<&str>, kept: &[(&str, &str)]) -> Marku
                 @for (name, value) in kept { input type="hidden" name=(name) value=(value); }
                 div.buttons { button.primary type="submit" name="action" value="log out" { "Log out" } }
             }
+            p.small { "To stay logged in, close this page." }
         },
     )
 }
