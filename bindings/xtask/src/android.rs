@@ -12,16 +12,16 @@ use clap::ValueEnum;
 use crate::inspect::android::FILE_NAME;
 use crate::inspect::system::System;
 use crate::inspect::{self, names};
-use crate::native_library::{self, table};
+use crate::native_library::{self, Features, table};
 use crate::setup::cross::{self, ndk};
 use crate::targets::{AndroidTarget, Target};
 use crate::workspace;
 
-/// Builds the library for the targets named, or for all, and prints where it is and how large.
+/// Builds the library for the targets named, or for all, and prints where it is and how large. Returns the sizes, in bytes.
 ///
 /// # Errors
 /// When it does not build, or is not as it should be.
-pub(crate) fn run(named: &[AndroidTarget]) -> Result<()> {
+pub(crate) fn run(named: &[AndroidTarget]) -> Result<Vec<(String, u64)>> {
     let targets = if named.is_empty() { AndroidTarget::value_variants() } else { named };
     let mut rows = Vec::new();
     for &target in targets {
@@ -40,7 +40,7 @@ pub(crate) fn run(named: &[AndroidTarget]) -> Result<()> {
              is no release. With ANDROID_NDK_HOME set, the same command makes one."
         );
     }
-    Ok(())
+    Ok(rows.into_iter().flat_map(|(name, sizes)| sizes.into_iter().map(move |size| (name.clone(), size))).collect())
 }
 
 /// Builds, links and inspects the library for `target`. Returns the file.
@@ -51,7 +51,7 @@ pub(crate) fn build(target: AndroidTarget) -> Result<PathBuf> {
     let cargo = cross::prepare(Target::Android(target))?;
     let exports = names::loaded_by_kotlin()?;
     let system = System::android()?;
-    let archive = native_library::build(&cargo, Target::Android(target))?;
+    let archive = native_library::build(&cargo, Target::Android(target), Features::Shipped)?;
 
     // As an Android package has them: a folder for each processor.
     let folder = workspace::target().join("android").join(target.abi());

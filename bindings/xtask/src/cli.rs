@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::bench::Bench;
 use crate::fuzz::Fuzz;
 use crate::interop::Interop;
 use crate::simulate::Simulate;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Hands made-up inputs to whatever reads what others wrote: every target, or those named, for a while.
     Fuzz(Fuzz),
+    /// Measures what the core costs beyond what cannot be avoided, and writes the table and the charts.
+    Bench(Bench),
     /// Kills, crowds and starves real processes on one store.
     Soak(Soak),
     /// Plays one story, from the first login to the last logout, at authorization servers that were not written here.

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands, the same for a developer and for continuous integration.
 
 mod android;
+mod bench;
 mod bindgen;
 mod check;
 mod cli;
@@ -43,9 +44,10 @@ fn run(command: Command) -> Result<bool> {
     match command {
         Command::Check { checks } => check::run(&checks),
         Command::Bindgen => bindgen::run().map(|()| true),
-        Command::Xcframework { targets } => xcframework::run(&targets).map(|()| true),
-        Command::Android { targets } => android::run(&targets).map(|()| true),
+        Command::Xcframework { targets } => xcframework::run(&targets).map(|_| true),
+        Command::Android { targets } => android::run(&targets).map(|_| true),
         Command::Simulate(asked) => simulate::run(&asked),
+        Command::Bench(asked) => bench::run(&asked),
         Command::Soak(asked) => soak::run(&asked),
         Command::Interop(asked) => interop::run(&asked, &mut report::Tally::default()),
         Command::Fuzz(asked) => Ok(fuzz::run(&asked)?.iter().all(|one| one.finding.is_none())),

@@ -14,22 +14,36 @@ use crate::targets::Target;
 use crate::workspace;
 
 /// A cold build with link-time optimisation on a small and busy machine.
-const COMPILE: Duration = Duration::from_secs(40 * 60);
+pub(crate) const COMPILE: Duration = Duration::from_secs(40 * 60);
 
-/// Builds the static library for `target`. Android's has neither transport nor store: the platform layer brings both.
+/// What of the library is built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Features {
+    /// As an app gets it. Android's has neither transport nor store: the platform layer brings both.
+    Shipped,
+    /// This one and no other.
+    Only(&'static str),
+    /// No transport and no store of its own.
+    None,
+}
+
+/// Builds the static library for `target`.
 ///
 /// # Errors
 /// When it does not compile, or tells where it was built.
-pub(crate) fn build(cargo: &CrossCargo, target: Target) -> Result<PathBuf> {
+pub(crate) fn build(cargo: &CrossCargo, target: Target, features: Features) -> Result<PathBuf> {
     // A folder of its own, so that nobody else's build waits for this one.
     let folder = workspace::target().join("native");
     // As a command-line option, the kind of crate is the only one: a shared library would need the target's linker.
     let mut build = cargo.command(["rustc", "--locked", "--package", "hallpass", "--lib", "--release"]);
     build.args(["--crate-type", "staticlib"]).env("CARGO_TARGET_DIR", &folder);
-    match target {
-        Target::Apple(_) => {}
-        Target::Android(_) => {
+    match (features, target) {
+        (Features::Shipped, Target::Apple(_)) => {}
+        (Features::Shipped, Target::Android(_)) | (Features::None, _) => {
             build.arg("--no-default-features");
+        }
+        (Features::Only(feature), _) => {
+            build.args(["--no-default-features", "--features", feature]);
         }
     }
     process::run(&mut build, COMPILE)?;

@@ -52,6 +52,9 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
     }
 }
 
+/// The command that measures a call from Swift; see `bench foreign`.
+pub(crate) use swift::cost as swift_cost;
+
 /// A suite whose tools cannot be had here is missing, and the table says why.
 fn missing(error: &anyhow::Error) -> Outcome {
     Outcome::Missing(format!("{error:#}"))

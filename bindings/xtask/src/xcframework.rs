@@ -15,7 +15,8 @@ use clap::ValueEnum;
 
 use crate::inspect::system::System;
 use crate::inspect::{self, names};
-use crate::native_library::{self, table};
+use crate::native_library::{self, Features, table};
+use crate::process;
 use crate::setup::cross;
 use crate::targets::{ApplePlatform, AppleTarget, Target};
 use crate::workspace;
@@ -40,11 +41,12 @@ pub(crate) struct Slice {
     linked: u64,
 }
 
-/// Builds the slices named, or all, puts them together, and prints where that is and how large.
+/// Builds the slices named, or all, puts them together, and prints where that is and how large. Returns what is left of
+/// each in an app, in bytes.
 ///
 /// # Errors
 /// When one does not build, or is not as it should be.
-pub(crate) fn run(named: &[AppleTarget]) -> Result<()> {
+pub(crate) fn run(named: &[AppleTarget]) -> Result<Vec<(String, u64)>> {
     let targets = if named.is_empty() { AppleTarget::value_variants() } else { named };
     let slices = targets.iter().map(|&target| build(target)).collect::<Result<Vec<_>>>()?;
     let framework = assemble(&slices)?;
@@ -55,7 +57,33 @@ pub(crate) fn run(named: &[AppleTarget]) -> Result<()> {
              objects for real devices, and a preview until the same command has run on a Mac."
         );
     }
-    Ok(())
+    Ok(slices.iter().map(|slice| (slice.target.triple().to_owned(), slice.linked)).collect())
+}
+
+/// What is left in an app of the library with this feature and no other, or with none; in bytes.
+///
+/// # Errors
+/// When it does not build or link.
+pub(crate) fn linked_size(target: AppleTarget, feature: Option<&'static str>) -> Result<u64> {
+    let cargo = cross::prepare(Target::Apple(target))?;
+    let features = feature.map_or(Features::None, Features::Only);
+    let archive = native_library::build(&cargo, Target::Apple(target), features)?;
+    link::size_in_an_app(target, &archive, &names::called_by_swift()?, &System::apple()?)
+}
+
+/// The same of the library that the size of Hallpass is measured against, from a workspace of its own.
+///
+/// # Errors
+/// When it does not build or link.
+pub(crate) fn linked_size_of_bare(target: AppleTarget, workspace: &Path, folder: &Path) -> Result<u64> {
+    let cargo = cross::prepare(Target::Apple(target))?;
+    let mut build = cargo.command(["rustc", "--locked", "--package", "hallpass-bench-bare", "--lib"]);
+    build.args(["--profile", "library", "--crate-type", "staticlib", "--target-dir"]).arg(folder);
+    process::run(build.current_dir(workspace), native_library::COMPILE)?;
+    let archive = folder.join(target.triple()).join("library/libhallpass_bench_bare.a");
+    // A linker's list may have wildcards: everything that the bindings of this library call.
+    let exports = ["uniffi_hallpass_bench_bare_*", "ffi_hallpass_bench_bare_*"].map(str::to_owned);
+    link::size_in_an_app(target, &archive, &exports.into(), &System::apple()?)
 }
 
 /// Builds, inspects and links the library for `target`.
@@ -66,7 +94,7 @@ pub(crate) fn build(target: AppleTarget) -> Result<Slice> {
     let cargo = cross::prepare(Target::Apple(target))?;
     let exports = names::called_by_swift()?;
     let system = System::apple()?;
-    let archive = native_library::build(&cargo, Target::Apple(target))?;
+    let archive = native_library::build(&cargo, Target::Apple(target), Features::Shipped)?;
     let content = native_library::read(&archive)?;
     inspect::judge(target.triple(), &inspect::apple::problems(&content, target, &exports, &system)?)?;
     let linked = link::size_in_an_app(target, &archive, &exports, &system)?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallpass_core::adapters::SystemClock;
+use hallpass_core::ports::Clock;
 use hallpass_protocol::client::{ClientId, Issuer, Loopback};
 use hallpass_protocol::id_token::{self, Claims, Expectations};
 use hallpass_protocol::jwk::KeySet;
@@ -23,23 +25,23 @@ use self::signer::Signer;
 
 /// The tests of the protocol sign with the same keys.
 #[path = "../../../core/protocol/tests/suite/signer.rs"]
-mod signer;
+pub mod signer;
 
 /// The algorithms that are measured.
 pub const ALGORITHMS: [Algorithm; 4] = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
-
-const NOW: i64 = 1_700_000_000;
 
 /// One login, ready to validate.
 pub struct Login {
     algorithm: Algorithm,
     token: RawIdToken,
+    jwks: Value,
     keys: KeySet,
     many_keys: KeySet,
     issuer: Issuer,
     client_id: ClientId,
     nonce: Nonce,
     access_token: AccessToken,
+    now: Timestamp,
     limit: Limit,
 }
 
@@ -65,7 +67,8 @@ impl Login {
         let signer = Signer::new(algorithm);
         let access_token = AccessToken::new("eyJ".repeat(250));
         let header = json!({ "alg": algorithm.name(), "typ": "JWT", "kid": "key-50" }).to_string();
-        let token = signer.token(&header, &claims(algorithm, &access_token).to_string());
+        let now = SystemClock.now();
+        let token = signer.token(&header, &claims(algorithm, &access_token, now.unix_seconds()).to_string());
         let (message, signature) = token.rsplit_once('.').expect("a token has three parts");
         let limit = Limit {
             key: raw_key(algorithm, &signer.jwk()),
@@ -78,6 +81,7 @@ impl Login {
         };
         Self {
             algorithm,
+            jwks: json!({ "keys": [signer.named_jwk("key-50")] }),
             keys: key_set(&["key-50".to_owned()]),
             many_keys: key_set(&(0..100).map(|index| format!("key-{index}")).collect::<Vec<_>>()),
             token: RawIdToken::new(token),
@@ -85,6 +89,7 @@ impl Login {
             client_id: ClientId::parse("aBcD1234eFgH5678iJkL9012mNoP3456").expect("a good client id"),
             nonce: Nonce::from_entropy([7; 32]),
             access_token,
+            now,
             limit,
         }
     }
@@ -121,6 +126,19 @@ impl Login {
         id_token::validate(&self.token, &self.keys, &expectations).expect("the token is good")
     }
 
+    /// The same token, key and expectations for a contender of another process, as JSON.
+    #[must_use]
+    pub fn for_peers(&self) -> Value {
+        json!({
+            "algorithm": self.algorithm.name(),
+            "token": self.token.expose(),
+            "jwks": self.jwks,
+            "issuer": self.issuer.as_str(),
+            "client_id": self.client_id.as_str(),
+            "nonce": self.nonce.expose(),
+        })
+    }
+
     /// Verifies the signature with `ring`, which is what any validation has to do.
     ///
     /// # Panics
@@ -143,14 +161,14 @@ impl Login {
             max_age: Some(3600),
             organization: Some("org_9ybsU1dN2dKfDkBi"),
             algorithms: &[],
-            now: Timestamp::from_unix_seconds(NOW),
+            now: self.now,
             leeway: Duration::from_secs(60),
         }
     }
 }
 
 /// What Auth0 puts into an ID token for `openid profile email`, and what the other checks look at.
-fn claims(algorithm: Algorithm, access_token: &AccessToken) -> Value {
+fn claims(algorithm: Algorithm, access_token: &AccessToken, now: i64) -> Value {
     let hash = match algorithm {
         Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Es256 => &digest::SHA256,
         Algorithm::Rs384 | Algorithm::Ps384 | Algorithm::Es384 => &digest::SHA384,
@@ -168,10 +186,10 @@ fn claims(algorithm: Algorithm, access_token: &AccessToken) -> Value {
         "email_verified": true,
         "iss": "https://tenant.eu.auth0.com/",
         "aud": "aBcD1234eFgH5678iJkL9012mNoP3456",
-        "iat": NOW,
-        "exp": NOW + 36_000,
+        "iat": now,
+        "exp": now + 36_000,
         "sub": "auth0|0123456789abcdef01234567",
-        "auth_time": NOW,
+        "auth_time": now,
         "at_hash": URL_SAFE_NO_PAD.encode(&digest.as_ref()[..digest.as_ref().len() / 2]),
         "sid": "abcdefghijklmnopqrstuvwxyz012345",
         "nonce": Nonce::from_entropy([7; 32]).expose(),

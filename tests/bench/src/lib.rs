@@ -1,12 +1,19 @@
 //! Measures what the core costs on top of what cannot be avoided.
 //!
-//! A time by itself says little: it depends on the machine and on what else it does. So each bench has contenders, of
+//! A time by itself says little: it depends on the machine and on what else it does. So each measure has contenders, of
 //! which the first is the *limit* (what would have to be done in any case), and reports ratios to it, taken side by
-//! side in one process ([`rounds`]). Allocations do not depend on the machine, so they are also asserted
-//! ([`allocations`]).
+//! side ([`rounds`]). What does not depend on the machine (allocations, requests, reads and writes of the store, wake-ups)
+//! is counted, and asserted by the tests of this crate too.
 //!
-//! `cargo bench -p hallpass-bench` runs all of them.
+//! `cargo xtask bench` runs all of it; `tests/bench/README.md` says how each number is come by.
 
 pub mod allocations;
+pub mod counts;
 pub mod fixture;
+pub mod measures;
+pub mod mill;
+pub mod peers;
+pub mod provider;
+pub mod report;
 pub mod rounds;
+pub mod store;

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::missing;
 use crate::android;
+use crate::bench::counts;
 use crate::report::Outcome;
 use crate::setup::cross;
 use crate::targets::{AndroidTarget, Target};
@@ -15,6 +16,8 @@ pub(super) fn run() -> Result<Outcome> {
             return Ok(missing(&error));
         }
     }
-    android::run(&AndroidTarget::TESTED)?;
+    for (name, size) in android::run(&AndroidTarget::TESTED)? {
+        counts::judge_size(&name, size)?;
+    }
     Ok(Outcome::Passed)
 }

@@ -4,6 +4,7 @@
 use anyhow::Result;
 
 use super::{COMPILE, missing};
+use crate::bench::counts;
 use crate::process;
 use crate::report::Outcome;
 use crate::setup::cross::{self, CrossCargo};
@@ -21,7 +22,9 @@ pub(super) fn run() -> Result<Outcome> {
             lint(&cargo)?;
         }
     }
-    xcframework::run(&AppleTarget::TESTED)?;
+    for (name, size) in xcframework::run(&AppleTarget::TESTED)? {
+        counts::judge_size(&name, size)?;
+    }
     Ok(Outcome::Passed)
 }
 

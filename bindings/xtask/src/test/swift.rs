@@ -54,6 +54,19 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// The command that measures what a call costs, built for speed, on the core that was built just now.
+///
+/// # Errors
+/// When there is no toolchain for this machine, or the core was not built.
+pub(crate) fn cost() -> Result<Command> {
+    let toolchain = swift::prepare()?;
+    let library = keep_library()?;
+    let mut test = toolchain.command(["test", "--configuration", "release"], &workspace::root().join(LIBRARY));
+    test.args(["-Xswiftc", "-enable-testing", "--filter", "CostTests", "--scratch-path"]).arg(scratch("release"));
+    test.env("HALLPASS_LIBRARY", library).env("HALLPASS_LAB", workspace::target().join("debug/lab"));
+    Ok(test)
+}
+
 /// Copies the shared library to where nobody else's build replaces it while the tests run. Returns the folder.
 fn keep_library() -> Result<PathBuf> {
     let folder = workspace::target().join("swift/library");

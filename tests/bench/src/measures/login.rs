@@ -1,0 +1,72 @@
+//! Exchange, validate, renew, validate, over HTTP on this machine, against two bare requests with the same client.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use hallpass_core::adapters::{Reqwest, SystemClock};
+use hallpass_core::{Login, Session};
+
+use super::one_thread;
+use crate::mill::Mill;
+use crate::peers::{self, Peer};
+use crate::provider::{CLIENT_ID, REDIRECT_URI, callback, open, sign_in};
+use crate::report::measured;
+use crate::rounds::{Contender, Plan, compare};
+use crate::store::CountingStore;
+
+pub(super) fn take() -> Result<()> {
+    let runtime = one_thread()?;
+    let mill = Mill::start(Duration::ZERO)?;
+    let session = runtime.block_on(async {
+        let session = open(mill.issuer(), Reqwest::new()?, CountingStore::default(), SystemClock);
+        sign_in(&session).await;
+        anyhow::Ok(session)
+    })?;
+    // The provider's metadata and keys are known from here on, as they are to the peers.
+    let client = reqwest::Client::builder().http1_only().no_proxy().build()?;
+    let mut contenders = vec![
+        Contender::timed("reqwest", |iterations| {
+            runtime.block_on(timed(iterations, async || bare(&client, mill.issuer()).await))
+        }),
+        Contender::timed("hallpass", |iterations| runtime.block_on(timed(iterations, async || whole(&session).await))),
+    ];
+    let words = [mill.issuer(), CLIENT_ID, REDIRECT_URI];
+    contenders.extend(peers::start("login", &words)?.into_iter().map(Peer::contender));
+    let timings = compare(Plan::LONG, contenders);
+    measured("login.reqwest.microseconds", timings[0].time.as_secs_f64() * 1e6);
+    measured("login.ratio", timings[1].ratio);
+    for peer in timings.iter().skip(2) {
+        measured(&format!("login.of-{}.ratio", peer.name), timings[1].time.as_secs_f64() / peer.time.as_secs_f64());
+    }
+    Ok(())
+}
+
+async fn timed(iterations: u32, work: impl AsyncFn() -> Result<()>) -> Duration {
+    let start = Instant::now();
+    for _ in 0..iterations {
+        work().await.expect("the provider issues what is asked for");
+    }
+    start.elapsed()
+}
+
+/// The requests by themselves, their answers read and nothing made of them.
+async fn bare(client: &reqwest::Client, issuer: &str) -> Result<()> {
+    for form in [
+        "grant_type=authorization_code&code=nonce&client_id=aBcD1234eFgH5678iJkL9012mNoP3456",
+        "grant_type=refresh_token&refresh_token=refresh&client_id=aBcD1234eFgH5678iJkL9012mNoP3456",
+    ] {
+        let request =
+            client.post(format!("{issuer}/token")).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(form).send().await?.bytes().await?;
+        (!answer.is_empty()).then_some(()).context("an empty answer")?;
+    }
+    Ok(())
+}
+
+/// With all that belongs to it: the pending login stored, the session stored, the intent to renew stored.
+async fn whole(session: &Session) -> Result<()> {
+    let started = session.start_login(Login::default()).await?;
+    session.resume(&callback(&started)).await?;
+    session.renew().await?;
+    Ok(())
+}
