@@ -19,7 +19,13 @@ impl Engine {
             200..300 if !is_json(&response.body) => OfflineCause::UnexpectedAnswer,
             300..400 => match error.into() {
                 Error::Denied { .. } => OfflineCause::UnexpectedAnswer,
-                told => return told,
+                told @ (Error::Cancelled
+                | Error::LoginRequired { .. }
+                | Error::Offline { .. }
+                | Error::Storage { .. }
+                | Error::Untrusted { .. }
+                | Error::Misconfigured { .. }
+                | Error::Internal { .. }) => return told,
             },
             _ => return error.into(),
         };
