@@ -8,6 +8,7 @@ use crate::interop::Interop;
 use crate::simulate::Simulate;
 use crate::soak::Soak;
 use crate::targets::{AndroidTarget, AppleTarget};
+use crate::vectors::Vectors;
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Soak(Soak),
     /// Plays one story, from the first login to the last logout, at authorization servers that were not written here.
     Interop(Interop),
+    /// Plays the conformance cases through the Rust, Swift and Kotlin drivers, and holds the page of results against them.
+    Vectors(Vectors),
     /// Runs the test suites, and prepares what they need. All of them when none is named.
     ///
     /// A suite that cannot run on this machine is reported as missing, and that is a failure unless it is skipped.
@@ -108,6 +111,8 @@ pub(crate) enum Suite {
     Fuzz,
     /// The Swift package and the iOS app, on the core as it is now, against `lab serve`.
     Swift,
+    /// The conformance cases through the Rust, Swift and Kotlin drivers.
+    Vectors,
 }
 
 /// Something that checks or suites need.

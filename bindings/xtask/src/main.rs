@@ -17,6 +17,7 @@ mod soak;
 mod targets;
 mod test;
 mod tokens;
+mod vectors;
 mod workspace;
 mod xcframework;
 
@@ -50,6 +51,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench(asked) => bench::run(&asked),
         Command::Soak(asked) => soak::run(&asked),
         Command::Interop(asked) => interop::run(&asked, &mut report::Tally::default()),
+        Command::Vectors(asked) => vectors::run(&asked, &mut report::Tally::default()),
         Command::Fuzz(asked) => Ok(fuzz::run(&asked)?.iter().all(|one| one.finding.is_none())),
         Command::Test { suites, skip } => test::run(&suites, &skip),
         Command::Setup { tools } => setup::run(&tools).map(|()| true),

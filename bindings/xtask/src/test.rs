@@ -8,6 +8,7 @@ mod kotlin;
 mod rust;
 mod secret_service;
 mod swift;
+mod vectors;
 mod walk;
 
 use std::time::Duration;
@@ -16,7 +17,9 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::cli::{self, Suite};
+use crate::process;
 use crate::report::{Outcome, Report, Tally};
+use crate::workspace::cargo;
 
 /// A cold build of everything on a small machine, with room to spare.
 const COMPILE: Duration = Duration::from_secs(30 * 60);
@@ -49,11 +52,21 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Fuzz => fuzz::run(tally),
         Suite::Interop => interop::run(tally),
         Suite::Swift => swift::run(tally),
+        Suite::Vectors => vectors::run(tally),
     }
 }
 
 /// The command that measures a call from Swift; see `bench foreign`.
 pub(crate) use swift::cost as swift_cost;
+
+/// The drivers of the other languages, built; see `vectors`.
+pub(crate) use {kotlin::driver as kotlin_driver, swift::driver as swift_driver};
+
+/// Builds the shared library, which Swift and Kotlin load, and `lab`, which their tests start.
+pub(crate) fn build_core() -> Result<()> {
+    let packages = ["--package", "hallpass", "--package", "hallpass-lab"];
+    process::run(cargo(["build", "--locked"]).args(packages), COMPILE)
+}
 
 /// A suite whose tools cannot be had here is missing, and the table says why.
 fn missing(error: &anyhow::Error) -> Outcome {

@@ -1,16 +1,17 @@
 //! The Kotlin library over the real core and the tenant, and what of Android runs on a JVM: sources against the framework's
 //! classes, activities under Robolectric, resources through aapt2.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{COMPILE, missing};
+use super::{build_core, missing};
 use crate::process;
 use crate::report::{Outcome, Tally};
 use crate::setup;
-use crate::workspace::{self, cargo};
+use crate::workspace;
 
 /// A first run also downloads the compiler, the framework and the libraries: about 1 GB.
 const TESTS: Duration = Duration::from_secs(40 * 60);
@@ -21,15 +22,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
         Ok(aapt2) => aapt2,
         Err(error) => return Ok(missing(&error)),
     };
-    // The library that JNA loads, and `lab serve`, which the tests start.
-    let packages = ["--package", "hallpass", "--package", "hallpass-lab"];
-    process::run(cargo(["build", "--locked"]).args(packages), COMPILE)?;
-
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--no-transfer-progress", "--fail-at-end", "test"]);
+    build_core()?;
+    let mut maven = maven(["--fail-at-end", "test"]);
     maven.arg(format!("-Dhallpass.aapt2={}", aapt2.program.display()));
     maven.arg(format!("-Dhallpass.framework.resources={}", aapt2.framework.display()));
-    maven.current_dir(workspace::root().join("bindings/kotlin"));
     let status = process::tee(&mut maven, TESTS, |line| add_surefire_line(tally, line))?;
     Ok(match (status.success(), tally.failed, tally.passed) {
         (true, 0, 0) => Outcome::Failed("no test was run".to_owned()),
@@ -37,6 +33,24 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
         (_, 0, _) => Outcome::Failed(format!("the tests did not run to their end ({status})")),
         (_, failed, _) => Outcome::Failed(format!("{failed} failed")),
     })
+}
+
+/// The driver, on the core that is built now: a script that starts it.
+///
+/// # Errors
+/// When there is no JDK or no Maven, or it does not compile.
+pub(crate) fn driver() -> Result<PathBuf> {
+    setup::kotlin::prepare()?;
+    build_core()?;
+    process::run(&mut maven(["--quiet", "--projects", "drive", "--also-make", "compile"]), TESTS)?;
+    Ok(workspace::root().join("bindings/kotlin/drive/hallpass-drive"))
+}
+
+fn maven<const N: usize>(words: [&str; N]) -> Command {
+    let mut maven = Command::new("mvn");
+    maven.args(["--batch-mode", "--no-transfer-progress"]).args(words);
+    maven.current_dir(workspace::root().join("bindings/kotlin"));
+    maven
 }
 
 /// Adds the totals of one module; any other line adds nothing, those of single classes among them.

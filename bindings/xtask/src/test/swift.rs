@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{COMPILE, missing};
+use super::{COMPILE, build_core, missing};
 use crate::process;
 use crate::report::{Outcome, Tally};
 use crate::setup::swift::{self, SwiftToolchain};
-use crate::workspace::{self, cargo};
+use crate::workspace;
 
 /// The package that apps import, below the checkout.
 const LIBRARY: &str = "bindings/swift";
@@ -31,8 +31,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
         Ok(toolchain) => toolchain,
         Err(error) => return Ok(missing(&error)),
     };
-    let mut build = cargo(["build", "--locked", "--package", "hallpass", "--package", "hallpass-lab"]);
-    process::run(&mut build, COMPILE)?;
+    build_core()?;
     let library = keep_library()?;
     for package in PACKAGES {
         let warnings = compile(&toolchain, package, &library)?;
@@ -65,6 +64,19 @@ pub(crate) fn cost() -> Result<Command> {
     test.args(["-Xswiftc", "-enable-testing", "--filter", "CostTests", "--scratch-path"]).arg(scratch("release"));
     test.env("HALLPASS_LIBRARY", library).env("HALLPASS_LAB", workspace::target().join("debug/lab"));
     Ok(test)
+}
+
+/// The driver, on the core that is built now.
+///
+/// # Errors
+/// When there is no toolchain for this machine, or it does not compile.
+pub(crate) fn driver() -> Result<PathBuf> {
+    let toolchain = swift::prepare()?;
+    build_core()?;
+    let library = keep_library()?;
+    // As for the tests, so that nothing is compiled twice.
+    process::run(&mut command(&toolchain, ["build", "--build-tests"], LIBRARY, &library), COMPILE)?;
+    Ok(scratch(LIBRARY).join("debug/hallpass-drive"))
 }
 
 /// Copies the shared library to where nobody else's build replaces it while the tests run. Returns the folder.
