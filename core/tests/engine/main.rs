@@ -6,6 +6,7 @@
 mod support;
 
 mod callers;
+mod doubt;
 mod login;
 mod logout;
 mod many_processes;

@@ -184,7 +184,7 @@ async fn rule_7_an_answer_whose_id_token_cannot_be_checked_for_want_of_keys_keep
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_8_no_answer_is_tried_again_once_and_then_reported() {
+async fn rule_8_no_answer_is_tried_again_at_once_and_then_reported() {
     let device = Device::signed_in().await;
     device.expire();
     device.server.fail([Fault::RequestLost, Fault::RequestLost]);
@@ -308,6 +308,23 @@ async fn renew_before_any_login_says_so_and_sends_nothing() {
     let device = Device::new();
     assert_eq!(device.session().renew().await.unwrap_err(), login_required(LoginReason::NotSignedIn));
     assert_eq!(device.server.count("token"), 0);
+}
+
+#[tokio::test]
+async fn renew_without_a_network_before_any_login_says_that_nobody_is_signed_in() {
+    let device = Device::new();
+    device.server.cut_off();
+    assert_eq!(device.session().renew().await.unwrap_err(), login_required(LoginReason::NotSignedIn));
+    assert_eq!(device.access_token().await.unwrap_err(), login_required(LoginReason::NotSignedIn));
+}
+
+#[tokio::test]
+async fn renew_in_a_process_that_has_seen_nobody_signed_in_finds_the_login_of_another_one() {
+    let app = Device::new();
+    let extension = app.extension();
+    assert!(extension.session().renew().await.is_err());
+    app.log_in("ada").await.unwrap();
+    extension.session().renew().await.unwrap();
 }
 
 #[tokio::test]

@@ -221,3 +221,20 @@ async fn rule_11_an_answer_does_not_overwrite_a_record_that_a_newer_version_wrot
     device.access_token().await.unwrap();
     assert_eq!(device.server.count("token"), 1, "what arrived was kept");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_not_saved_yet_is_not_undone_by_an_old_read() {
+    let device = Device::signed_in().await;
+    let old = device.store.text("session").unwrap();
+    device.expire();
+    device.server.fail([Fault::AnswerLost, Fault::Held]);
+    let caller = device.caller().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    device.store.fail_next(Operation::Save, FULL);
+    device.server.release();
+    assert_eq!(within(caller).await.unwrap().unwrap_err(), login_required(LoginReason::AnswerLost));
+    device.store.tamper("session", |text| *text = old);
+    assert_eq!(device.access_token().await, Err(login_required(LoginReason::AnswerLost)));
+    assert_eq!(device.server.count("token"), 2);
+    assert!(!device.store.text("session").unwrap().contains("refresh-"), "and now it is saved");
+}

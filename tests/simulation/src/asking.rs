@@ -16,6 +16,8 @@ use crate::world::State;
 const PAUSES: [u64; 6] = [1_000, 2_250, 3_500, 6_000, 11_000, 21_000];
 /// For how long after the first loss it goes on.
 const WINDOW: u64 = 60_000;
+/// By then it has, also where others had their turn first.
+const LATER: u64 = 5 * WINDOW;
 /// How often it may ask by itself.
 pub(crate) const OF_ITS_OWN: u64 = 5;
 
@@ -105,7 +107,7 @@ impl InFlight {
         loss.landed = now;
         loss.over |= matches!(landing, Landing::Word | Landing::Told);
         // What a caller asks for later on is tried twice, as the first time.
-        let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + WINDOW;
+        let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + LATER;
         let pause = match PAUSES.get(loss.tries - 1) {
             _ if first_of_two => PAUSES[0],
             Some(pause) if (rotation || loss.tries == 1) && !loss.over && now + pause <= loss.began + WINDOW => *pause,

@@ -73,6 +73,7 @@ struct Inner {
     keys: Vec<(String, EcdsaKeyPair)>,
     keys_rolled: usize,
     keys_refused: bool,
+    is_cut_off: bool,
     forgiving: bool,
     user: String,
     /// By authorization code: the `nonce` of its login.
@@ -86,7 +87,8 @@ struct Family {
     nonce: String,
     user: String,
     current: String,
-    previous: Option<(String, i64)>,
+    /// What still works within the reuse interval: the token before the current one, and others that took its place.
+    previous: Vec<(String, i64)>,
     older: Vec<String>,
     revoked: bool,
 }
@@ -116,6 +118,7 @@ impl Server {
             keys: vec![new_key(1)],
             keys_rolled: 0,
             keys_refused: false,
+            is_cut_off: false,
             forgiving: false,
             user: "ada".to_owned(),
             codes: BTreeMap::new(),
@@ -179,6 +182,11 @@ impl Server {
         self.inner.lock().unwrap().keys_refused = true;
     }
 
+    /// Nothing reaches the server from now on.
+    pub(crate) fn cut_off(&self) {
+        self.inner.lock().unwrap().is_cut_off = true;
+    }
+
     /// How many faults are still to come.
     pub(crate) fn faults_left(&self) -> usize {
         self.inner.lock().unwrap().faults.len()
@@ -238,6 +246,9 @@ impl Transport for Server {
             (API, _) => "api",
             (origin, path) => panic!("a request went astray: {origin}{path}"),
         };
+        if self.inner.lock().unwrap().is_cut_off {
+            return Err(TransportError::Unreachable);
+        }
         let fault = match endpoint {
             "token" => self.inner.lock().unwrap().faults.pop_front(),
             _ => None,
@@ -310,7 +321,14 @@ impl Inner {
                 let (user, current) = (self.user.clone(), self.next("refresh"));
                 let id_token = self.id_token(&user, Some(&nonce), now);
                 let refresh_token = self.behaviour.offline_access.then(|| current.clone());
-                self.families.push(Family { nonce, user, current, previous: None, older: Vec::new(), revoked: false });
+                self.families.push(Family {
+                    nonce,
+                    user,
+                    current,
+                    previous: Vec::new(),
+                    older: Vec::new(),
+                    revoked: false,
+                });
                 (200, self.token_response(&id_token, refresh_token, None, now))
             }
             "refresh_token" => self.refresh(parameters, now),
@@ -329,8 +347,8 @@ impl Inner {
         let usable = family.current == *presented
             || family
                 .previous
-                .as_ref()
-                .is_some_and(|(previous, at)| previous == presented && now - at <= interval && interval > 0);
+                .iter()
+                .any(|(previous, at)| previous == presented && now - at <= interval && interval > 0);
         if family.revoked || !usable {
             // A spent token that comes back is a stolen one, as far as anybody can tell.
             family.revoked |= !self.forgiving;
@@ -340,9 +358,10 @@ impl Inner {
         let nonce = family.nonce.clone();
         let refresh_token = rotation.then(|| {
             let spent = std::mem::replace(&mut family.current, next.clone());
-            if let Some((previous, _)) = family.previous.replace((spent, now)) {
-                family.older.push(previous);
+            if spent == *presented {
+                family.older.extend(family.previous.drain(..).map(|(previous, _)| previous));
             }
+            family.previous.push((spent, now));
             next
         });
         let id_token = self.id_token(&user, Some(&nonce), now);
@@ -393,7 +412,7 @@ impl Inner {
 impl Family {
     fn knows(&self, token: &str) -> bool {
         self.current == token
-            || self.previous.as_ref().is_some_and(|(previous, _)| previous == token)
+            || self.previous.iter().any(|(previous, _)| previous == token)
             || self.older.iter().any(|older| older == token)
     }
 }
