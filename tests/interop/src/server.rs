@@ -33,6 +33,22 @@ pub(crate) trait Server: Send + Sync {
     /// When the server refuses.
     async fn sign_out(&self, http: &Http) -> Result<()>;
 
+    /// Breaks something that the server needs, so that it fails while it runs. Returns what; `None` when nothing was done.
+    ///
+    /// # Errors
+    /// When it cannot be broken.
+    fn break_down(&self) -> Result<Option<&'static str>> {
+        Ok(None)
+    }
+
+    /// Mends what [`Server::break_down`] has broken.
+    ///
+    /// # Errors
+    /// When it cannot be mended.
+    fn mend(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Goes through the pages from `url` to `home`, giving a wrong password first if `mistaken`.
     ///
     /// # Errors

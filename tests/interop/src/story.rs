@@ -81,6 +81,7 @@ impl<'a> Story<'a> {
         step!("rotation", rotation);
         step!("server down", down);
         step!("restart", restart);
+        step!("server failing", failing);
         step!("reuse", reuse);
         step!("administrator's sign-out", administrator);
         step!("revocation", revocation);

@@ -1,6 +1,9 @@
 //! Real authorization servers, each in a folder of the cache, which `hallpass-interop` is handed.
 
+mod django_oauth_toolkit;
+mod keycloak;
 mod oidc_provider;
+mod python;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,6 +19,10 @@ use crate::workspace;
 pub(crate) enum InteropServer {
     /// node-oidc-provider, in three shapes.
     OidcProvider,
+    /// Keycloak; about 210 MB, and half a minute for each start.
+    Keycloak,
+    /// django-oauth-toolkit.
+    DjangoOauthToolkit,
 }
 
 impl InteropServer {
@@ -23,6 +30,8 @@ impl InteropServer {
     pub(crate) fn stories(self) -> &'static [&'static str] {
         match self {
             InteropServer::OidcProvider => &["oidc-provider", "oidc-provider-auth0", "oidc-provider-auth0-leeway"],
+            InteropServer::Keycloak => &["keycloak"],
+            InteropServer::DjangoOauthToolkit => &["django-oauth-toolkit"],
         }
     }
 }
@@ -49,6 +58,8 @@ pub(crate) fn prepare(server: InteropServer) -> Result<()> {
     turn.lock().context("cannot wait for another command that installs it")?;
     match server {
         InteropServer::OidcProvider => oidc_provider::prepare(&folder),
+        InteropServer::Keycloak => keycloak::prepare(&folder),
+        InteropServer::DjangoOauthToolkit => django_oauth_toolkit::prepare(&folder),
     }
 }
 

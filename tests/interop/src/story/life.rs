@@ -1,6 +1,6 @@
 //! A session while it lasts: login, calls, expiry, renewal, and a server that goes away and comes back.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use hallpass_core::protocol::time::Timestamp;
@@ -132,6 +132,30 @@ impl Story<'_> {
                 Ok("session lost by the server: `revoked`; login".to_owned())
             }
         }
+    }
+
+    /// Something that the server needs is gone: it answers, and cannot.
+    pub(super) async fn failing(&mut self) -> Result<String> {
+        let Some(what) = self.server.break_down()? else { return Ok("not provoked here".to_owned()) };
+        let before = self.wire.exchanges().len();
+        let renewed = self.session.renew().await;
+        self.server.mend()?;
+        let cause = OfflineCause::ServerFailed;
+        ensure!(
+            matches!(renewed, Err(Error::Offline { cause: found, .. }) if found == cause),
+            "the renewal came to {renewed:?}"
+        );
+        self.ensure_signed_in()?;
+        let answered: Vec<_> = self.exchanges_since(before).iter().map(|exchange| exchange.status).collect();
+        ensure!(!answered.is_empty() && answered.iter().all(|&status| status == Some(500)), "{answered:?}");
+
+        let deadline = Instant::now() + LONGEST_LIFE;
+        while let Err(error) = self.session.renew().await {
+            ensure!(matches!(error, Error::Offline { .. }), "the next renewal came to {error:?}");
+            ensure!(Instant::now() < deadline, "the renewals do not succeed again");
+            sleep(Duration::from_millis(200)).await;
+        }
+        Ok(format!("500 while {what}: `Offline(server_failed)`, still signed in; renewed afterwards"))
     }
 }
 

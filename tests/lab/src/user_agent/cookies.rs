@@ -1,6 +1,6 @@
 //! Cookies, as far as pages of an authorization server need them (RFC 6265): per host, for the session.
 
-use url::Url;
+use url::{Host, Url};
 
 /// The cookies of one user agent.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Cookies {
                 .map(|(name, value)| (name.to_ascii_lowercase(), value))
                 .collect();
             let attribute = |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
-            if attribute("secure").is_some() && url.scheme() != "https" {
+            if attribute("secure").is_some() && !is_trustworthy(url) {
                 continue;
             }
             let path =
@@ -53,6 +53,17 @@ impl Cookies {
             .collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
+}
+
+/// Browsers count a loopback host as secure (Secure Contexts §3.1), and some servers rely on that.
+fn is_trustworthy(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || is_loopback
 }
 
 /// RFC 6265 §5.1.4.
@@ -95,11 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn secure_cookie_over_plain_http_is_refused() {
+    fn secure_cookie_over_plain_http_is_taken_from_this_machine_only() {
         let mut cookies = Cookies::default();
-        cookies.receive(&url("http://127.0.0.1/"), ["a=1; Secure"].into_iter());
-        assert_eq!(cookies.for_url(&url("http://127.0.0.1/")), None);
-        cookies.receive(&url("https://id.example/"), ["a=1; Secure"].into_iter());
-        assert_eq!(cookies.for_url(&url("https://id.example/")).as_deref(), Some("a=1"));
+        cookies.receive(&url("http://id.example/"), ["a=1; Secure"].into_iter());
+        assert_eq!(cookies.for_url(&url("http://id.example/")), None);
+        for origin in ["https://id.example/", "http://127.0.0.1/", "http://[::1]/", "http://localhost/"] {
+            cookies.receive(&url(origin), ["a=1; Secure"].into_iter());
+            assert_eq!(cookies.for_url(&url(origin)).as_deref(), Some("a=1"), "{origin}");
+        }
     }
 }

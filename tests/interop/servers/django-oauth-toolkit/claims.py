@@ -1,0 +1,10 @@
+"""What is told about a user."""
+
+from oauth2_provider.oauth2_validators import OAuth2Validator
+
+
+class Validator(OAuth2Validator):
+    oidc_claim_scope = None
+
+    def get_additional_claims(self, request):
+        return {"name": request.user.get_full_name()}
