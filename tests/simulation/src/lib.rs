@@ -3,7 +3,9 @@
 mod asking;
 pub mod chart;
 mod client;
+mod deeds;
 mod dice;
+mod ending;
 mod fate;
 mod finale;
 mod ledger;

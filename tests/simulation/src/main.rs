@@ -20,7 +20,7 @@ enum Task {
     /// Compares models of other policies with the engine, in spurious sign-outs per 1,000 user-years.
     Policies {
         /// How many user-years each policy lives with each server.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 20)]
         years: u64,
         /// Draws the result there, as an SVG.
         #[arg(long)]

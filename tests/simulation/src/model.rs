@@ -2,21 +2,23 @@
 //!
 //! `policies.rs` says which public client does what. The engine has no such switches.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod record;
+mod wire;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hallpass_core::ports::{
-    Clock, EntryName, Lease, LeaseGuard, Random, SecureStore, StoreError, StoredValue, Transport, TransportError,
-};
-use hallpass_core::protocol::http::{Headers, Method, Request, Response};
+use hallpass_core::ports::{Clock, EntryName, Lease, LeaseGuard, Random, SecureStore};
 use hallpass_core::{Error, LoginReason, OfflineCause, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::ports::Ports;
 use crate::server::{ISSUER, REDIRECT_URI};
 use crate::token::Refresh;
+use record::{Held, Memory};
+use wire::Outcome;
 
 /// One rule not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,38 +54,6 @@ pub(crate) struct Model {
     /// Held while the refresh token is used.
     gate: tokio::sync::Mutex<()>,
     flights: Mutex<BTreeMap<String, watch::Receiver<Option<Result<String>>>>>,
-}
-
-#[derive(Default, Clone)]
-struct Memory {
-    opened: bool,
-    refresh: Option<Refresh>,
-    reason: Option<LoginReason>,
-    /// A renewal with `refresh` was begun, and nobody knows how it ended.
-    in_doubt: bool,
-    /// The process that noted its intent to use `refresh`.
-    journal: Option<usize>,
-    unsaved: bool,
-    access: BTreeMap<String, Held>,
-    wait_until: Duration,
-    unwanted: BTreeSet<Refresh>,
-}
-
-#[derive(Clone)]
-struct Held {
-    token: String,
-    expires: Duration,
-    expires_by_wall: i64,
-    lifetime: Duration,
-}
-
-/// What came of a request.
-enum Outcome {
-    Tokens(Value),
-    Refused,
-    /// The error, and whether the server may have acted.
-    Nothing(Error, bool),
-    Over,
 }
 
 impl Model {
@@ -194,7 +164,7 @@ impl Model {
         }
     }
 
-    async fn renew(&self, audience: &'static str, min_ttl: u64, unwanted: Option<String>) -> Result<String> {
+    async fn renew(self: &Arc<Self>, audience: &'static str, min_ttl: u64, unwanted: Option<String>) -> Result<String> {
         let _turn = match self.deviates(Deviation::RenewsPerCaller) {
             true => None,
             false => Some(self.gate.lock().await),
@@ -219,7 +189,11 @@ impl Model {
                 self.save_as(&noted).await?;
                 self.change(|memory| memory.journal = noted.journal);
             }
-            match self.exchange(audience, refresh).await? {
+            let exchanged = self.exchange(audience, refresh).await;
+            if exchanged.is_err() && self.read(|memory| memory.in_doubt) && !self.deviates(Deviation::TriesOnce) {
+                self.ask_again(audience, refresh);
+            }
+            match exchanged? {
                 Some(tokens) => {
                     let newest = self.read(|memory| memory.refresh);
                     if newest.is_none_or(|newest| newest.family != refresh.family) {
@@ -233,6 +207,23 @@ impl Model {
         Err(Error::Offline { cause: OfflineCause::UnexpectedAnswer, retry_after: None })
     }
 
+    /// Goes on asking with `refresh` for a minute, once for each token.
+    fn ask_again(self: &Arc<Self>, audience: &'static str, refresh: Refresh) {
+        if self.change(|memory| memory.asked_again.replace(refresh)) == Some(refresh) {
+            return;
+        }
+        let model = Arc::clone(self);
+        tokio::spawn(async move {
+            for pause in [1, 2, 4, 8, 16] {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                if model.read(|memory| memory.refresh != Some(refresh) || !memory.in_doubt) {
+                    return;
+                }
+                let _ = model.join(audience, 0, None).await;
+            }
+        });
+    }
+
     /// Sends the renewal, and once more when no answer came. `None` is `invalid_grant`.
     async fn exchange(&self, audience: &'static str, refresh: Refresh) -> Result<Option<Value>> {
         let text = refresh.text();
@@ -243,7 +234,11 @@ impl Model {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match self.request("token", &parameters).await {
+            // For a lost answer nobody waits as long as for the first.
+            let limit = if self.read(|memory| memory.in_doubt) { SHORT } else { LONG };
+            let request = self.request("token", &parameters);
+            let none = || Outcome::Nothing(Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None }, true);
+            match tokio::time::timeout(limit, request).await.unwrap_or_else(|_| none()) {
                 Outcome::Tokens(tokens) => return Ok(Some(tokens)),
                 Outcome::Refused => return Ok(None),
                 Outcome::Over => return Err(self.end(LoginReason::Revoked).await),
@@ -316,134 +311,11 @@ impl Model {
         Error::LoginRequired { reason }
     }
 
-    async fn opened(&self) -> Result<()> {
-        if self.read(|memory| memory.opened) {
-            return Ok(());
-        }
-        match self.ports.load(&entry()).await {
-            Ok(Some(value)) => self.take_over(&value, true),
-            Ok(None) => self.change(|memory| memory.opened = true),
-            Err(StoreError::Invalidated) => self.change(|memory| {
-                (memory.opened, memory.reason) = (true, Some(LoginReason::StorageInvalidated));
-            }),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    /// Saves what is not saved, or takes over what another process saved.
-    async fn synchronize(&self) -> Result<()> {
-        let unsaved = self.read(|memory| memory.unsaved);
-        match self.ports.load(&entry()).await {
-            Ok(Some(value)) => self.take_over(&value, false),
-            Ok(None) if !unsaved => self.change(|memory| {
-                if memory.refresh.is_some() {
-                    (memory.refresh, memory.reason) = (None, Some(LoginReason::LoggedOut));
-                    memory.access.clear();
-                }
-            }),
-            Ok(None) | Err(StoreError::Invalidated) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if self.read(|memory| memory.unsaved) { self.save().await } else { Ok(()) }
-    }
-
-    fn take_over(&self, value: &StoredValue, opening: bool) {
-        let Ok(stored) = serde_json::from_str::<Value>(value.expose()) else { return };
-        let theirs = stored["refresh"].as_str().and_then(Refresh::parse);
-        let wall = self.ports.now().unix_millis();
-        self.change(|memory| {
-            memory.opened = true;
-            let newer = match (theirs, memory.refresh) {
-                (Some(theirs), Some(ours)) => theirs > ours,
-                (Some(theirs), None) => opening || !memory.unwanted.contains(&theirs),
-                (None, _) => {
-                    !memory.unsaved && stored["family"].as_u64() >= memory.refresh.map(|ours| ours.family as u64)
-                }
-            };
-            let journal = stored["attempt"].as_u64().and_then(|process| usize::try_from(process).ok());
-            if !newer {
-                let by_another = journal.is_some_and(|process| process != self.ports.process);
-                memory.in_doubt |= theirs == memory.refresh && by_another;
-                return;
-            }
-            memory.refresh = theirs;
-            memory.unsaved = false;
-            memory.journal = journal;
-            memory.in_doubt = journal.is_some();
-            memory.reason = match stored["reason"].as_str() {
-                Some("answer_lost") => Some(LoginReason::AnswerLost),
-                Some(_) => Some(LoginReason::Revoked),
-                None => None,
-            };
-            memory.access.clear();
-            for (audience, held) in stored["access"].as_object().into_iter().flatten() {
-                let expires_by_wall = held["expires"].as_i64().unwrap_or_default();
-                let left = Duration::from_millis(u64::try_from(expires_by_wall - wall).unwrap_or_default());
-                let lifetime = Duration::from_secs(held["lifetime"].as_u64().unwrap_or_default());
-                let token = held["token"].as_str().unwrap_or_default().to_owned();
-                let expires = self.ports.elapsed() + left.min(lifetime);
-                memory.access.insert(audience.clone(), Held { token, expires, expires_by_wall, lifetime });
-            }
-        });
-    }
-
-    async fn save(&self) -> Result<()> {
-        let memory = self.read(Memory::clone);
-        self.save_as(&memory).await
-    }
-
-    async fn save_as(&self, memory: &Memory) -> Result<()> {
-        self.ports.save(&entry(), &memory.text()).await?;
-        self.change(|memory| memory.unsaved = false);
-        Ok(())
-    }
-
     async fn lease(&self) -> LeaseGuard {
         if self.deviates(Deviation::TakesNoLease) {
             return LeaseGuard::unshared();
         }
         self.ports.acquire(&entry(), Duration::from_secs(45)).await.unwrap_or_else(|_| LeaseGuard::unshared())
-    }
-
-    async fn request(&self, path: &str, parameters: &[(&str, &str)]) -> Outcome {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-        let request = Request {
-            method: Method::Post,
-            url: url::Url::parse(&format!("{ISSUER}/{path}")).expect("a constant"),
-            headers: Headers::new(),
-            body: body.into(),
-            max_response_bytes: 1_000_000,
-        };
-        let offline = |cause| Error::Offline { cause, retry_after: None };
-        let response = match self.ports.send(request).await {
-            Ok(response) => response,
-            Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => {
-                return Outcome::Nothing(offline(OfflineCause::NoAnswer), true);
-            }
-            Err(_) => return Outcome::Nothing(offline(OfflineCause::Unreachable), false),
-        };
-        self.judge(&response)
-    }
-
-    fn judge(&self, response: &Response) -> Outcome {
-        if let Some(seconds) = response.headers.get("retry-after").and_then(|value| value.parse().ok()) {
-            let until = self.ports.elapsed() + Duration::from_secs(seconds);
-            self.change(|memory| memory.wait_until = memory.wait_until.max(until));
-        }
-        let body = serde_json::from_slice::<Value>(&response.body).ok();
-        let error = body.as_ref().and_then(|body| body["error"].as_str());
-        let offline =
-            |acted| Outcome::Nothing(Error::Offline { cause: OfflineCause::ServerFailed, retry_after: None }, acted);
-        match response.status {
-            200 if body.as_ref().is_some_and(|body| body["access_token"].is_string()) => {
-                body.map_or(Outcome::Refused, Outcome::Tokens)
-            }
-            200..300 => offline(true),
-            400..500 if error == Some("invalid_grant") => Outcome::Refused,
-            400..500 if error.is_some() && self.deviates(Deviation::EndsOnAnyError) => Outcome::Over,
-            status => offline(status >= 500 && status != 503),
-        }
     }
 
     fn held(&self, audience: &str, min_ttl: u64) -> Option<String> {
@@ -472,26 +344,9 @@ impl Model {
     }
 }
 
-impl Memory {
-    fn text(&self) -> StoredValue {
-        let access: BTreeMap<&String, Value> = self
-            .access
-            .iter()
-            .map(|(audience, held)| {
-                let lifetime = held.lifetime.as_secs();
-                (audience, json!({ "token": held.token, "expires": held.expires_by_wall, "lifetime": lifetime }))
-            })
-            .collect();
-        let stored = json!({
-            "refresh": self.refresh.map(Refresh::text),
-            "reason": self.reason.map(|reason| reason.code()),
-            "family": self.refresh.or(self.unwanted.last().copied()).map(|refresh| refresh.family),
-            "attempt": self.journal,
-            "access": access,
-        });
-        StoredValue::new(stored.to_string())
-    }
-}
+/// How long a request is waited for: the first one with a token, and one for a lost answer.
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_secs(10);
 
 const ENDED: Error = Error::Internal { reference: "model_task_ended" };
 

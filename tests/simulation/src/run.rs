@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::{Duration, sleep};
 
-use crate::client::{Client, Kind, Verb, ends_session};
+use crate::client::{Client, Kind, ends_session};
 use crate::dice::Dice;
+use crate::ending::Cause;
 use crate::finale;
-use crate::ledger::Cause;
 use crate::ports::Ports;
 use crate::scenario::{self, Beat, Edition, Plan};
 use crate::watch;
@@ -251,190 +251,6 @@ impl Driver {
         }
     }
 
-    fn callers(&mut self, running: &Running, count: u64, mut dice: Dice) {
-        for _ in 0..count {
-            let verb = match dice.below(10) {
-                0 => Verb::Renew,
-                1 | 2 => Verb::Call,
-                _ => Verb::Credentials(dice.pick(&[0, 60, 60, 60, 600])),
-            };
-            let audience = if verb == Verb::Renew || dice.chance(600) { "" } else { dice.pick(&AUDIENCES) };
-            let patience = dice.chance(150).then(|| dice.between(0, 3_000));
-            self.call(running, verb, audience, patience);
-        }
-    }
-
-    /// A caller, who goes away after `patience` milliseconds if that is given.
-    pub(crate) fn call(&mut self, running: &Running, verb: Verb, audience: &'static str, patience: Option<u64>) {
-        self.callers += 1;
-        let (caller, process, client) = (self.callers, running.process, running.client.clone());
-        let asked = self.world.state().asked(process, client.user(), audience);
-        let world = Arc::clone(&self.world);
-        let waiting = Arc::clone(&self.waiting);
-        lock(&waiting).insert(caller, process);
-        world.state().ledger.verbs += 1;
-        world.state().tell_of(process, &format!("caller    {caller} asks: {verb:?} `{audience}`"));
-        tokio::spawn(async move {
-            let work = client.answer(verb, audience, caller);
-            let answer = match patience {
-                None => Some(work.await),
-                Some(patience) => tokio::time::timeout(Duration::from_millis(patience), work).await.ok(),
-            };
-            lock(&waiting).remove(&caller);
-            let mut state = world.state();
-            if !state.processes[process].alive {
-                return;
-            }
-            let line = match answer {
-                None => "went away".to_owned(),
-                Some(Ok(answered)) => {
-                    state.ledger.answers += 1;
-                    state.check_shown(&answered.shown);
-                    match &answered.access_token {
-                        Some(token) => {
-                            state.check_access_token(process, token, &asked);
-                            "has a token".to_owned()
-                        }
-                        None => "has an answer of the API".to_owned(),
-                    }
-                }
-                Some(Err(error)) => {
-                    state.ledger.answers += 1;
-                    state.check_error(process, &error);
-                    state.check_agreement(&error, &asked, client.user().as_deref());
-                    format!("has an error: {}", error.code())
-                }
-            };
-            state.tell_of(process, &format!("caller    {caller} {line}"));
-        });
-    }
-
-    async fn log_in(&mut self, place: usize, user: &'static str) {
-        let Some(running) = self.running[place].clone() else { return };
-        self.log_in_aside(&running, user);
-        sleep(Duration::from_secs(200)).await;
-    }
-
-    /// The user signs in while everything else goes on.
-    pub(crate) fn log_in_aside(&mut self, running: &Running, user: &'static str) {
-        self.callers += 1;
-        let (caller, process, client) = (self.callers, running.process, running.client.clone());
-        let world = Arc::clone(&self.world);
-        let waiting = Arc::clone(&self.waiting);
-        lock(&waiting).insert(caller, process);
-        tokio::spawn(async move {
-            let outcome = async {
-                let page = client.start_login().await?;
-                sleep(Duration::from_millis(3_000)).await;
-                let callback = {
-                    let mut state = world.state();
-                    state.tell_of(process, &format!("user      signs in as {user}"));
-                    // Whoever was signed in is so no longer, once this comes through.
-                    state.ledger.logged_out |= state.ledger.signed_in;
-                    state.ledger.signed_in = true;
-                    state.ledger.turns += 1;
-                    state.server.sign_in(&page, user)
-                };
-                client.finish_login(&callback.unwrap_or_default()).await
-            }
-            .await;
-            lock(&waiting).remove(&caller);
-            let mut state = world.state();
-            if !state.processes[process].alive {
-                return;
-            }
-            state.processes[process].last_reason = None;
-            match outcome {
-                Ok(()) => state.tell_of(process, "user      is signed in"),
-                Err(error) => {
-                    state.check_shown(&format!("{error} {error:?}"));
-                    state.tell_of(process, &format!("user      is not signed in: {}", error.code()));
-                }
-            }
-        });
-    }
-
-    /// The process is killed while the browser is open; the next one gets the callback.
-    pub(crate) async fn log_in_across_death(&mut self, place: usize, user: &'static str) {
-        let Some(running) = self.running[place].take() else { return };
-        let page = tokio::time::timeout(Duration::from_secs(60), running.client.start_login()).await;
-        self.world.state().kill(running.process, "is killed behind the browser");
-        drop(running);
-        self.open(place);
-        let (Ok(Ok(page)), Some(running)) = (page, self.running[place].clone()) else { return };
-        let callback = {
-            let mut state = self.world.state();
-            state.tell(&format!("user      signs in as {user}"));
-            state.ledger.logged_out |= state.ledger.signed_in;
-            state.ledger.signed_in = true;
-            state.ledger.turns += 1;
-            state.server.sign_in(&page, user).unwrap_or_default()
-        };
-        let world = Arc::clone(&self.world);
-        tokio::spawn(async move {
-            let outcome = running.client.finish_login(&callback).await;
-            let mut state = world.state();
-            if state.processes[running.process].alive {
-                state.processes[running.process].last_reason = None;
-                state.check_shown(&format!("{outcome:?}"));
-                let line =
-                    format!("user      resumes the login: {}", outcome.map_or_else(|error| error.code(), |()| "done"));
-                state.tell_of(running.process, &line);
-            }
-        });
-    }
-
-    /// Waits until just after the newest access token has expired, and asks for one.
-    async fn ask_after_expiry(&mut self, place: usize, anew: bool, number: u64) {
-        let mut dice = Dice::of(self.world.seed, &[EXPIRY, number]);
-        let left = {
-            let state = self.world.state();
-            let last = state.server.access.values().filter(|access| access.delivered.is_some());
-            last.map(|access| access.expires).max().unwrap_or_default().saturating_sub(state.now())
-        };
-        if anew && let Some(running) = &self.running[place] {
-            self.world.state().kill(running.process, "is killed");
-        }
-        sleep(Duration::from_millis(left + dice.pick(&[1_000, 20_000, 80_000, 3_000_000]))).await;
-        self.reopen_dead(Dice::of(0, &[]), true);
-        if let Some(running) = self.running[place].clone() {
-            for audience in AUDIENCES {
-                self.call(&running, Verb::Credentials(0), audience, None);
-            }
-        }
-    }
-
-    fn log_out(&mut self, running: &Running) {
-        self.callers += 1;
-        let (caller, process, client) = (self.callers, running.process, running.client.clone());
-        let world = Arc::clone(&self.world);
-        let waiting = Arc::clone(&self.waiting);
-        lock(&waiting).insert(caller, process);
-        {
-            let mut state = world.state();
-            state.ledger.logged_out = true;
-            state.ledger.turns += 1;
-            state.processes[process].erased = None;
-            state.tell_of(process, "user      logs out");
-        }
-        tokio::spawn(async move {
-            let outcome = client.logout().await;
-            lock(&waiting).remove(&caller);
-            let mut state = world.state();
-            if !state.processes[process].alive {
-                return;
-            }
-            let line = match &outcome {
-                Ok(()) => {
-                    state.processes[process].logged_out = state.processes[process].erased;
-                    "user      is logged out".to_owned()
-                }
-                Err(error) => format!("user      is not logged out: {}", error.code()),
-            };
-            state.tell_of(process, &line);
-        });
-    }
-
     /// Looks at what everybody can see.
     pub(crate) fn look(&self) {
         for running in self.running.iter().flatten() {
@@ -453,7 +269,6 @@ impl Driver {
 
 const REOPEN: u64 = 10;
 const CALLERS: u64 = 11;
-const EXPIRY: u64 = 12;
 
 /// By then a process has read the record, waited for the lease, asked for metadata, and begun to renew.
 const RESUMED: Duration = Duration::from_secs(180);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ledger::Cause;
+use crate::ending::Cause;
 use crate::run::{Report, engine as engine_run};
 use crate::scenario::Edition;
 

@@ -8,9 +8,7 @@ use std::hash::{Hash, Hasher};
 pub(crate) struct Trace {
     /// Kept only when somebody wants to read them.
     lines: Option<Vec<String>>,
-    instant: u64,
-    sum: u64,
-    chain: u64,
+    hash: u64,
 }
 
 impl Trace {
@@ -20,20 +18,15 @@ impl Trace {
 
     /// Adds an event at `instant`, in milliseconds since the run began.
     pub(crate) fn add(&mut self, instant: u64, line: &str) {
-        if instant != self.instant {
-            self.chain = self.hash();
-            (self.instant, self.sum) = (instant, 0);
-        }
-        // A sum, because Tokio wakes those who wait for one thing in an order that no seed decides.
-        self.sum = self.sum.wrapping_add(hash_of(line));
+        self.hash = hash_of(&(self.hash, instant, line));
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{} {line}", clock_face(instant)));
         }
     }
 
-    /// A number that two runs share when the same happened in both, at the same times.
+    /// A number that two runs share when the same happened in both, at the same times and in the same order.
     pub(crate) fn hash(&self) -> u64 {
-        hash_of(&(self.chain, self.instant, self.sum))
+        self.hash
     }
 
     pub(crate) fn into_lines(self) -> Vec<String> {
@@ -41,7 +34,7 @@ impl Trace {
     }
 }
 
-fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
+fn hash_of<T: Hash>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -34,11 +34,18 @@ const FOUND: [(u64, &str); 27] = [
 ];
 
 /// The same, in the second edition.
-const FOUND_IN_THE_SECOND: [(u64, &str); 4] = [
+const FOUND_IN_THE_SECOND: [(u64, &str); 8] = [
     (92, "an interrupted renewal was left unfinished, as callers with a good access token came at the same time"),
     (109, "a login resumed beside a record of a newer version told that nobody was signed in"),
     (389, "after a late answer an error said logged out while the state said signed in"),
     (1846, "an answer was saved over a record that a newer version had written meanwhile"),
+    (11004, "not the engine: what it asked by itself, and had to wait for its turn with, was taken for a caller's"),
+    (
+        49115,
+        "not the engine: the first try of a renewal was taken for the second of the one before, which had been given up",
+    ),
+    (52458, "the same as 49115"),
+    (53938, "an end that could not be saved gave way to an older record, and a lost answer was told as revoked"),
 ];
 
 #[test]

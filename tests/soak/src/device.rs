@@ -124,15 +124,15 @@ impl Device {
         requests
     }
 
-    /// Whether the login is still the first one: the tenant has seen no other, and has refused no token.
+    /// Whether nobody had to log in again: since its log was cleared the tenant has seen `logins`, and has refused no token.
     ///
     /// # Errors
     /// What the tenant has seen instead.
-    pub(crate) fn judge(&self) -> Result<()> {
+    pub(crate) fn judge(&self, expected: usize) -> Result<()> {
         let requests = self.tenant.requests();
         let tokens = || requests.iter().filter(|request| request.endpoint == Endpoint::Token);
         let logins = tokens().filter(|request| request.grant_type.as_deref() == Some("authorization_code")).count();
-        ensure!(logins <= 1, "{logins} logins");
+        ensure!(logins == expected, "{logins} logins instead of {expected}");
         if let Some(refused) = tokens().find(|request| request.status().is_some_and(|status| status != 200)) {
             let note = refused.note.as_deref().unwrap_or_default();
             anyhow::bail!("the tenant refused a token request with {:?}: {note}", refused.status());

@@ -39,7 +39,7 @@ pub(crate) async fn run() -> Result<Vec<String>> {
     }
     moved.ok("renew", session).await?;
     moved.kill().await?;
-    device.judge()?;
+    device.judge(1)?;
     let generation = Record::read(&device.store())?.generation;
     Ok(vec![format!("{} steps of the clock, {restarts} other processes, {generation} renewals, 1 login", STEPS.len())])
 }

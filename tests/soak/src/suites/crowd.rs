@@ -52,7 +52,7 @@ pub(crate) async fn run(crowd: Crowd) -> Result<Vec<String>> {
     }
     let elapsed = begun.elapsed();
 
-    device.judge()?;
+    device.judge(0)?;
     let renewals = device.renewals();
     let mut uses: BTreeMap<&str, u32> = BTreeMap::new();
     for renewal in &renewals {

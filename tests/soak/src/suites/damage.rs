@@ -58,7 +58,7 @@ pub(crate) async fn login_after() -> Result<Vec<String>> {
         driver.ok("renew", json!({ "session": session })).await?;
         driver.kill().await?;
         Record::read(&device.store())?;
-        device.judge()?;
+        device.judge(1)?;
         let aside = record::files(&device.store())?.into_iter().find(|(name, _)| name.starts_with("quarantine."));
         let (_, aside) = aside.with_context(|| format!("a record that was {what} was not set aside"))?;
         ensure!(what == "not text" || fs::read(aside)? == record, "what was set aside is not what was there");
@@ -90,7 +90,7 @@ pub(crate) async fn newer_version() -> Result<Vec<String>> {
     let mut driver = Driver::start()?;
     let session = device.open_signed_in(&mut driver).await?;
     driver.ok("renew", session).await?;
-    device.judge()?;
+    device.judge(1)?;
     Ok(vec!["storage errors, nothing sent, the file as it was; its own version reads it afterwards".to_owned()])
 }
 
@@ -126,7 +126,7 @@ impl Scene {
         let session = self.device.open_signed_in(&mut self.driver).await?;
         self.driver.ok("renew", session).await?;
         self.driver.kill().await?;
-        self.device.judge()
+        self.device.judge(1)
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn full() -> Result<Vec<String>> {
     let mut next = Driver::start()?;
     let session = device.open_signed_in(&mut next).await?;
     next.ok("renew", session).await?;
-    device.judge()?;
+    device.judge(1)?;
     ensure!(record::unfinished_saves(&device.store())? == 0, "a save that failed left its temporary file");
     Ok(vec![
         format!("{} renewals with no space for their note: a storage error, and nothing was sent", TOO_LITTLE.len()),
@@ -112,7 +112,7 @@ pub(crate) async fn without_folder() -> Result<Vec<String>> {
         fs::rename(&aside, &store)?;
         driver.ok("renew", session.clone()).await.with_context(|| format!("after {place} for a folder"))?;
     }
-    device.judge()?;
+    device.judge(1)?;
     Ok(vec![
         "with nothing or a file in its place: storage errors, nothing sent, and as before when it was back".to_owned(),
     ])
@@ -135,8 +135,10 @@ pub(crate) async fn files() -> Result<Vec<String>> {
     driver.kill().await?;
     let files = record::files(&device.store())?;
     for (name, path) in &files {
-        // A lock is empty: there is nothing to read in it.
-        if !name.ends_with(".lock") {
+        if name.ends_with(".lock") {
+            let length = fs::metadata(path)?.len();
+            ensure!(length == 0, "{name} holds {length} bytes, and a lock is there to be held only");
+        } else {
             let mode = mode(path)?;
             ensure!(mode.is_none_or(|mode| mode == 0o600), "{name} has the mode {mode:?}");
         }

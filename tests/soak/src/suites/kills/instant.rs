@@ -29,6 +29,16 @@ pub(crate) enum Aim {
     AtASave,
 }
 
+/// What was there before the renewal that is to be hit.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) device: &'a Device,
+    /// Renewals.
+    pub(crate) seen: usize,
+    /// Saves that a process killed before did not finish.
+    pub(crate) left_behind: usize,
+}
+
 impl Aim {
     pub(crate) fn drawn(random: &mut Random) -> Self {
         match random.below(8) {
@@ -52,15 +62,15 @@ impl Aim {
         Some(Fault::once(Endpoint::Token, kind).for_grant_type("refresh_token"))
     }
 
-    /// Waits for the instant. `seen` renewals were there before.
+    /// Waits for the instant.
     pub(crate) async fn wait(
         self,
-        device: &Device,
+        scene: Scene<'_>,
         driver: &mut Driver,
         renewal: u64,
-        seen: usize,
         random: &mut Random,
     ) -> Result<()> {
+        let Scene { device, seen, left_behind } = scene;
         match self {
             Self::AnyInstant => sleep(Duration::from_micros(random.below(40_000))).await,
             Self::BeforeTheServerActs | Self::BeforeTheAnswer => {
@@ -76,7 +86,7 @@ impl Aim {
                 if random.below(3) > 0 {
                     until(driver, renewal, || Ok(device.renewals().len() > seen)).await?;
                 }
-                until(driver, renewal, || Ok(record::unfinished_saves(&device.store())? > 0)).await?;
+                until(driver, renewal, || Ok(record::unfinished_saves(&device.store())? > left_behind)).await?;
             }
         }
         Ok(())
@@ -124,6 +134,15 @@ impl Hit {
 
     /// Where kills have to have hit before a run may call itself one.
     pub(crate) const ESSENTIAL: [Self; 2] = [Self::WhileTheServerHadIt, Self::AfterTheSave];
+
+    /// Where a long run has to have hit: wherever something is lost, or could be.
+    pub(crate) const ALL_THAT_LOSE: [Self; 5] = [
+        Self::DuringASave,
+        Self::BeforeItWasSent,
+        Self::WhileTheServerHadIt,
+        Self::BeforeTheAnswerWasSaved,
+        Self::AfterTheSave,
+    ];
 
     /// By the records before and after, how the renewal stood with the tenant at the kill, and the saves not finished.
     pub(crate) fn of(before: &Record, after: &Record, renewal: Option<Outcome>, unfinished: usize) -> Self {

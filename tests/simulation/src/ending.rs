@@ -1,0 +1,175 @@
+//! The end of a session: who is to blame when a spent token comes back, and whether the reason told is the true one.
+
+use hallpass_core::LoginReason;
+
+use crate::network::Arrival;
+use crate::server::Ended;
+use crate::token::Refresh;
+use crate::world::{Process, State};
+
+/// Why a session could not be saved by anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// The answer with the next token was lost, or the process died before it was saved, and the server forgives no second
+    /// use, or not for long enough.
+    AnswerLost,
+    /// The same, and within the reuse interval the process asked again, and had no answer to that either.
+    AskedInVain,
+    /// The client gave a request up sooner than its transport would have.
+    GivenUp,
+    /// The network delivered one request twice, or after the client had given up on it.
+    Duplicate,
+    /// A suspended process held the next token.
+    Suspended,
+    /// A store that took no writes left the next token in the memory of another process.
+    StoreRefused,
+    /// The store lost its key, and with it the next token, which another process had saved.
+    StoreInvalidated,
+    /// No client could have been blamed for less: none of the above.
+    Avoidable,
+}
+
+impl Cause {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Cause::AnswerLost => "answer lost or process killed",
+            Cause::AskedInVain => "answer lost, and so were those asked for in the reuse interval",
+            Cause::GivenUp => "request given up before its answer came",
+            Cause::Duplicate => "request delivered twice or late",
+            Cause::Suspended => "next token in a suspended process",
+            Cause::StoreRefused => "next token in another process, store refused it",
+            Cause::StoreInvalidated => "next token in a store that lost its key",
+            Cause::Avoidable => "avoidable",
+        }
+    }
+}
+
+impl State {
+    /// A spent token came back and the server ended the family: whose fault is it?
+    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival) {
+        let newer = |other: &Refresh| other.family == token.family && other.generation > token.generation;
+        let holders: Vec<usize> =
+            self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
+        let saved = self.ledger.durable.iter().any(newer);
+        let elsewhere = holders.iter().any(|holder| *holder != process && self.processes[*holder].alive);
+        // What a process sent before it was killed may arrive after what its successor sent.
+        let late = arrival == Arrival::Again || !self.processes[process].alive;
+        let cause = if late || self.ledger.doubled.contains(&(token.family, token.generation)) {
+            Cause::Duplicate
+        } else if arrival == Arrival::GivenUp {
+            Cause::GivenUp
+        } else if holders.contains(&process) {
+            Cause::Avoidable
+        } else if self.ledger.passed_over && (saved || elsewhere) {
+            Cause::Suspended
+        } else if saved && self.ledger.invalidated {
+            Cause::StoreInvalidated
+        } else if saved {
+            Cause::Avoidable
+        } else if elsewhere {
+            Cause::StoreRefused
+        } else if self.ledger.given_up.contains(&token) {
+            Cause::GivenUp
+        } else if self.was_asked_in_vain(token) {
+            Cause::AskedInVain
+        } else {
+            Cause::AnswerLost
+        };
+        self.tell(&format!("server    takes {token} for stolen: {}", cause.name()));
+        self.ledger.reuse.entry(token.family).or_insert((process, cause));
+    }
+
+    /// Whether `token` was sent again while the server would still have taken it.
+    fn was_asked_in_vain(&self, token: Refresh) -> bool {
+        let Some(spent) = self.server.families[token.family].spent(token) else { return false };
+        let forgiven = spent..spent + self.server.rules.reuse_interval;
+        self.ledger.sent.get(&token).is_some_and(|sent| sent.iter().any(|at| forgiven.contains(at)))
+    }
+
+    /// A process says that the session is over for `reason`: rules 4 and 6.
+    pub(crate) fn check_sign_out(&mut self, process: usize, reason: LoginReason) {
+        if self.processes[process].last_reason.replace(reason) == Some(reason) {
+            return;
+        }
+        let family = self.processes[process].family;
+        let allowed = match reason {
+            LoginReason::NoRefreshToken => false,
+            LoginReason::LoggedOut => self.ledger.logged_out,
+            LoginReason::NotSignedIn => self.processes[process].found_nothing,
+            LoginReason::StorageInvalidated => self.ledger.invalidated,
+            LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
+        };
+        *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
+        if !allowed {
+            let truth = family.map(|family| self.server.families[family].ended);
+            self.violate("signed out only when told", &format!("{} while the server says {truth:?}", reason.code()));
+        }
+    }
+
+    fn is_right_end(&mut self, process: usize, family: Option<usize>, reason: LoginReason) -> bool {
+        // A process that finds the end noted repeats what another one concluded.
+        let concluded = self.ledger.concluded.iter().any(|(_, known)| *known == reason.code());
+        let Some(family) = family.or_else(|| self.processes[self.storage.record()?.writer].family) else {
+            return concluded;
+        };
+        if self.ledger.concluded.contains(&(family, reason.code())) {
+            return true;
+        }
+        // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so.
+        let author = self.storage.record().filter(|entry| Refresh::within(&entry.text).is_none());
+        let author = author.map(|entry| entry.writer);
+        let process = author.unwrap_or(process);
+        let family = self.processes[process].family.unwrap_or(family);
+        let token = self.processes[process].presented.filter(|token| token.family == family);
+        let Some(token) = token else { return concluded };
+        let (may_doubt, has_to_doubt) = (self.may_doubt(token, process), self.has_to_doubt(token, process));
+        let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
+        self.ledger.concluded.insert((family, reason.code()));
+        match self.server.families[family].ended {
+            // Not even the server knows: somebody is signed out by accident.
+            None => {
+                self.ledger.spurious += 1;
+                false
+            }
+            Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || may_doubt,
+            Some(Ended::Reuse(spent)) => {
+                let (by, cause) = self.ledger.reuse.get(&family).copied().unwrap_or((process, Cause::Avoidable));
+                if first {
+                    self.ledger.spurious += 1;
+                    *self.ledger.floor.entry(cause).or_default() += 1;
+                }
+                // Who did not send the spent token sees a session that the server ended, which is the truth.
+                let right = match reason {
+                    LoginReason::AnswerLost => may_doubt,
+                    LoginReason::Revoked => {
+                        spent != token
+                            || by != process
+                            || !has_to_doubt
+                            || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
+                    }
+                    LoginReason::NotSignedIn
+                    | LoginReason::NoRefreshToken
+                    | LoginReason::StorageInvalidated
+                    | LoginReason::LoggedOut => false,
+                };
+                right && cause != Cause::Avoidable
+            }
+        }
+    }
+
+    /// Whether `process` may doubt what became of `token`.
+    fn may_doubt(&self, token: Refresh, process: usize) -> bool {
+        let others = self.processes.iter().enumerate().filter(|(other, _)| *other != process);
+        let in_the_air = |other: &Process| other.renewals.iter().any(|(renewed, _)| *renewed == token);
+        self.ledger.has_attempt(token, |by, clean| by != process || !clean)
+            || self.processes[process].read_of.contains(&token)
+            || others.into_iter().any(|(_, other)| in_the_air(other))
+            || self.processes[process].was_suspended && self.processes[process].noted.contains(&token)
+    }
+
+    /// Whether `process` has to doubt what became of `token`: it has no answer itself, or has read another's note.
+    fn has_to_doubt(&self, token: Refresh, process: usize) -> bool {
+        self.ledger.has_attempt(token, |by, clean| by == process && !clean)
+            || self.processes[process].read_of.contains(&token)
+    }
+}
