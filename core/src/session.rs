@@ -120,11 +120,11 @@ impl Session {
     /// token has expired and the server cannot be asked; [`Error::Denied`], [`Error::Untrusted`], [`Error::Storage`].
     pub async fn credentials(&self, request: impl Into<CredentialsRequest>) -> Result<Credentials> {
         let request = request.into();
-        match self.engine.valid_credentials(&request) {
-            Some(credentials) => Ok(credentials),
-            // Boxed, so that a hit does not make room for what only a miss needs.
-            None => Box::pin(self.engine.credentials(request)).await,
+        if let Some(credentials) = self.engine.valid_credentials(&request) {
+            return Ok(credentials);
         }
+        // Boxed, so that a hit does not make room for what only a miss needs.
+        Box::pin(self.engine.credentials(request)).await
     }
 
     /// Renews the access token of the login now, valid or not, and returns the new one. Callers at the same time share

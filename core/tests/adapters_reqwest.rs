@@ -6,6 +6,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,35 @@ async fn a_request_asks_for_no_compression_and_says_who_sends_it() {
     let received = received.join().unwrap().to_ascii_lowercase();
     assert!(!received.contains("accept-encoding"), "{received}");
     assert!(received.contains("user-agent: hallpass/"), "{received}");
+}
+
+#[tokio::test]
+async fn a_connection_that_has_rested_for_too_long_is_not_used_again() {
+    for (rest, connections) in [(Duration::ZERO, 1), (Duration::from_millis(400), 2)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&accepted);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                counting.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || answer_all(&connection.unwrap()));
+            }
+        });
+        let transport = Reqwest::builder().idle_timeout(Duration::from_millis(300)).build().unwrap();
+        transport.send(get(url.clone())).await.unwrap();
+        tokio::time::sleep(rest).await;
+        transport.send(get(url)).await.unwrap();
+        assert_eq!(accepted.load(Ordering::SeqCst), connections, "after {rest:?}");
+    }
+}
+
+/// Answers requests without a body until the client closes the connection.
+fn answer_all(mut connection: &std::net::TcpStream) {
+    let mut lines = BufReader::new(connection).lines().map_while(Result::ok);
+    while lines.any(|line| line.is_empty()) {
+        connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    }
 }
 
 #[tokio::test]

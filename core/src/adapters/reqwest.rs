@@ -5,13 +5,13 @@
 //!
 //! HTTP/1.1 only: a renewal is one request on one connection, and HTTP/2 would double the code for it.
 
+mod connections;
 mod failure;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use ::reqwest::{Client, redirect, retry};
 use async_trait::async_trait;
 use bytes::Bytes;
 use hallpass_protocol::http::{Body, Headers, Method, Request, Response};
@@ -21,6 +21,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
+use self::connections::Connections;
 use crate::ports::{Transport, TransportError};
 
 /// Less than the minute after which many servers close a connection, so that a request rarely meets a closed one; long
@@ -33,7 +34,7 @@ const IDLE: Duration = Duration::from_secs(55);
 /// the limit on an answer's size is one on what is held in memory.
 #[derive(Debug, Clone)]
 pub struct Reqwest {
-    client: Client,
+    connections: Arc<Connections>,
     whole: Duration,
 }
 
@@ -75,7 +76,12 @@ impl Reqwest {
     /// A transport with other limits, or with trust in one more authority.
     #[must_use]
     pub fn builder() -> ReqwestBuilder {
-        ReqwestBuilder { connect: Duration::from_secs(10), whole: Duration::from_secs(30), extra_roots: Vec::new() }
+        ReqwestBuilder {
+            connect: Duration::from_secs(10),
+            whole: Duration::from_secs(30),
+            idle: IDLE,
+            extra_roots: Vec::new(),
+        }
     }
 }
 
@@ -84,6 +90,7 @@ impl Reqwest {
 pub struct ReqwestBuilder {
     connect: Duration,
     whole: Duration,
+    idle: Duration,
     extra_roots: Vec<String>,
 }
 
@@ -102,6 +109,14 @@ impl ReqwestBuilder {
         self
     }
 
+    /// For how long a connection that nobody uses may be used again; 55 seconds unless given. Time that the device
+    /// sleeps counts.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle = limit;
+        self
+    }
+
     /// Trusts one more authority beside the platform's: a certificate in PEM, such as a company's or a test's.
     #[must_use]
     pub fn extra_root(mut self, pem: impl Into<String>) -> Self {
@@ -114,21 +129,8 @@ impl ReqwestBuilder {
     /// # Errors
     /// [`ReqwestError`].
     pub fn build(self) -> Result<Reqwest, ReqwestError> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls(&self.extra_roots)?)
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(retry::never())
-            .no_proxy()
-            .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.connect)
-            .pool_idle_timeout(IDLE)
-            // Keep-alive probes would wake a phone's radio while nothing is going on.
-            .tcp_keepalive(None)
-            .build()
-            .map_err(|_| ReqwestError::Client)?;
-        Ok(Reqwest { client, whole: self.whole })
+        let connections = Connections::new(tls(&self.extra_roots)?, self.connect, self.idle)?;
+        Ok(Reqwest { connections: Arc::new(connections), whole: self.whole })
     }
 }
 
@@ -157,8 +159,11 @@ impl Transport for Reqwest {
         let limit = request.max_response_bytes;
         let request = outgoing(request)?;
         let exchange = async {
-            let response = self.client.execute(request).await.map_err(|error| failure::classify(&error))?;
-            incoming(response, limit).await
+            let client = self.connections.client();
+            let response = client.execute(request).await.map_err(|error| failure::classify(&error))?;
+            let answer = incoming(response, limit).await;
+            self.connections.were_used();
+            answer
         };
         // The connection has a limit of its own, well within this one; so the request has left when this one is reached.
         tokio::time::timeout(self.whole, exchange).await.unwrap_or(Err(TransportError::NoAnswer))

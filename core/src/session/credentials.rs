@@ -37,6 +37,7 @@ pub(crate) struct Held(Guard<Option<Arc<Granted>>>);
 
 impl Held {
     /// `None` when there is nothing in it.
+    #[inline]
     pub(crate) fn of(read: Guard<Option<Arc<Granted>>>) -> Option<Self> {
         read.is_some().then(|| Self(read))
     }
@@ -57,6 +58,7 @@ impl Clone for Held {
 impl Deref for Held {
     type Target = Granted;
 
+    #[inline]
     fn deref(&self) -> &Granted {
         self.0.as_ref().expect("nothing is held unless there is something")
     }
@@ -64,6 +66,7 @@ impl Deref for Held {
 
 impl Credentials {
     /// What was there without a renewal.
+    #[inline]
     pub(crate) fn found(granted: Held) -> Self {
         Self { granted, renewed: false }
     }

@@ -27,12 +27,13 @@ where
     /// Joins the work under `key`, or starts it on `runtime`, and waits for its outcome.
     ///
     /// `flights` finds this map again when the work has landed: the work owns what it needs, and this is part of it.
+    /// `begin` makes the work; who only joins has no room for it, or each of 100,000 callers had several kilobytes more.
     pub(crate) async fn join<O, W>(
         owner: &Arc<O>,
         runtime: &Handle,
         key: K,
         flights: fn(&O) -> &Self,
-        work: W,
+        begin: impl FnOnce() -> W,
     ) -> Result<T>
     where
         O: Send + Sync + 'static,
@@ -45,6 +46,7 @@ where
                 Some(waiting) => waiting.push(sender),
                 None => {
                     in_the_air.insert(key.clone(), vec![sender]);
+                    let work = begin();
                     let mut landing = Landing { owner: Arc::clone(owner), key: Some(key), flights };
                     runtime.spawn(async move {
                         let outcome = work.await;

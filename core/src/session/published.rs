@@ -40,8 +40,11 @@ impl Published {
     }
 
     /// The credentials for `request`, if they are valid for as long as it asks at the time `elapsed`.
+    // Written out and inlined: each hand that they pass through is a copy on the hot path.
+    #[inline]
     pub(crate) fn valid(&self, request: &CredentialsRequest, elapsed: Duration) -> Option<Credentials> {
-        self.held(&request.key).filter(|granted| granted.lasts(request.min_ttl, elapsed)).map(Credentials::found)
+        let held = self.held(&request.key)?;
+        if held.lasts(request.min_ttl, elapsed) { Some(Credentials::found(held)) } else { None }
     }
 
     /// The credentials for `key`, if they have not expired at the time `elapsed`.
@@ -54,6 +57,7 @@ impl Published {
         self.held(key).map(Credentials::found)
     }
 
+    #[inline]
     fn held(&self, key: &GrantKey) -> Option<Held> {
         if is_of_login(key) {
             return Held::of(self.of_login.load());
@@ -108,6 +112,7 @@ impl Granted {
 
     /// Whether it is valid for another `min_ttl`. A token whose whole lifetime is shorter than that cannot be; then the
     /// last tenth of its lifetime is what is kept in reserve (rule 9).
+    #[inline]
     fn lasts(&self, min_ttl: MinTtl, elapsed: Duration) -> bool {
         let min_ttl = min_ttl.as_duration();
         let reserve = if self.lifetime > min_ttl { min_ttl } else { self.lifetime / 10 };

@@ -72,6 +72,7 @@ enum Turn<'a> {
 
 impl Engine {
     /// The access token in memory, if it is valid for long enough: the hot path, without a lock.
+    #[inline]
     pub(crate) fn valid_credentials(&self, request: &CredentialsRequest) -> Option<Credentials> {
         self.published.valid(request, self.clock.elapsed_at_most())
     }
@@ -143,7 +144,7 @@ impl Engine {
         let engine = Arc::clone(self);
         let renewal = {
             let key = key.clone();
-            async move {
+            move || async move {
                 let _registration = registration;
                 let outcome = engine.take_turn(&key, trigger, user.as_deref()).await;
                 match &outcome {
