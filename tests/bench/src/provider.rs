@@ -36,6 +36,8 @@ pub struct Provider {
     rotates: AtomicBool,
     refuses: AtomicBool,
     issued: AtomicUsize,
+    /// The ID token of renewals, which differs from second to second only.
+    renewed: Mutex<(i64, String)>,
     requests: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -58,6 +60,7 @@ impl Provider {
             rotates: AtomicBool::new(true),
             refuses: AtomicBool::new(false),
             issued: AtomicUsize::new(0),
+            renewed: Mutex::default(),
             requests: Mutex::default(),
         })
     }
@@ -123,9 +126,14 @@ impl Provider {
     fn token(&self, form: &[u8]) -> (u16, Value) {
         let parameters: BTreeMap<_, _> = url::form_urlencoded::parse(form).collect();
         let number = self.issued.fetch_add(1, Ordering::SeqCst);
+        let now = self.clock.now().unix_seconds();
+        let id_token = match parameters.get("code") {
+            Some(nonce) => self.id_token(Some(nonce), now),
+            None => self.renewed_id_token(now),
+        };
         let mut answer = json!({
             "access_token": format!("{number:08}{}", "eyJ".repeat(250)),
-            "id_token": self.id_token(parameters.get("code").map(AsRef::as_ref)),
+            "id_token": id_token,
             "scope": "openid profile offline_access",
             "expires_in": LIFETIME,
             "token_type": "Bearer",
@@ -136,8 +144,16 @@ impl Provider {
         (200, answer)
     }
 
-    fn id_token(&self, nonce: Option<&str>) -> String {
-        let now = self.clock.now().unix_seconds();
+    /// Signed once a second: to sign is not what is measured.
+    fn renewed_id_token(&self, now: i64) -> String {
+        let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        if renewed.0 != now {
+            *renewed = (now, self.id_token(None, now));
+        }
+        renewed.1.clone()
+    }
+
+    fn id_token(&self, nonce: Option<&str>, now: i64) -> String {
         let lifetime = LIFETIME.cast_signed();
         let mut claims = json!({
             "iss": self.issuer, "sub": "auth0|0123456789abcdef01234567", "aud": CLIENT_ID, "iat": now, "exp": now + lifetime,

@@ -16,8 +16,8 @@ use crate::report::measured;
 use crate::rounds::{Contender, Plan, compare};
 use crate::store::CountingStore;
 
-const FEW: usize = 100;
-const MANY: usize = 1_000;
+const FEW: usize = 1_000;
+const MANY: usize = 10_000;
 
 pub(super) fn take() -> Result<()> {
     let runtime = one_thread()?;
@@ -34,9 +34,9 @@ pub(super) fn take() -> Result<()> {
     let timings = compare(Plan::LONG, vec![contender("none", &none), contender("few", &few), contender("many", &many)]);
     let beyond = |index: usize| timings[index].time.saturating_sub(timings[0].time).as_secs_f64();
     // Two changes an iteration.
-    let each = [beyond(1) / 200.0, beyond(2) / 2_000.0];
-    measured("states.each-of-1000.microseconds", each[1] * 1e6);
-    measured("states.1000-against-100.ratio", each[1] / each[0]);
+    let each = [beyond(1) / 2_000.0, beyond(2) / 20_000.0];
+    measured("states.each-of-1000.microseconds", each[0] * 1e6);
+    measured("states.10000-against-1000.ratio", each[1] / each[0]);
     Ok(())
 }
 

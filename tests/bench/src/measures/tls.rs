@@ -11,8 +11,12 @@ use anyhow::{Result, ensure};
 use hallpass_core::adapters::Reqwest;
 use hallpass_core::ports::Transport;
 use hallpass_protocol::http::{Body, Headers, Method, Request};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustix::time::{ClockId, clock_gettime};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 use url::Url;
 
@@ -22,9 +26,9 @@ use crate::report::measured;
 use crate::rounds::{Contender, Plan, compare};
 
 pub(super) fn take() -> Result<()> {
-    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    let server = Server::start(&certificate)?;
-    let pem = certificate.cert.pem();
+    let chain = Chain::make()?;
+    let server = Server::start(&chain)?;
+    let pem = chain.trusted;
     let runtime = one_thread()?;
     let transport = || Reqwest::builder().extra_root(pem.clone()).build();
     let known = transport()?;
@@ -55,6 +59,53 @@ pub(super) fn take() -> Result<()> {
     measured("tls.resumed.bytes.ratio", resumed / full);
     measured("tls.full.bytes", full);
     Ok(())
+}
+
+/// Certificates as an authorization server in the public web has them: its own with two timestamps of transparency logs
+/// (RFC 6962 §3.3), an authority's, and that of the authority's authority, signed by one that devices know.
+struct Chain {
+    certificates: Vec<CertificateDer<'static>>,
+    key: KeyPair,
+    /// In PEM.
+    trusted: String,
+}
+
+impl Chain {
+    fn make() -> Result<Self> {
+        let (known, known_key) = (authority("Known Root"), KeyPair::generate()?);
+        let trusted = known.self_signed(&known_key)?.pem();
+        let (root, root_key) = (authority("Younger Root"), KeyPair::generate()?);
+        let (middle, middle_key) = (authority("Issuing Authority 1"), KeyPair::generate()?);
+        let key = KeyPair::generate()?;
+        let mut own =
+            CertificateParams::new(["localhost", "*.eu.auth0.example", "eu.auth0.example"].map(str::to_owned))?;
+        own.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        own.custom_extensions
+            .push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2], timestamps()));
+        own.use_authority_key_identifier_extension = true;
+        let certificates = vec![
+            own.signed_by(&key, &Issuer::from_params(&middle, &middle_key))?.into(),
+            middle.signed_by(&middle_key, &Issuer::from_params(&root, &root_key))?.into(),
+            root.signed_by(&root_key, &Issuer::from_params(&known, &known_key))?.into(),
+        ];
+        Ok(Self { certificates, key, trusted })
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CountryName, "US");
+    authority.distinguished_name.push(DnType::OrganizationName, "Example Trust Services");
+    authority.distinguished_name.push(DnType::CommonName, name);
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    authority.use_authority_key_identifier_extension = true;
+    authority
+}
+
+/// An octet string of two timestamps, as long as they are; nobody here verifies them.
+fn timestamps() -> Vec<u8> {
+    [&[0x04, 0x81, 0xf0][..], &[0xa5; 0xf0]].concat()
 }
 
 /// What this thread has computed so far.
@@ -93,12 +144,12 @@ impl Seen {
 }
 
 impl Server {
-    fn start(certificate: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Result<Self> {
-        let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).map_err(anyhow::Error::msg)?;
+    fn start(chain: &Chain) -> Result<Self> {
+        let key = PrivateKeyDer::try_from(chain.key.serialize_der()).map_err(anyhow::Error::msg)?;
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.cert.der().clone()], key)?;
+            .with_single_cert(chain.certificates.clone(), key)?;
         let config = Arc::new(config);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (port, seen) = (listener.local_addr()?.port(), Arc::new(Seen::default()));
