@@ -28,16 +28,18 @@ impl Http {
     /// # Errors
     /// When there is no answer.
     pub(crate) async fn get(&self, url: &Url, access_token: Option<&str>) -> Result<Response> {
-        self.send(Method::Get, url, access_token, None).await
+        let authorization = access_token.map(bearer);
+        let headers: Vec<_> = authorization.iter().map(|value| ("Authorization", value.as_str())).collect();
+        self.send(Method::Get, url, &headers, None).await
     }
 
-    /// `POST` of a form, with an access token if there is one.
+    /// `POST` of a form.
     ///
     /// # Errors
     /// When there is no answer.
-    pub(crate) async fn post(&self, url: &Url, access_token: Option<&str>, form: &[(&str, &str)]) -> Result<Response> {
+    pub(crate) async fn post(&self, url: &Url, form: &[(&str, &str)]) -> Result<Response> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        self.send(Method::Post, url, access_token, Some(("application/x-www-form-urlencoded", form))).await
+        self.send(Method::Post, url, &[], Some(("application/x-www-form-urlencoded", form))).await
     }
 
     /// Any request; `body` is its type and text.
@@ -48,20 +50,21 @@ impl Http {
         &self,
         method: Method,
         url: &Url,
-        access_token: Option<&str>,
+        headers: &[(&str, &str)],
         body: Option<(&str, String)>,
     ) -> Result<Response> {
-        let mut headers = Headers::from_iter([("Accept", "application/json")]);
-        if let Some(access_token) = access_token {
-            headers.push("Authorization", format!("Bearer {access_token}"));
-        }
-        if let Some((content_type, _)) = &body {
-            headers.push("Content-Type", *content_type);
-        }
+        let content_type = body.as_ref().map(|(content_type, _)| ("Content-Type", *content_type));
+        let headers: Headers =
+            [("Accept", "application/json")].into_iter().chain(headers.iter().copied()).chain(content_type).collect();
         let body = body.map_or_else(Body::empty, |(_, text)| Body::from(text));
         let request = Request { method, url: url.clone(), headers, body, max_response_bytes: MAX_ANSWER };
         self.0.send(request).await.with_context(|| format!("no answer from {}", url.path()))
     }
+}
+
+/// The value of `Authorization` with an access token (RFC 6750 §2.1).
+pub(crate) fn bearer(access_token: &str) -> String {
+    format!("Bearer {access_token}")
 }
 
 /// The body of an answer as JSON; `Null` when it is none.

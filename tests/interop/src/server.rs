@@ -27,6 +27,14 @@ pub(crate) trait Server: Send + Sync {
     /// How to start it.
     fn launch(&self) -> Launch;
 
+    /// Sets up what it does not have from the beginning, once, when it has been started for the first time.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    async fn provision(&self, _http: &Http) -> Result<()> {
+        Ok(())
+    }
+
     /// Signs the user out as an administrator would.
     ///
     /// # Errors
@@ -136,7 +144,8 @@ pub(crate) struct Manners {
     pub(crate) userinfo: Offered,
     /// `token_type` as it writes it.
     pub(crate) token_type: &'static str,
-    /// Status and code for a refresh token that it does not take.
+    /// Status and code for a refresh token that it does not take; without a code, the core cannot know that the session is
+    /// over, and must not guess.
     pub(crate) refusal: (u16, &'static str),
     /// What comes of a refresh token that was used before.
     pub(crate) reuse: Reuse,
@@ -158,10 +167,6 @@ pub(crate) enum Reuse {
         /// For how long, counted from its first use.
         interval: Duration,
     },
-    /// Refused; the newest one goes on working.
-    Refused,
-    /// There is no other: it is the same one every time.
-    NotRotated,
 }
 
 /// What a server knows after a restart.

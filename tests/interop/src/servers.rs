@@ -1,6 +1,7 @@
 //! The servers, each in a file of its own.
 
 mod django;
+mod glewlwyd;
 mod keycloak;
 mod oidc_provider;
 
@@ -14,11 +15,12 @@ use crate::server::{Place, Server};
 type Make = fn(Place) -> Result<Box<dyn Server>>;
 
 /// Name, folder among the tools, and how to make it; in the order of the table.
-const ALL: [(&str, &str, Make); 5] = [
+const ALL: [(&str, &str, Make); 6] = [
     ("oidc-provider", oidc_provider::FOLDER, oidc_provider::strict),
     ("oidc-provider-auth0", oidc_provider::FOLDER, oidc_provider::auth0),
     ("oidc-provider-auth0-leeway", oidc_provider::FOLDER, oidc_provider::auth0_with_leeway),
     ("keycloak", keycloak::FOLDER, keycloak::keycloak),
+    ("glewlwyd", glewlwyd::FOLDER, glewlwyd::glewlwyd),
     ("django-oauth-toolkit", django::FOLDER, django::toolkit),
 ];
 

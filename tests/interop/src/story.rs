@@ -7,12 +7,12 @@ mod end;
 mod life;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hallpass_core::adapters::{MemoryStore, Reqwest};
-use hallpass_core::{Error, LoginReason, Session, State};
-use tokio::time::timeout;
+use hallpass_core::{Error, LoginReason, OfflineCause, Session, State};
+use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::http::{Http, json};
@@ -25,6 +25,9 @@ use crate::wire::{Exchange, Wire};
 /// No story takes this long, not even with a slow server on a busy machine.
 const LIMIT: Duration = Duration::from_secs(8 * 60);
 
+/// After failures the core waits for less.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
 /// Plays the story at `server`, from a start with nothing to its stop.
 ///
 /// # Errors
@@ -33,6 +36,7 @@ pub(crate) async fn play(server: &dyn Server) -> Result<Run> {
     let facts = server.facts();
     let http = Http::new()?;
     let running = Running::start(server.launch(), &facts.folder, &http).await.context("start")?;
+    server.provision(&http).await.context("set-up")?;
     let mut story = Story::begin(server, running, http)?;
     timeout(LIMIT, story.all()).await.context("the story does not end")??;
     story.running.take().context("it was started again")?.stop().await?;
@@ -48,6 +52,8 @@ struct Story<'a> {
     person: Person,
     wire: Wire,
     session: Session,
+    /// Whether the server has ended the session without the core being able to know.
+    is_dead: bool,
     run: Run,
 }
 
@@ -63,7 +69,7 @@ impl<'a> Story<'a> {
             .browser(person.clone())
             .build()?;
         let run = Run::new(facts, running.start);
-        Ok(Self { server, facts, running: Some(running), http, person, wire, session, run })
+        Ok(Self { server, facts, running: Some(running), http, person, wire, session, is_dead: false, run })
     }
 
     async fn all(&mut self) -> Result<()> {
@@ -103,7 +109,7 @@ impl<'a> Story<'a> {
     async fn steal(&self, refresh_token: &str) -> Result<(u16, String)> {
         let form =
             [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", self.facts.client_id)];
-        let answer = self.http.post(&self.facts.token_endpoint, None, &form).await?;
+        let answer = self.http.post(&self.facts.token_endpoint, &form).await?;
         let code = json(&answer).get("error").and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
         Ok((answer.status, code))
     }
@@ -116,18 +122,40 @@ impl<'a> Story<'a> {
         Ok(told(status, &code))
     }
 
-    /// Renews, which has to fail because the server has ended the session.
-    async fn ends_revoked(&self) -> Result<()> {
-        let reason = LoginReason::Revoked;
-        match self.session.renew().await {
-            Err(Error::LoginRequired { reason: found }) if found == reason => {}
-            other => anyhow::bail!("the renewal came to {other:?}"),
+    /// Renews, which has to fail because the server has ended the session. Returns what the app learns.
+    async fn ended(&mut self) -> Result<&'static str> {
+        let renewed = self.session.renew().await;
+        if self.facts.manners.refusal.1.is_empty() {
+            let cause = OfflineCause::UnexpectedAnswer;
+            ensure!(
+                matches!(renewed, Err(Error::Offline { cause: found, .. }) if found == cause),
+                "the renewal came to {renewed:?}"
+            );
+            self.ensure_signed_in()?;
+            self.is_dead = true;
+            return Ok("`Offline(unexpected_answer)`, still signed in");
         }
+        let reason = LoginReason::Revoked;
+        ensure!(
+            matches!(renewed, Err(Error::LoginRequired { reason: found }) if found == reason),
+            "the renewal came to {renewed:?}"
+        );
         ensure!(
             matches!(self.session.state(), State::SignedOut { reason: found } if found == reason),
             "the state is {:?}",
             self.session.state()
         );
+        Ok("`revoked`")
+    }
+
+    /// Renews as soon as the core does not wait any more, as it does after failures.
+    async fn renewed_at_last(&self) -> Result<()> {
+        let deadline = Instant::now() + LONGEST_WAIT;
+        while let Err(error) = self.session.renew().await {
+            ensure!(matches!(error, Error::Offline { .. }), "the next renewal came to {error:?}");
+            ensure!(Instant::now() < deadline, "the renewals do not succeed again: {error:?}");
+            sleep(Duration::from_millis(200)).await;
+        }
         Ok(())
     }
 

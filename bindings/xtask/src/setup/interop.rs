@@ -1,6 +1,7 @@
 //! Real authorization servers, each in a folder of the cache, which `hallpass-interop` is handed.
 
 mod django_oauth_toolkit;
+mod glewlwyd;
 mod keycloak;
 mod oidc_provider;
 mod python;
@@ -23,6 +24,8 @@ pub(crate) enum InteropServer {
     Keycloak,
     /// django-oauth-toolkit.
     DjangoOauthToolkit,
+    /// Glewlwyd.
+    Glewlwyd,
 }
 
 impl InteropServer {
@@ -32,6 +35,7 @@ impl InteropServer {
             InteropServer::OidcProvider => &["oidc-provider", "oidc-provider-auth0", "oidc-provider-auth0-leeway"],
             InteropServer::Keycloak => &["keycloak"],
             InteropServer::DjangoOauthToolkit => &["django-oauth-toolkit"],
+            InteropServer::Glewlwyd => &["glewlwyd"],
         }
     }
 }
@@ -60,6 +64,7 @@ pub(crate) fn prepare(server: InteropServer) -> Result<()> {
         InteropServer::OidcProvider => oidc_provider::prepare(&folder),
         InteropServer::Keycloak => keycloak::prepare(&folder),
         InteropServer::DjangoOauthToolkit => django_oauth_toolkit::prepare(&folder),
+        InteropServer::Glewlwyd => glewlwyd::prepare(&folder),
     }
 }
 

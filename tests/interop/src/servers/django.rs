@@ -88,7 +88,7 @@ impl Server for Toolkit {
     }
 
     async fn sign_out(&self, http: &Http) -> Result<()> {
-        let answer = http.post(&self.origin.join("admin/sign-out")?, None, &[]).await?;
+        let answer = http.post(&self.origin.join("admin/sign-out")?, &[]).await?;
         ensure!(answer.status == 204, "the administrator was answered {}", answer.status);
         Ok(())
     }

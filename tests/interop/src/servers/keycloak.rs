@@ -1,6 +1,7 @@
 //! Keycloak, started without its script, which would stay between it and the signal to stop.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use tokio::process::Command;
 use url::Url;
 
-use crate::http::{Http, json};
+use crate::http::{Http, bearer, json};
 use crate::process::{Launch, free_port};
 use crate::server::{Api, Facts, Manners, Offered, Place, REDIRECT_URI, Restart, Reuse, Server};
 
@@ -87,7 +88,7 @@ struct Keycloak {
     facts: Facts,
     origin: Url,
     port: u16,
-    home: std::path::PathBuf,
+    home: PathBuf,
 }
 
 #[async_trait]
@@ -123,17 +124,19 @@ impl Server for Keycloak {
             ("password", ADMINISTRATOR.1),
         ];
         let token = self.origin.join("realms/hallpass/protocol/openid-connect/token")?;
-        let token = json(&http.post(&token, None, &form).await?);
+        let token = json(&http.post(&token, &form).await?);
         let token = token["access_token"].as_str().context("the administrator cannot log in")?;
+        let authorization = [("Authorization", bearer(token))];
+        let headers = authorization.each_ref().map(|(name, value)| (*name, value.as_str()));
         let users = self.origin.join("admin/realms/hallpass/users/")?;
         let found = json(&http.get(&users.join("?username=ada&exact=true")?, Some(token)).await?);
         let id = found.pointer("/0/id").and_then(Value::as_str).context("there is no user")?;
         let user = users.join(&format!("{id}/"))?;
-        let out = http.send(Method::Post, &user.join("logout")?, Some(token), None).await?;
+        let out = http.send(Method::Post, &user.join("logout")?, &headers, None).await?;
         ensure!(out.status == 204, "the administrator was answered {}", out.status);
         // `offline_access` makes a session of its own, which only the withdrawal of the consent ends.
         let consent = user.join(&format!("consents/{CLIENT_ID}"))?;
-        let withdrawn = http.send(Method::Delete, &consent, Some(token), None).await?;
+        let withdrawn = http.send(Method::Delete, &consent, &headers, None).await?;
         ensure!(withdrawn.status == 204, "the administrator was answered {}", withdrawn.status);
         Ok(())
     }

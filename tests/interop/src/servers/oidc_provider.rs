@@ -116,7 +116,7 @@ impl Server for OidcProvider {
     }
 
     async fn sign_out(&self, http: &Http) -> Result<()> {
-        let answer = http.post(&self.origin.join("admin/sign-out")?, None, &[]).await?;
+        let answer = http.post(&self.origin.join("admin/sign-out")?, &[]).await?;
         ensure!(answer.status == 204, "the administrator was answered {}", answer.status);
         Ok(())
     }

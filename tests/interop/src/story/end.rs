@@ -19,36 +19,25 @@ impl Story<'_> {
         match self.facts.manners.reuse {
             Reuse::EndsSession => {
                 let refusal = self.refused(&spent).await?;
-                self.ends_revoked().await?;
-                Ok(format!("{refusal}, and the session ends: `revoked`"))
+                let learnt = self.ended().await?;
+                Ok(format!("{refusal}, and the session ends: {learnt}"))
             }
             Reuse::Forgiven { interval } => {
                 self.taken(&spent).await?;
                 self.session.renew().await?;
                 sleep((interval + Duration::from_secs(1)).saturating_sub(used.elapsed())).await;
                 let refusal = self.refused(&spent).await?;
-                self.ends_revoked().await?;
-                Ok(format!("taken for {} s; then {refusal}, and the session ends: `revoked`", interval.as_secs()))
-            }
-            Reuse::Refused => {
-                let refusal = self.refused(&spent).await?;
-                self.session.renew().await?;
-                Ok(format!("{refusal}; the newest goes on working"))
-            }
-            Reuse::NotRotated => {
-                self.taken(&spent).await?;
-                self.session.renew().await?;
-                Ok("no token is ever spent".to_owned())
+                let learnt = self.ended().await?;
+                Ok(format!("taken for {} s; then {refusal}, and the session ends: {learnt}", interval.as_secs()))
             }
         }
     }
 
     pub(super) async fn administrator(&mut self) -> Result<String> {
         self.log_in_if_needed().await?;
-        self.session.renew().await?;
+        self.renewed_at_last().await?;
         self.server.sign_out(&self.http).await?;
-        self.ends_revoked().await?;
-        Ok("`revoked`".to_owned())
+        Ok(self.ended().await?.to_owned())
     }
 
     /// The app revokes its session at the server.
@@ -97,9 +86,10 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn log_in_if_needed(&self) -> Result<()> {
-        if matches!(self.session.state(), State::SignedOut { .. }) {
+    async fn log_in_if_needed(&mut self) -> Result<()> {
+        if matches!(self.session.state(), State::SignedOut { .. }) || self.is_dead {
             self.log_in(false).await?;
+            self.is_dead = false;
         }
         self.ensure_signed_in()
     }
