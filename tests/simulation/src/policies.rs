@@ -28,8 +28,13 @@ const fn policy(name: &'static str, after: &'static str, deviations: &'static [D
     Model { kind: Kind::Model(Policy { deviations }), name, after }
 }
 
+/// The name of the engine's row, and of its floor's.
+pub const ENGINE: &str = "Hallpass";
+/// What the engine lost in ways that no client can prevent.
+pub const FLOOR: &str = "the floor, in the engine's years";
+
 const POLICIES: &[Model] = &[
-    Model { kind: Kind::Engine, name: "Hallpass", after: "the engine itself" },
+    Model { kind: Kind::Engine, name: ENGINE, after: "the engine itself" },
     policy("the rules of Hallpass, as a model", "model.rs, to see what the model adds by itself", &[]),
     policy(
         "one renewal for all who wait, tried once, no note",
@@ -101,15 +106,15 @@ pub struct Row {
     pub per_thousand_years: [f64; 2],
 }
 
-/// Lets each policy live `years` years with and without a reuse interval. The first row is the floor: what the engine
-/// lost in ways that no client can prevent.
-pub fn compare(years: u64) -> Vec<Row> {
+/// Lets each policy whose name holds `part` live `years` years with and without a reuse interval. The row before the
+/// engine's is the floor: what the engine lost in ways that no client can prevent.
+pub fn compare(years: u64, part: &str) -> Vec<Row> {
     let mut rows = Vec::new();
-    for model in POLICIES {
+    for model in POLICIES.iter().filter(|model| model.name.contains(part)) {
         let [with, without] = [REUSE_INTERVAL, 0].map(|reuse_interval| live(years, model.kind, reuse_interval));
-        if rows.is_empty() {
+        if matches!(model.kind, Kind::Engine) {
             rows.push(Row {
-                name: "the floor, in the engine's years",
+                name: FLOOR,
                 after: "the answer with the next token was lost for good, or the process died before it was saved",
                 per_thousand_years: [with.1, without.1],
             });
