@@ -51,8 +51,8 @@ use crate::error::{Error, Result};
 
 /// The session of one account. Cheap to clone; all clones are the same session.
 ///
-/// It starts no thread and sets no timer. Dropping the last clone closes it, except for a renewal in flight, which is
-/// finished and stored first.
+/// It starts no thread, and sets no timer but for the minute after a renewal's answer was lost (ADR 8). Dropping the last
+/// clone closes it, except for a renewal in flight, which is finished and stored first.
 #[derive(Clone)]
 pub struct Session {
     engine: Arc<Engine>,

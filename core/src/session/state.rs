@@ -39,7 +39,8 @@ pub enum Event {
     SignedIn,
     /// An access token was renewed and is durable.
     Renewed,
-    /// A renewal did not succeed. The user stays signed in unless `SignedOut` follows.
+    /// A renewal did not succeed. The user stays signed in unless `SignedOut` follows. When its answer was lost, the session
+    /// goes on asking for a minute, and tells only what comes of it.
     RenewalFailed {
         /// Whether trying again later may help.
         retryable: bool,
