@@ -105,7 +105,7 @@ pub(crate) enum Suite {
     AndroidNative,
     /// The Kotlin library over the real core, and the Android sources under Robolectric.
     Kotlin,
-    /// The core against node-oidc-provider, in three shapes.
+    /// One story at node-oidc-provider, in three shapes, and at django-oauth-toolkit.
     Interop,
     /// Every fuzz target for a while: a minute where `CI` is set, else a few seconds.
     Fuzz,

@@ -4,6 +4,7 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 
 
 class Validator(OAuth2Validator):
+    # Whatever the scope: the name is told in the ID token and by the userinfo endpoint.
     oidc_claim_scope = None
 
     def get_additional_claims(self, request):

@@ -1,4 +1,4 @@
-//! django-oauth-toolkit: `servers/django-oauth-toolkit/site.py`.
+//! django-oauth-toolkit: `servers/django-oauth-toolkit/server.py`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,9 +79,9 @@ impl Server for Toolkit {
 
     fn launch(&self) -> Launch {
         let mut command = Command::new(&self.python);
-        let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(FOLDER).join("site.py");
+        let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(FOLDER).join("server.py");
         // Nothing is written beside the sources.
-        command.arg("-B").arg(site).arg(&self.facts.folder).arg(self.port.to_string());
+        command.arg("-B").arg(server).arg(&self.facts.folder).arg(self.port.to_string());
         let mut ready = self.origin.clone();
         ready.set_path("o/.well-known/openid-configuration");
         Launch { command, ready, patience: Duration::from_secs(120) }

@@ -66,7 +66,7 @@ fn runtime(package: &str, folder: &Path) -> Result<PathBuf> {
     Ok(home)
 }
 
-/// Keycloak's own script. A wheel's files are made executable here, and an archive's are not by Python's `zipfile`.
+/// Keycloak's own script, handed to the shell: Python's `zipfile` does not keep the right to be run.
 fn script(folder: &Path, java: &Path) -> Command {
     let mut script = Command::new("bash");
     script.arg(folder.join("server/bin/kc.sh")).env("JAVA_HOME", java);

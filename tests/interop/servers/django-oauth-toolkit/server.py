@@ -2,7 +2,7 @@
 
 The whole protocol is the library's, and so are the pages, but for the one that asks for the password.
 
-    python site.py FOLDER PORT
+    python server.py FOLDER PORT
 
 Everything that outlives a restart is in FOLDER.
 """
