@@ -153,8 +153,31 @@ extension LabServer {
         throw Failure.didNotStart
     }
 
-    /// A port that was free a moment ago.
+    /// A port that was free a moment ago, and that no other server of this process is given. It is below those that the
+    /// system gives to connections: one of these would be taken by somebody's request before the server listens.
     private static func freePort() throws -> UInt16 {
+        for _ in 0..<100 {
+            let port = ports.next()
+            if isFree(port) { return port }
+        }
+        throw Failure.didNotStart
+    }
+
+    private static let ports = Ports()
+
+    private final class Ports: @unchecked Sendable {
+        private let lock = NSLock()
+        private var last = UInt16.random(in: 20_000..<32_000)
+
+        func next() -> UInt16 {
+            lock.withLock {
+                last = last < 31_999 ? last + 1 : 20_000
+                return last
+            }
+        }
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool {
         #if os(Linux)
         let stream = Int32(SOCK_STREAM.rawValue)
         #else
@@ -165,14 +188,12 @@ extension LabServer {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(listener, pointer, length) == 0 && getsockname(listener, pointer, &length) == 0
+        address.sin_port = port.bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard isBound else { throw Failure.didNotStart }
-        return UInt16(bigEndian: address.sin_port)
     }
 }
 
