@@ -19,7 +19,8 @@ import kotlin.time.Duration
  * @property apiOrigins the origins, such as `https://api.example.com`, that [Session.call] may send the access token to
  * @property postLogoutRedirectUri where the browser returns after a logout that ends the server's session too
  * @property telemetry whether requests to an Auth0 tenant name this library
- * @property dangerAllowLoopbackHttp whether plain HTTP to this very device is allowed: for tests
+ * @property dangerAllowLoopbackHttp whether plain HTTP is allowed to this very device, and from an emulator to the machine that
+ * it runs on (`10.0.2.2`): for development, never in a release
  */
 public data class Config(
     public val provider: Provider,

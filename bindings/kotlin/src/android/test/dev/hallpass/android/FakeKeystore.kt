@@ -4,8 +4,12 @@ import java.io.InputStream
 import java.io.OutputStream
 import java.security.AlgorithmParameters
 import java.security.Key
+import java.security.KeyPair
+import java.security.KeyPairGenerator
+import java.security.KeyPairGeneratorSpi
 import java.security.KeyStoreSpi
 import java.security.Provider
+import java.security.PublicKey
 import java.security.SecureRandom
 import java.security.Security
 import java.security.cert.Certificate
@@ -26,6 +30,9 @@ import javax.crypto.spec.SecretKeySpec
  */
 internal class FakeKeystore : AutoCloseable {
     val keys = HashMap<String, KeystoreAes>()
+
+    /** The pairs of keys, with whether each was made in the StrongBox. */
+    val pairs = HashMap<String, FakePair>()
 
     /** What the next operations with the keystore or a cipher throw, one after another. */
     val failures = ArrayDeque<Exception>()
@@ -70,6 +77,7 @@ private class FakeProvider(keystore: FakeKeystore) : Provider("AndroidKeyStore",
         put("KeyGenerator.AES", FakeKeyGenerator::class.java.name)
         put("Cipher.AES/GCM/NoPadding", FakeGcm::class.java.name)
         put("Cipher.AES/GCM/NoPadding SupportedKeyClasses", KeystoreAes::class.java.name)
+        put("KeyPairGenerator.EC", FakeKeyPairGenerator::class.java.name)
     }
 }
 
@@ -94,6 +102,45 @@ internal class FakeKeyGenerator : KeyGeneratorSpi() {
     }
 }
 
+/** A pair of keys of the Keystore. */
+internal class FakePair(val pair: KeyPair, val isInStrongBox: Boolean)
+
+internal class FakeKeyPairGenerator : KeyPairGeneratorSpi() {
+    // The next provider's; asked for without one, it would be this.
+    private val generator = KeyPairGenerator.getInstance("EC", Security.getProviders("KeyPairGenerator.EC").first { it !is FakeProvider })
+    private var specification: android.security.keystore.KeyGenParameterSpec? = null
+
+    override fun initialize(parameters: AlgorithmParameterSpec, random: SecureRandom?) {
+        val specification = parameters as android.security.keystore.KeyGenParameterSpec
+        check(specification.purposes == android.security.keystore.KeyProperties.PURPOSE_SIGN)
+        generator.initialize(specification.algorithmParameterSpec)
+        this.specification = specification
+    }
+
+    override fun initialize(keySize: Int, random: SecureRandom?) = error("it takes a specification")
+
+    override fun generateKeyPair(): KeyPair {
+        FakeKeystore.installed().failOnCue()
+        val specification = checkNotNull(specification) { "not initialized" }
+        val made = generator.generateKeyPair()
+        FakeKeystore.installed().pairs[specification.keystoreAlias] = FakePair(made, specification.isStrongBoxBacked)
+        return made
+    }
+}
+
+/** As the Keystore wraps a public key: of no authority. */
+private class FakeCertificate(private val key: PublicKey) : Certificate("X.509") {
+    override fun getPublicKey() = key
+
+    override fun getEncoded() = ByteArray(0)
+
+    override fun verify(key: PublicKey) = Unit
+
+    override fun verify(key: PublicKey, provider: String) = Unit
+
+    override fun toString() = "a certificate"
+}
+
 internal class FakeKeyStoreSpi : KeyStoreSpi() {
     private val keystore get() = FakeKeystore.installed()
 
@@ -101,13 +148,14 @@ internal class FakeKeyStoreSpi : KeyStoreSpi() {
 
     override fun engineGetKey(alias: String, password: CharArray?): Key? {
         keystore.failOnCue()
-        return keystore.keys[alias]
+        return keystore.keys[alias] ?: keystore.pairs[alias]?.pair?.private
     }
 
-    override fun engineContainsAlias(alias: String) = alias in keystore.keys
+    override fun engineContainsAlias(alias: String) = alias in keystore.keys || alias in keystore.pairs
 
     override fun engineDeleteEntry(alias: String) {
         keystore.keys.remove(alias)
+        keystore.pairs.remove(alias)
     }
 
     override fun engineAliases(): Enumeration<String> = Collections.enumeration(keystore.keys.keys)
@@ -120,7 +168,7 @@ internal class FakeKeyStoreSpi : KeyStoreSpi() {
 
     override fun engineGetCertificateChain(alias: String): Array<Certificate>? = null
 
-    override fun engineGetCertificate(alias: String): Certificate? = null
+    override fun engineGetCertificate(alias: String): Certificate? = keystore.pairs[alias]?.let { FakeCertificate(it.pair.public) }
 
     override fun engineGetCreationDate(alias: String): Date? = null
 
