@@ -43,7 +43,8 @@ pub struct Case {
 }
 
 fn one_login() -> Vec<Step> {
-    vec![Step::of("login")]
+    let expected = Expected::Ok { has: Map::new(), lacks: Vec::new() };
+    vec![Step { action: Action::Login, callback: None, with: Map::new(), asks: BTreeMap::new(), expected }]
 }
 
 /// What the client is told to do, and what has to come of it.
@@ -162,19 +163,6 @@ pub enum CaseError {
     Duplicate(String),
 }
 
-impl Step {
-    fn of(name: &str) -> Self {
-        let action = serde_json::from_value(name.into()).unwrap_or(Action::Login);
-        Self {
-            action,
-            callback: None,
-            with: Map::new(),
-            asks: BTreeMap::new(),
-            expected: Expected::Ok { has: Map::new(), lacks: Vec::new() },
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
@@ -183,12 +171,11 @@ impl<'de> Deserialize<'de> for Step {
         let table: StepTable = serde_json::from_value(value).map_err(D::Error::custom)?;
         let expected = match (table.error, table.ok, table.lacks) {
             (Some(error), None, None) => {
-                let (kind, code) = error.split_once(' ').ok_or_else(|| D::Error::custom("`error` is a kind and a code"))?;
+                let (kind, code) =
+                    error.split_once(' ').ok_or_else(|| D::Error::custom("`error` is a kind and a code"))?;
                 Expected::Error { kind: kind.to_owned(), code: code.to_owned() }
             }
-            (None, has, lacks) => {
-                Expected::Ok { has: has.unwrap_or_default(), lacks: lacks.unwrap_or_default() }
-            }
+            (None, has, lacks) => Expected::Ok { has: has.unwrap_or_default(), lacks: lacks.unwrap_or_default() },
             (Some(_), _, _) => return Err(D::Error::custom("a step that fails has no result")),
         };
         Ok(Self { action: table.action, callback: table.callback, with: table.with, asks: table.asks, expected })
@@ -271,8 +258,17 @@ mod tests {
     }
 
     #[test]
+    fn all_cases_are_read_and_say_what_asks_for_them() {
+        let topics = read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap();
+        let cases: Vec<&Case> = topics.iter().flat_map(|topic| &topic.cases).collect();
+        assert!(cases.len() >= 150 && topics.iter().all(|topic| !topic.about.is_empty()), "{}", cases.len());
+        assert!(cases.iter().all(|case| !case.source.is_empty() && !case.steps.is_empty()));
+    }
+
+    #[test]
     fn mistake_in_a_case_is_told() {
-        let mistake = |line: &str| case(&format!("name = 'n'\nsource = 's'\nrequests = []\n{line}")).unwrap_err().to_string();
+        let mistake =
+            |line: &str| case(&format!("name = 'n'\nsource = 's'\nrequests = []\n{line}")).unwrap_err().to_string();
         assert!(mistake("steps = ['fly']").contains("fly"));
         assert!(mistake("steps = [{ do = 'renew', error = 'Untrusted' }]").contains("a kind and a code"));
         assert!(mistake("steps = [{ do = 'renew', error = 'A b', ok = {} }]").contains("has no result"));

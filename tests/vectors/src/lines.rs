@@ -112,8 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn all_lines_are_read() {
+        let lines = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("driver-lines.toml")).unwrap();
+        assert!(lines.iter().all(|line| expand(&line.line, &|_| None).is_ok_and(|text| !text.contains('\n'))));
+    }
+
+    #[test]
     fn answer_is_the_expected_one_or_different() {
-        let refused = r#"{"id":7,"error":{"kind":"InvalidRequest","code":"not_a_request","message":"`op` is missing"}}"#;
+        let refused =
+            r#"{"id":7,"error":{"kind":"InvalidRequest","code":"not_a_request","message":"`op` is missing"}}"#;
         assert_eq!(difference(&line(Some("InvalidRequest not_a_request")), refused), None);
         assert_eq!(difference(&line(None), r#"{"id":7,"ok":{}}"#), None);
         for (line, answer) in [

@@ -63,7 +63,8 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let topics = case::read_all(&folder.join("cases"))?;
     let lines = lines::read(&folder.join("driver-lines.toml"))?;
-    let wanted = |case: &Case| arguments.names.is_empty() || arguments.names.iter().any(|name| case.name.contains(name));
+    let wanted =
+        |case: &Case| arguments.names.is_empty() || arguments.names.iter().any(|name| case.name.contains(name));
     let cases: Vec<Case> = topics.iter().flat_map(|topic| &topic.cases).filter(|case| wanted(case)).cloned().collect();
     ensure!(!cases.is_empty(), "no case has such a name");
 
@@ -95,7 +96,13 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         if let Some(error) = ended_badly {
             println!("{error}");
         }
-        println!("{language:<7} {} cases: {} passed, {failed} failed; {} lines: {} wrong", verdicts.len(), verdicts.len() - failed, lines.len(), wrong.len());
+        println!(
+            "{language:<7} {} cases: {} passed, {failed} failed; {} lines: {} wrong",
+            verdicts.len(),
+            verdicts.len() - failed,
+            lines.len(),
+            wrong.len()
+        );
         all_passed &= failed == 0 && wrong.is_empty() && ended_badly.is_none();
     }
     let is_whole = arguments.names.is_empty() && languages.len() == Language::ALL.len();
@@ -120,10 +127,13 @@ struct Played {
     ended_badly: Option<String>,
 }
 
-async fn play_all(program: &Program, server: &Arc<MisbehavingIssuer>, cases: Vec<Case>, lines: &[Line]) -> Result<Played> {
-    let differences = async {
-        if lines.is_empty() { Ok(Vec::new()) } else { lines::play(program, lines).await }
-    };
+async fn play_all(
+    program: &Program,
+    server: &Arc<MisbehavingIssuer>,
+    cases: Vec<Case>,
+    lines: &[Line],
+) -> Result<Played> {
+    let differences = async { if lines.is_empty() { Ok(Vec::new()) } else { lines::play(program, lines).await } };
     let (differences, driver) = tokio::join!(differences, Driver::start(program));
     let named = |(line, difference): (&Line, Option<String>)| difference.map(|why| format!("{}: {why}", line.name));
     let lines = lines.iter().zip(differences?).map(named).collect();

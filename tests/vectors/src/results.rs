@@ -64,7 +64,10 @@ mod tests {
         let case: crate::case::Case =
             toml::from_str("name = 'a | b'\nsource = 'RFC 1 §2'\nstricter = 'because'\nrequests = []").unwrap();
         let topic = Topic { name: "id_token_claims".to_owned(), about: "About.".to_owned(), cases: vec![case] };
-        let passed = Passed::from([(("a | b".to_owned(), Language::Rust), true), (("a | b".to_owned(), Language::Swift), false)]);
+        let passed = Passed::from([
+            (("a | b".to_owned(), Language::Rust), true),
+            (("a | b".to_owned(), Language::Swift), false),
+        ]);
         let page = page(&[topic], &passed);
         assert!(page.contains("Of 1 cases passed: Rust 1, Swift 0, Kotlin 0."), "{page}");
         assert!(page.contains("## ID token claims\n\nAbout.\n"), "{page}");

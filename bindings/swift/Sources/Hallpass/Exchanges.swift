@@ -46,7 +46,8 @@ final class Exchanges: NSObject, URLSessionDataDelegate {
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
         let isTooLarge = open.withLock { open in
             guard var exchange = open[dataTask.taskIdentifier] else { return false }
-            exchange.isTooLarge = exchange.body.count + data.count > exchange.limit
+            // Once too large, always: what comes until the task has stopped must not close the gap.
+            exchange.isTooLarge = exchange.isTooLarge || exchange.body.count + data.count > exchange.limit
             if !exchange.isTooLarge { exchange.body.append(data) }
             open[dataTask.taskIdentifier] = exchange
             return exchange.isTooLarge

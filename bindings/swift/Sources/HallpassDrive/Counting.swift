@@ -105,14 +105,25 @@ struct PlainFiles: Entries {
         }
     }
 
-    /// Written beside the entry and renamed into its place, so that a reader sees the old value or the new one.
+    /// Written beside the entry, made durable and renamed into its place, so that a reader sees the old value or the new one,
+    /// and so does whoever comes after the power has failed.
     func save(_ value: String, under name: String) async throws {
         let staged = folder.appendingPathComponent(".\(name).\(UUID().uuidString)")
-        try Data(value.utf8).write(to: staged)
-        guard rename(staged.path, file(name).path) == 0 else {
+        let ownerOnly: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
+        guard FileManager.default.createFile(atPath: staged.path, contents: Data(value.utf8), attributes: ownerOnly),
+            isDurable(staged), rename(staged.path, file(name).path) == 0, isDurable(folder)
+        else {
             try? FileManager.default.removeItem(at: staged)
             throw StoreError.failed
         }
+    }
+
+    /// Asks the system to write a file, or the names in a folder, to the disk.
+    private func isDurable(_ place: URL) -> Bool {
+        let descriptor = open(place.path, O_RDONLY)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return fsync(descriptor) == 0
     }
 
     func delete(_ name: String) async throws {

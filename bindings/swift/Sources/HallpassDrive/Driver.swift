@@ -11,38 +11,41 @@ actor Driver {
     /// Does what a request asks for, and returns the result.
     func perform(_ request: Request) async throws -> JSON {
         let members = request.members
+        // Arguments are read before the session is looked for: a mistake in a line is told as one, whatever it is about.
         switch request.operation {
         case "open": return try await open(members)
         case "advance": return try advance(members)
         case "close": return try await close(members)
         case "counters": return try session(members).counters
-        default: break
-        }
-        let open = try session(members)
-        switch request.operation {
         case "login_start":
-            let started = try await open.session.startLogin(try LoginOptions(members))
+            let options = try LoginOptions(members)
+            let started = try await session(members).session.startLogin(options)
             return .object(["url": .string(started.url.absoluteString), "state": .string(started.state)])
         case "login_finish":
-            let user = try await open.session.resume(callback: try members.string("callback"))
+            let callback = try members.string("callback")
+            let open = try session(members)
+            let user = try await open.session.resume(callback: callback)
             return await open.signedIn(user, now: Date.now.addingTimeInterval(shifted / .seconds(1)))
-        case "login_cancel": try await open.session.cancelLogin()
+        case "login_cancel": try await session(members).session.cancelLogin()
         case "credentials":
-            return JSON(
-                try await open.session.credentials(
-                    minTTL: try members.seconds("min_ttl") ?? Session.defaultMinTTL,
-                    audience: try members.text("audience"), scope: try members.text("scope")))
-        case "renew": return JSON(try await open.session.renew())
-        case "userinfo": return .object(["claims": JSON(text: try await open.session.userinfo()) ?? .null])
-        case "user": return .object(["user": open.session.user.map { JSON($0) } ?? .null])
-        case "state": return .object(["state": JSON(open.session.state)])
-        case "call": return JSON(try await open.session.call(try ApiRequest(members)))
-        case "revoke": try await open.session.revoke()
+            let minTTL = try members.seconds("min_ttl") ?? Session.defaultMinTTL
+            let (audience, scope) = (try members.text("audience"), try members.text("scope"))
+            let session = try session(members).session
+            return JSON(try await session.credentials(minTTL: minTTL, audience: audience, scope: scope))
+        case "renew": return JSON(try await session(members).session.renew())
+        case "userinfo": return .object(["claims": JSON(text: try await session(members).session.userinfo()) ?? .null])
+        case "user": return .object(["user": try session(members).session.user.map { JSON($0) } ?? .null])
+        case "state": return .object(["state": JSON(try session(members).session.state)])
+        case "call":
+            let call = try ApiRequest(members)
+            return JSON(try await session(members).session.call(call))
+        case "revoke": try await session(members).session.revoke()
         case "logout_url":
-            let url = try await open.session.logoutURL(returningTo: try members.text("post_logout_redirect_uri"))
+            let place = try members.text("post_logout_redirect_uri")
+            let url = try await session(members).session.logoutURL(returningTo: place)
             return .object(["url": .string(url.absoluteString)])
         case "logout":
-            let outcome = try await open.session.logout()
+            let outcome = try await session(members).session.logout()
             return .object(["erased": .bool(outcome.erased), "revoked": .bool(outcome.revoked)])
         default: throw Refusal(.unknownOp, "there is no operation `\(request.operation)`")
         }

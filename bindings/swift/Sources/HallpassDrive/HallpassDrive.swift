@@ -6,21 +6,38 @@ struct HallpassDrive {
     /// A longer line is not a request, in bytes.
     static let longestLine = 4 * 1024 * 1024
 
+    /// How many requests may wait for their answers; more are read when one of these is answered.
+    static let mostPending = 20_000
+
     static func main() async {
         let driver = Driver()
+        let places = DispatchSemaphore(value: mostPending)
         await withTaskGroup(of: Void.self) { answers in
-            for await line in lines() {
-                answers.addTask { write(await answer(line, driver)) }
+            var begun = 0
+            for await line in lines(places) {
+                // What has ended is taken away, so that a long conversation does not pile up.
+                if begun >= mostPending { await answers.next() }
+                begun += 1
+                answers.addTask {
+                    write(await answer(line, driver))
+                    places.signal()
+                }
             }
             await answers.waitForAll()
         }
     }
 
-    /// The lines of standard input, read by a thread of its own: reading waits.
-    private static func lines() -> AsyncStream<String> {
+    /// The lines of standard input, each when there is a place for it, read by a thread of its own: reading waits.
+    private static func lines(_ places: DispatchSemaphore) -> AsyncStream<String> {
         AsyncStream { continuation in
             Thread.detachNewThread {
-                while let line = readLine() { continuation.yield(line) }
+                places.wait()
+                while let line = readLine() {
+                    continuation.yield(line)
+                    places.wait()
+                }
+                // A semaphore may not be let go of with a place taken.
+                places.signal()
                 continuation.finish()
             }
         }

@@ -65,11 +65,12 @@ impl Driver {
     }
 
     async fn call(&self, call: Call) -> Result<Value, Failure> {
-        let session = self.session(&call.session)?.session;
+        // A mistake in the line is told before the session is looked for, as with every operation.
         let method: Method = call.method.parse().map_err(|error| Failure::Request {
             code: RefusalCode::NotARequest,
             message: format!("`call`: {error}"),
         })?;
+        let session = self.session(&call.session)?.session;
         let mut request = ApiRequest::new(method, call.url);
         for (name, value) in call.headers {
             request = request.header(name, value);

@@ -62,8 +62,8 @@ internal class Driver {
 
     private suspend fun perform(operation: String, members: Members): JsonObject = when (operation) {
         "open" -> open(members)
-        "login_start" -> of(members, { optionalObject("params") }) { open, parameters ->
-            val started = open.session.startLogin(parameters?.let(::login) ?: Login())
+        "login_start" -> of(members, { optionalObject("params")?.let(::login) ?: Login() }) { open, login ->
+            val started = open.session.startLogin(login)
             buildJsonObject {
                 put("url", started.url)
                 put("state", started.state)
