@@ -99,6 +99,10 @@ impl Engine {
 
     /// Asks the provider about the user; documented at `Session::userinfo`.
     pub(crate) async fn userinfo(self: &Arc<Self>) -> Result<UserInfo> {
+        // Nobody to ask about: not even where to ask has to be learnt.
+        if let State::SignedOut { reason } = *self.states.borrow() {
+            return Err(Error::LoginRequired { reason });
+        }
         let metadata = self.metadata().await?;
         if metadata.userinfo_endpoint.is_none() {
             return Err(Error::Misconfigured { field: "issuer", fix: "this provider has no userinfo endpoint" });

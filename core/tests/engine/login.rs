@@ -2,7 +2,7 @@
 //! an identity that is checked, tokens that go where they may.
 
 use hallpass_core::protocol::error::ErrorCode;
-use hallpass_core::{ApiRequest, Config, Error, Login, OfflineCause, Session, State};
+use hallpass_core::{ApiRequest, Config, Error, Login, LoginReason, OfflineCause, Session, State};
 use serde_json::json;
 
 use crate::support::server::{API, Fault, ISSUER};
@@ -301,6 +301,15 @@ async fn userinfo_about_somebody_else_is_not_believed() {
     let _ = device.server.sign_in(&started.url, "grace");
     let error = device.session().userinfo().await.unwrap_err();
     assert_eq!(error, Error::Untrusted { check: "userinfo_subject" });
+}
+
+#[tokio::test]
+async fn userinfo_of_nobody_is_not_asked_for() {
+    let device = Device::new();
+    device.session().restored().await.unwrap();
+    let error = device.session().userinfo().await.unwrap_err();
+    assert_eq!(error, Error::LoginRequired { reason: LoginReason::NotSignedIn });
+    assert_eq!(device.server.count("metadata"), 0);
 }
 
 #[test]
