@@ -25,11 +25,24 @@ pub(crate) enum Cause {
     StoreRefused,
     /// The store lost its key, and with it the next token, which another process had saved.
     StoreInvalidated,
-    /// No client could have been blamed for less: none of the above.
+    /// None of the above: the client's fault.
     Avoidable,
 }
 
 impl Cause {
+    /// Whether no client could have saved the session.
+    pub(crate) fn is_unavoidable(self) -> bool {
+        match self {
+            Cause::AnswerLost
+            | Cause::AskedInVain
+            | Cause::Duplicate
+            | Cause::Suspended
+            | Cause::StoreRefused
+            | Cause::StoreInvalidated => true,
+            Cause::GivenUp | Cause::Avoidable => false,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Cause::AnswerLost => "answer lost or process killed",

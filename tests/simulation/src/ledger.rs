@@ -16,7 +16,7 @@ use crate::world::State;
 pub(crate) struct Ledger {
     /// When, which rule, what.
     pub(crate) violations: Vec<(u64, &'static str, String)>,
-    /// Sessions lost in ways that no client can prevent, by cause.
+    /// Sessions lost by accident, by cause.
     pub(crate) floor: BTreeMap<Cause, u64>,
     /// Who sent which token, or may have, and whether the process got an answer that left no doubt.
     attempts: BTreeMap<Refresh, Vec<(usize, bool)>>,
@@ -58,7 +58,7 @@ impl Ledger {
 
     /// How many sessions were lost in ways that no client can prevent.
     pub(crate) fn unavoidable(&self) -> u64 {
-        self.floor.iter().filter(|(cause, _)| **cause != Cause::Avoidable).map(|(_, count)| count).sum()
+        self.floor.iter().filter(|(cause, _)| cause.is_unavoidable()).map(|(_, count)| count).sum()
     }
 
     pub(crate) fn has_attempt(&self, token: Refresh, counts: impl Fn(usize, bool) -> bool) -> bool {

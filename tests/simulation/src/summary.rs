@@ -95,7 +95,7 @@ impl fmt::Display for Summary {
         for (reason, count) in &self.sign_outs {
             writeln!(formatter, "  {count:>6}  {reason}")?;
         }
-        writeln!(formatter, "of these, sessions that no client could have saved (the floor):")?;
+        writeln!(formatter, "of these, sessions lost by accident, by cause (all but what was given up is the floor):")?;
         for (cause, count) in &self.floor {
             writeln!(formatter, "  {count:>6}  {}", cause.name())?;
         }
