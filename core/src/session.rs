@@ -29,7 +29,9 @@ mod state;
 mod vault;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use hallpass_protocol::userinfo::UserInfo;
 use url::Url;
@@ -118,13 +120,12 @@ impl Session {
     /// # Errors
     /// [`Error::LoginRequired`] when nobody is signed in or the session cannot be renewed; [`Error::Offline`] when the
     /// token has expired and the server cannot be asked; [`Error::Denied`], [`Error::Untrusted`], [`Error::Storage`].
-    pub async fn credentials(&self, request: impl Into<CredentialsRequest>) -> Result<Credentials> {
-        let request = request.into();
-        if let Some(credentials) = self.engine.valid_credentials(&request) {
-            return Ok(credentials);
-        }
-        // Boxed, so that a hit does not make room for what only a miss needs.
-        Box::pin(self.engine.credentials(request)).await
+    #[inline]
+    pub fn credentials(
+        &self,
+        request: impl Into<CredentialsRequest>,
+    ) -> impl Future<Output = Result<Credentials>> + Send {
+        Asked { engine: &self.engine, request: request.into(), miss: None }
     }
 
     /// Renews the access token of the login now, valid or not, and returns the new one. Callers at the same time share
@@ -243,6 +244,36 @@ impl Session {
         }
         let mut task = AbortOnDrop(self.engine.runtime.spawn(work));
         (&mut task.0).await.unwrap_or(Err(TASK_ENDED))
+    }
+}
+
+/// The future of [`Session::credentials`], written out: a hit goes through no state machine.
+struct Asked<'a> {
+    engine: &'a Arc<Engine>,
+    request: CredentialsRequest,
+    /// Boxed, so that a hit does not make room for what only a miss needs.
+    miss: Option<Pin<Box<dyn Future<Output = Result<Credentials>> + Send + 'a>>>,
+}
+
+impl Future for Asked<'_> {
+    type Output = Result<Credentials>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.miss.is_none()
+            && let Some(credentials) = self.engine.valid_credentials(&self.request)
+        {
+            return Poll::Ready(Ok(credentials));
+        }
+        self.poll_miss(context)
+    }
+}
+
+impl Asked<'_> {
+    #[cold]
+    fn poll_miss(&mut self, context: &mut Context<'_>) -> Poll<Result<Credentials>> {
+        let Self { engine, request, miss } = self;
+        miss.get_or_insert_with(|| Box::pin(engine.credentials(request.clone()))).as_mut().poll(context)
     }
 }
 

@@ -16,12 +16,15 @@ use crate::error::Result;
 /// A valid access token. Cheap to clone; `Debug` shows no secret.
 #[derive(Clone)]
 pub struct Credentials {
-    pub(crate) granted: Held,
-    pub(crate) renewed: bool,
+    granted: Held,
 }
 
-/// The part of [`Credentials`] that all callers share.
+/// What [`Credentials`] are, shared by all callers: so they are no larger than what two registers hold, and on their way to
+/// a caller no copy of them waits for memory.
+#[derive(Clone)]
 pub(crate) struct Granted {
+    /// Whether it is for those who waited for it.
+    pub(crate) renewed: bool,
     pub(crate) access_token: AccessToken,
     pub(crate) scope: Scope,
     pub(crate) expires_at: Option<Timestamp>,
@@ -68,7 +71,12 @@ impl Credentials {
     /// What was there without a renewal.
     #[inline]
     pub(crate) fn found(granted: Held) -> Self {
-        Self { granted, renewed: false }
+        Self { granted }
+    }
+
+    /// The same for those who waited for it.
+    pub(crate) fn waited_for(&self) -> Self {
+        Self { granted: Held::from(Arc::new(Granted { renewed: true, ..Granted::clone(&self.granted) })) }
     }
 
     /// The access token, to be sent as `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -93,7 +101,7 @@ impl Credentials {
 
     /// Whether this call waited for a renewal.
     pub fn renewed(&self) -> bool {
-        self.renewed
+        self.granted.renewed
     }
 }
 
@@ -104,7 +112,7 @@ impl fmt::Debug for Credentials {
             .field("access_token", self.access_token())
             .field("scope", self.scope())
             .field("expires_at", &self.expires_at())
-            .field("renewed", &self.renewed)
+            .field("renewed", &self.renewed())
             .finish()
     }
 }

@@ -97,7 +97,7 @@ impl Engine {
         for _ in 0..TURNS {
             match self.fly(GrantKey::default(), Trigger::Interrupted(token), self.user()).await {
                 // Shared with callers to whom the present access token was good enough: that was no renewal.
-                Ok(Renewed::Credentials(credentials)) if !credentials.renewed => {}
+                Ok(Renewed::Credentials(credentials)) if !credentials.renewed() => {}
                 Ok(Renewed::Credentials(_) | Renewed::Needless) => return,
                 Err(error) => {
                     tracing::debug!(%error, "the interrupted renewal was tried again");
@@ -134,7 +134,7 @@ async fn ask_again(engine: Weak<Engine>, key: GrantKey, token: Fingerprint, unti
         }
         match engine.fly(key.clone(), Trigger::InDoubt(token), engine.user()).await {
             // Shared with callers who needed no renewal.
-            Ok(Renewed::Credentials(credentials)) if !credentials.renewed => {}
+            Ok(Renewed::Credentials(credentials)) if !credentials.renewed() => {}
             Ok(Renewed::Credentials(_) | Renewed::Needless) => return,
             Err(error) if may_change(&error) => {}
             Err(_) => return,

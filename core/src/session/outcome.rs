@@ -56,7 +56,7 @@ impl Engine {
         }
         let credentials = self.published.latest(key);
         credentials
-            .map(|credentials| Credentials { renewed: true, ..credentials })
+            .map(|credentials| credentials.waited_for())
             .ok_or(Error::Internal { reference: "renewed_credentials_not_published" })
     }
 

@@ -102,6 +102,7 @@ impl Granted {
             Some(lifetime) => grant.received.age(now).map(|age| lifetime.saturating_sub(age)),
         };
         Self {
+            renewed: false,
             access_token: grant.access_token.clone(),
             scope: grant.scope.clone(),
             expires_at: grant.lifetime.map(|_| now.wall().saturating_add(left.unwrap_or_default())),

@@ -148,7 +148,7 @@ impl Engine {
                 let _registration = registration;
                 let outcome = engine.take_turn(&key, trigger, user.as_deref()).await;
                 match &outcome {
-                    Ok(Renewed::Credentials(credentials)) if credentials.renewed => engine.emit(Event::Renewed),
+                    Ok(Renewed::Credentials(credentials)) if credentials.renewed() => engine.emit(Event::Renewed),
                     Ok(Renewed::Credentials(_) | Renewed::Needless) | Err(Error::LoginRequired { .. }) => {}
                     // The app was told when the answer was lost.
                     Err(error) if trigger.sender() == Sender::Engine => tracing::debug!(%error, "still no answer"),
