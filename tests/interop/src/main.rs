@@ -22,7 +22,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use record::Run;
-use server::{Place, Server};
+use server::Place;
+use servers::Make;
 
 /// Plays the story at real authorization servers.
 #[derive(Debug, Parser)]
@@ -89,9 +90,9 @@ async fn play(arguments: &Arguments) -> Result<bool> {
 }
 
 /// Plays the story at one server, and returns what to tell about it.
-async fn played(server: fn(Place) -> Result<Box<dyn Server>>, place: Place, record: bool) -> Result<String> {
+async fn played(make: Make, place: Place, record: bool) -> Result<String> {
     let begun = Instant::now();
-    let server = server(place)?;
+    let server = make(&place)?;
     let run = story::play(&*server).await?;
     if record {
         run.save()?;

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use crate::server::{Place, Server};
 
 /// Makes a server, ready to be started.
-type Make = fn(Place) -> Result<Box<dyn Server>>;
+pub(crate) type Make = fn(&Place) -> Result<Box<dyn Server>>;
 
 /// Name, folder among the tools, and how to make it; in the order of the table.
 const ALL: [(&str, &str, Make); 6] = [

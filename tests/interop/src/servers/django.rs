@@ -22,7 +22,7 @@ const DATABASE: &str = "database.sqlite3";
 const HIDDEN: &str = "database.hidden";
 
 /// Makes it, without a database.
-pub(crate) fn toolkit(place: Place) -> Result<Box<dyn Server>> {
+pub(crate) fn toolkit(place: &Place) -> Result<Box<dyn Server>> {
     let installed = place.tools.join(FOLDER);
     if place.work.exists() {
         fs::remove_dir_all(&place.work).context("the last run's files cannot be removed")?;
@@ -34,7 +34,7 @@ pub(crate) fn toolkit(place: Place) -> Result<Box<dyn Server>> {
     let facts = Facts {
         name: place.name,
         version: version(&installed)?,
-        folder: place.work,
+        folder: place.work.clone(),
         // It knows no `offline_access`, and refuses a scope that it does not know.
         config: Config::new(issuer.as_str(), CLIENT_ID, REDIRECT_URI)?
             .scope("openid profile")?

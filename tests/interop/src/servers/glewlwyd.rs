@@ -28,7 +28,7 @@ const USER: (&str, &str) = ("ada", "correct horse");
 const ADMINISTRATOR: (&str, &str) = ("admin", "password");
 
 /// Makes it, with a copy of the database for this run.
-pub(crate) fn glewlwyd(place: Place) -> Result<Box<dyn Server>> {
+pub(crate) fn glewlwyd(place: &Place) -> Result<Box<dyn Server>> {
     let installed = place.tools.join(FOLDER);
     if place.work.exists() {
         fs::remove_dir_all(&place.work).context("the last run's files cannot be removed")?;
@@ -43,7 +43,7 @@ pub(crate) fn glewlwyd(place: Place) -> Result<Box<dyn Server>> {
     let facts = Facts {
         name: place.name,
         version: fs::read_to_string(installed.join("version")).context("it does not say its version")?,
-        folder: place.work,
+        folder: place.work.clone(),
         config: Config::new(issuer.as_str(), CLIENT_ID, REDIRECT_URI)?.scope("openid")?.api_origin(origin.as_str())?,
         client_id: CLIENT_ID,
         prompt: None,

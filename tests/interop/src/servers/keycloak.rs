@@ -43,7 +43,7 @@ const JAVA: [&str; 14] = [
 ];
 
 /// Makes it, with a copy of the database for this run.
-pub(crate) fn keycloak(place: Place) -> Result<Box<dyn Server>> {
+pub(crate) fn keycloak(place: &Place) -> Result<Box<dyn Server>> {
     let installed = place.tools.join(FOLDER);
     if place.work.exists() {
         fs::remove_dir_all(&place.work).context("the last run's files cannot be removed")?;
@@ -61,7 +61,7 @@ pub(crate) fn keycloak(place: Place) -> Result<Box<dyn Server>> {
     let facts = Facts {
         name: place.name,
         version,
-        folder: place.work,
+        folder: place.work.clone(),
         config: Config::new(issuer.as_str(), CLIENT_ID, REDIRECT_URI)?.api_origin(origin.as_str())?,
         client_id: CLIENT_ID,
         prompt: None,

@@ -25,18 +25,18 @@ const API: &str = "https://expenses-api";
 const REUSE_INTERVAL: Duration = Duration::from_secs(8);
 
 /// Found by discovery; a spent refresh token ends the session; a restart forgets everything, its keys included.
-pub(crate) fn strict(place: Place) -> Result<Box<dyn Server>> {
-    OidcProvider::new(&place, Shape::OpenId, None, Restart::Lost)
+pub(crate) fn strict(place: &Place) -> Result<Box<dyn Server>> {
+    OidcProvider::shaped(place, Shape::OpenId, None, Restart::Lost)
 }
 
 /// Auth0's paths and words; a spent refresh token ends the session.
-pub(crate) fn auth0(place: Place) -> Result<Box<dyn Server>> {
-    OidcProvider::new(&place, Shape::Auth0, None, Restart::Kept)
+pub(crate) fn auth0(place: &Place) -> Result<Box<dyn Server>> {
+    OidcProvider::shaped(place, Shape::Auth0, None, Restart::Kept)
 }
 
 /// Auth0's paths and words; a spent refresh token works again for some seconds.
-pub(crate) fn auth0_with_leeway(place: Place) -> Result<Box<dyn Server>> {
-    OidcProvider::new(&place, Shape::Auth0, Some(REUSE_INTERVAL), Restart::Kept)
+pub(crate) fn auth0_with_leeway(place: &Place) -> Result<Box<dyn Server>> {
+    OidcProvider::shaped(place, Shape::Auth0, Some(REUSE_INTERVAL), Restart::Kept)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ struct OidcProvider {
 }
 
 impl OidcProvider {
-    fn new(place: &Place, shape: Shape, reuse: Option<Duration>, restart: Restart) -> Result<Box<dyn Server>> {
+    fn shaped(place: &Place, shape: Shape, reuse: Option<Duration>, restart: Restart) -> Result<Box<dyn Server>> {
         let installed = place.tools.join(FOLDER);
         lay_out(&installed, &place.work)?;
         let port = free_port()?;
