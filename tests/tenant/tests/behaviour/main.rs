@@ -4,6 +4,7 @@
 mod exercise;
 mod faults;
 mod login;
+mod misbehaving;
 mod operator;
 mod resources;
 mod support;
