@@ -101,7 +101,9 @@ impl Engine {
                 Ok(Renewed::Credentials(_) | Renewed::Needless) => return,
                 Err(error) => {
                     tracing::debug!(%error, "the interrupted renewal was tried again");
-                    if may_change(&error) {
+                    // Shared with callers who have gone further: then it is another token whose answer was lost.
+                    let is_in_doubt = self.vault.lock().await.token_in_doubt() == Some(token);
+                    if may_change(&error) && is_in_doubt {
                         self.ask_again(&GrantKey::default(), token, begun);
                     }
                     return;

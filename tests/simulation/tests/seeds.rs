@@ -34,7 +34,7 @@ const FOUND: [(u64, &str); 27] = [
 ];
 
 /// The same, in the second edition.
-const FOUND_IN_THE_SECOND: [(u64, &str); 8] = [
+const FOUND_IN_THE_SECOND: [(u64, &str); 10] = [
     (92, "an interrupted renewal was left unfinished, as callers with a good access token came at the same time"),
     (109, "a login resumed beside a record of a newer version told that nobody was signed in"),
     (389, "after a late answer an error said logged out while the state said signed in"),
@@ -46,6 +46,11 @@ const FOUND_IN_THE_SECOND: [(u64, &str); 8] = [
     ),
     (52458, "the same as 49115"),
     (53938, "an end that could not be saved gave way to an older record, and a lost answer was told as revoked"),
+    (
+        59465,
+        "a start that found a renewal interrupted, and shared one of the next token, stopped the asking for that one",
+    ),
+    (63651, "the same as 59465"),
 ];
 
 #[test]
