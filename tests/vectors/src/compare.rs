@@ -103,7 +103,7 @@ mod tests {
         Expected::Error { kind: kind.to_owned(), code: code.to_owned() }
     }
 
-    fn ok(has: Value, lacks: &[&str]) -> Expected {
+    fn ok(has: &Value, lacks: &[&str]) -> Expected {
         let has = has.as_object().cloned().unwrap_or_default();
         Expected::Ok { has, lacks: lacks.iter().map(|&path| path.to_owned()).collect() }
     }
@@ -124,22 +124,24 @@ mod tests {
     #[test]
     fn success_is_held_against_the_members_that_are_named() {
         let seen = Ok(json!({ "claims": { "sub": "ada", "name": "Ada" }, "expires_in": 10.0, "scope": null }));
-        assert_eq!(outcome(&ok(json!({}), &[]), &seen), None);
+        assert_eq!(outcome(&ok(&json!({}), &[]), &seen), None);
         assert_eq!(
-            outcome(&ok(json!({ "claims": { "sub": "ada" }, "expires_in": 10 }), &["scope", "a.b"]), &seen),
+            outcome(&ok(&json!({ "claims": { "sub": "ada" }, "expires_in": 10 }), &["scope", "a.b"]), &seen),
             None
         );
-        assert_eq!(outcome(&ok(json!({ "expires_in": 15 }), &[]), &seen), None);
+        assert_eq!(outcome(&ok(&json!({ "expires_in": 15 }), &[]), &seen), None);
         for (wrong, path) in [
-            (ok(json!({ "claims": { "sub": "grace" } }), &[]), "claims.sub"),
-            (ok(json!({ "expires_in": 9 }), &[]), "expires_in"),
-            (ok(json!({ "expires_in": 100 }), &[]), "expires_in"),
-            (ok(json!({ "renewed": false }), &[]), "renewed"),
-            (ok(json!({}), &["claims.name"]), "claims.name"),
+            (ok(&json!({ "claims": { "sub": "grace" } }), &[]), "claims.sub"),
+            (ok(&json!({ "expires_in": 9 }), &[]), "expires_in"),
+            (ok(&json!({ "expires_in": 100 }), &[]), "expires_in"),
+            (ok(&json!({ "renewed": false }), &[]), "renewed"),
+            (ok(&json!({}), &["claims.name"]), "claims.name"),
         ] {
             assert!(outcome(&wrong, &seen).is_some_and(|why| why.contains(path)), "{path}");
         }
-        assert!(outcome(&ok(json!({}), &[]), &failed("Offline", "tls")).is_some_and(|why| why.contains("Offline tls")));
+        assert!(
+            outcome(&ok(&json!({}), &[]), &failed("Offline", "tls")).is_some_and(|why| why.contains("Offline tls"))
+        );
     }
 
     #[test]
