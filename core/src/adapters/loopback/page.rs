@@ -26,11 +26,11 @@ pub(super) enum Page {
 
 const STYLE: &str = ":root{color-scheme:light dark}body{margin:0;min-height:100vh;display:grid;place-items:center;\
 font:1.125rem/1.5 system-ui,sans-serif;background:Canvas;color:CanvasText}main{max-width:28rem;padding:2rem;text-align:center}\
-h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0}";
+h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}p{margin:0}h1,p{text-wrap:balance}";
 const SCRIPT: &str = "history.replaceState(null,'',location.pathname)";
 
 /// Allows that style and that script by their SHA-256, and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-6O2+pPDqXzoe0g6T/ac1NLfy5+SdOA3Bxl5aFJqHkL8='; script-src 'sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo='; \
+const POLICY: &str = "default-src 'none'; style-src 'sha256-Wgr3Wc/BD2YsDbLwPeoNMJUSdaGs7nRDEHgbMuPReRs='; script-src 'sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo='; \
 base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 impl Page {
