@@ -10,7 +10,8 @@ use crate::setup::interop::InteropServer;
 
 /// Runs the suite. Each server counts as one test.
 pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
-    let asked = Interop { servers: vec![InteropServer::OidcProvider, InteropServer::DjangoOauthToolkit], record: false };
+    let asked =
+        Interop { servers: vec![InteropServer::OidcProvider, InteropServer::DjangoOauthToolkit], record: false };
     for server in &asked.servers {
         if let Err(error) = setup::interop::prepare(*server) {
             return Ok(missing(&error));
