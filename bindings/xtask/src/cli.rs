@@ -109,6 +109,8 @@ pub(crate) enum Suite {
     Interop,
     /// Every fuzz target for a while: a minute where `CI` is set, else a few seconds.
     Fuzz,
+    /// The tenant's pages and a whole login in Chromium.
+    Browser,
     /// The Swift package and the iOS app, on the core as it is now, against `lab serve`.
     Swift,
     /// The conformance cases through the Rust, Swift and Kotlin drivers.
@@ -128,6 +130,8 @@ pub(crate) enum Tool {
     AndroidNative,
     /// A Swift toolchain, from the distribution of the next release where none is installed.
     Swift,
+    /// Chromium and Node from the distribution, and what the browser tests take from npm.
+    Browser,
     /// A JDK and Maven from the distribution, and the linker of Android resources.
     Kotlin,
     /// The servers of `cargo xtask interop`, each from its own registry.

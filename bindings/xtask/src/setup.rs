@@ -1,5 +1,6 @@
 //! `cargo xtask setup`: what checks and suites need, fetched and built once, outside the checkout.
 
+pub(crate) mod browser;
 pub(crate) mod cross;
 mod debian;
 pub(crate) mod deny;
@@ -42,6 +43,7 @@ fn prepare(tool: Tool) -> Result<()> {
         Tool::Apple => cross::prepare_apple(),
         Tool::AndroidNative => cross::prepare_android(),
         Tool::Swift => swift::prepare().map(drop),
+        Tool::Browser => browser::prepare(),
         Tool::Kotlin => kotlin::prepare().map(drop),
         Tool::Interop => interop::prepare_all(),
     }

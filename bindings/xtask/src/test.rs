@@ -2,6 +2,7 @@
 
 mod android_native;
 mod apple;
+mod browser;
 mod fuzz;
 mod interop;
 mod kotlin;
@@ -49,6 +50,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Kotlin => kotlin::run(tally),
         Suite::Apple => apple::run(),
         Suite::AndroidNative => android_native::run(),
+        Suite::Browser => browser::run(tally),
         Suite::Fuzz => fuzz::run(tally),
         Suite::Interop => interop::run(tally),
         Suite::Swift => swift::run(tally),

@@ -1,5 +1,5 @@
-// Every page as people see it: by day and by night, on a narrow phone, read aloud. With HALLPASS_SCREENSHOTS each is
-// photographed as well.
+// Every page as people see it: by day and by night, on a narrow phone, in the system's own colours, read aloud. With
+// HALLPASS_SCREENSHOTS each is photographed as well.
 
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -11,11 +11,13 @@ import { openStage } from "../support/stage.js";
 
 const stage = await openStage();
 
+const WIDE = { width: 1100, height: 820 };
+
 const MODES = {
-  light: { viewport: { width: 1000, height: 700 }, colorScheme: "light" },
-  dark: { viewport: { width: 1000, height: 700 }, colorScheme: "dark" },
+  light: { viewport: WIDE, colorScheme: "light" },
+  dark: { viewport: WIDE, colorScheme: "dark" },
   narrow: { viewport: { width: 320, height: 640 }, colorScheme: "light" },
-  contrast: { viewport: { width: 1000, height: 700 }, forcedColors: "active" },
+  contrast: { viewport: WIDE, forcedColors: "active" },
 };
 
 for (const [name, visit] of Object.entries(PAGES)) {
