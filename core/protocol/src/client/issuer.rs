@@ -156,7 +156,13 @@ mod tests {
         let text = "http://10.0.2.2:3000/";
         assert_eq!(Issuer::parse(text, Loopback::AllowHttp).unwrap().as_str(), text);
         assert_eq!(Issuer::parse(text, Loopback::RequireHttps), Err(ConfigError::IssuerInsecure));
-        for text in ["http://10.0.2.3/", "http://10.0.2.15/", "http://10.0.2.2.example/", "http://10.0.2.22/", "ftp://10.0.2.2/"] {
+        for text in [
+            "http://10.0.2.3/",
+            "http://10.0.2.15/",
+            "http://10.0.2.2.example/",
+            "http://10.0.2.22/",
+            "ftp://10.0.2.2/",
+        ] {
             assert_eq!(Issuer::parse(text, Loopback::AllowHttp), Err(ConfigError::IssuerInsecure), "{text}");
         }
     }
