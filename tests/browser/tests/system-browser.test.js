@@ -187,9 +187,10 @@ test("redirect of a login that is over finds nobody, and changes nothing", async
   await succeeded(first.login);
 
   const second = await startLogin("--prompt", "login");
+  const refused = await browser.user.newPage();
+  await assert.rejects(() => refused.goto(spent), /ERR_CONNECTION_REFUSED/);
+  // The same redirect, at the port of the login that waits now. In a tab of its own: the other one still shows its error.
   const stale = await browser.user.newPage();
-  await assert.rejects(() => stale.goto(spent), /ERR_CONNECTION_REFUSED/);
-  // The same redirect, at the port of the login that waits now.
   const replayed = spent.replace(first.redirectUri, second.redirectUri);
   assert.equal((await stale.goto(replayed)).status(), 400);
   assert.ok(second.login.running);
