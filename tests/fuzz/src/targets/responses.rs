@@ -36,8 +36,10 @@ pub(crate) fn token_response(data: &[u8]) {
     if let Some(scope) = &tokens.scope {
         assert_eq!(Scope::parse(&scope.to_string()).as_ref(), Ok(scope));
     }
-    // A token of a few characters may well be part of the word that stands in its place.
-    if access_token.len() > 24 {
+    // A token of a few characters may well be part of the word that stands in its place, and a server that writes the
+    // token into the scope has shown it itself.
+    let shown_by_server = tokens.scope.as_ref().is_some_and(|scope| scope.to_string().contains(access_token));
+    if access_token.len() > 24 && !shown_by_server {
         assert!(!format!("{tokens:?}").contains(access_token));
     }
 }
