@@ -12,6 +12,7 @@ use hallpass_protocol::token::{self, TokenError, TokenResponse};
 
 use super::answer::is_json;
 use super::engine::{Engine, LONGEST_REQUEST};
+use super::lease;
 use super::moment::Moment;
 use super::patience;
 use super::record::GrantKey;
@@ -25,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) generation: u64,
     /// Whether the token is not known to be reusable.
     pub(super) one_time: bool,
+    /// When the record was looked at, by `Clock::elapsed`.
+    pub(super) looked: Duration,
     /// Whether an earlier renewal with this token may have been acted on without an answer arriving (rule 4).
     pub(super) in_doubt: bool,
     pub(super) identity: Claims,
@@ -38,6 +41,8 @@ pub(super) enum Exchanged {
     InvalidGrant {
         in_doubt: bool,
     },
+    /// Nothing was sent, or not again: it is so long since the record was looked at that it has to be looked at once more.
+    OutOfDate,
 }
 
 /// Tokens, and when they came.
@@ -72,6 +77,10 @@ impl Engine {
         let mut first_loss = None;
         let mut attempts = 0;
         let error = loop {
+            if self.is_out_of_date(prepared) {
+                self.settle(prepared, !in_doubt).await;
+                return Ok(Exchanged::OutOfDate);
+            }
             attempts += 1;
             let request = token::refresh_request(
                 &self.config.client,
@@ -115,6 +124,12 @@ impl Engine {
             self.ask_again(key, prepared.token.fingerprint(), first_loss);
         }
         Err(error)
+    }
+
+    /// Whether another process may have used the token since: the device or this process has slept, for longer than
+    /// anybody waits for the lease (rule 5).
+    fn is_out_of_date(&self, prepared: &Prepared) -> bool {
+        self.clock.elapsed().saturating_sub(prepared.looked) >= lease::PATIENCE
     }
 
     /// Remembers, in memory, whether the server may have used the token up.

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::ports::{EntryName, Lease, LeaseGuard};
 
 /// Longer than a renewal may take, so that only a process that hangs or is suspended is passed over.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(super) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Longer than a renewal takes when nothing is wrong.
 const IMPATIENCE: Duration = Duration::from_secs(5);

@@ -189,6 +189,7 @@ impl Engine {
                     return self.install(key, &prepared, *tokens).await.map(Renewed::Credentials);
                 }
                 Exchanged::InvalidGrant { in_doubt } => self.conclude(&prepared, in_doubt).await?,
+                Exchanged::OutOfDate => {}
             }
         }
         Err(NOT_SETTLED)
@@ -218,6 +219,7 @@ impl Engine {
         // Before the record is looked at: it may take a request of its own.
         let metadata = self.metadata().await?;
         let mut vault = self.vault.lock().await;
+        let looked = self.clock.elapsed();
         if let Some(renewed) = self.look_again(&mut vault, key, trigger, user).await? {
             return Ok(Step::Done(renewed));
         }
@@ -235,6 +237,7 @@ impl Engine {
             token: refresh.token.clone(),
             generation: refresh.generation,
             one_time: !refresh.reusable,
+            looked,
             in_doubt: vault.token_in_doubt().is_some(),
             identity: signed_in.identity.clone(),
             metadata,

@@ -238,3 +238,18 @@ async fn an_end_that_is_not_saved_yet_is_not_undone_by_an_old_read() {
     assert_eq!(device.server.count("token"), 2);
     assert!(!device.store.text("session").unwrap().contains("refresh-"), "and now it is saved");
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_5_a_device_that_slept_before_the_second_try_looks_at_the_record_first() {
+    let app = Device::signed_in().await;
+    let extension = app.extension();
+    app.expire();
+    app.server.fail([Fault::RequestLost]);
+    let caller = app.caller().await;
+    app.pass(60);
+    let theirs = extension.access_token().await.unwrap();
+    let ours = within(caller).await.unwrap().unwrap();
+    assert_eq!(ours.access_token().expose(), theirs, "what the extension has brought meanwhile");
+    assert_eq!(app.server.count("token"), 1, "the extension's alone has reached the server");
+    app.session().renew().await.unwrap();
+}

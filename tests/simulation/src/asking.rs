@@ -18,6 +18,9 @@ const PAUSES: [u64; 6] = [1_000, 2_250, 3_500, 6_000, 11_000, 21_000];
 const WINDOW: u64 = 60_000;
 /// By then it has, also where others had their turn first.
 const LATER: u64 = 5 * WINDOW;
+/// How long a process that waits for the lease may take from its end until it sends: it looks now and then whether the
+/// lease is free, and then at the record.
+const LOOK_AND_SAVE: u64 = 250;
 /// How often it may ask by itself.
 pub(crate) const OF_ITS_OWN: u64 = 5;
 
@@ -172,6 +175,8 @@ impl State {
         let is_passed = present.newest.range(token.family..).any(|(_, newest)| *newest != token);
         let store_refuses = present.refused_at >= Some(began) || self.storage.slow_until > began;
         let lease_is_taken = self.lease.is_some_and(|holder| holder != process);
+        let lease_was_taken =
+            self.lease_let_go.is_some_and(|(holder, at)| holder != process && at + LOOK_AND_SAVE > now);
         let in_the_air = present.renewals.iter().any(|(renewed, _)| *renewed == token);
         !present.alive
             || in_the_air
@@ -179,6 +184,7 @@ impl State {
             || is_passed
             || store_refuses
             || lease_is_taken
+            || lease_was_taken
             || present.may_wait_until > now
             || present.asks_otherwise > 0
             || self.storage.durable() != Some(token)

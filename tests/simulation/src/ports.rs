@@ -267,10 +267,7 @@ struct Held(Ports);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut state = self.0.world.state();
-        if state.lease == Some(self.0.process) {
-            state.lease = None;
-        }
+        self.0.world.state().let_go_of_lease(self.0.process);
     }
 }
 

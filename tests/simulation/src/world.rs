@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) device: DeviceClock,
     /// The process that holds the lease.
     pub(crate) lease: Option<usize>,
+    /// The process that let go of it last, and when.
+    pub(crate) lease_let_go: Option<(usize, u64)>,
     pub(crate) processes: Vec<Process>,
     pub(crate) ledger: Ledger,
 }
@@ -169,6 +171,7 @@ impl World {
             weather: Weather::default(),
             device: DeviceClock::default(),
             lease: None,
+            lease_let_go: None,
             processes: Vec::new(),
             ledger: Ledger::default(),
         };
@@ -285,15 +288,21 @@ impl State {
         present.was_suspended = true;
     }
 
+    /// What `process` held of the lease is free again.
+    pub(crate) fn let_go_of_lease(&mut self, process: usize) {
+        if self.lease == Some(process) {
+            self.lease = None;
+            self.lease_let_go = Some((process, self.now()));
+        }
+    }
+
     /// Ends a process: nothing that it still wants happens, and what it held is released by the system.
     pub(crate) fn kill(&mut self, process: usize, how: &str) {
         if !std::mem::replace(&mut self.processes[process].alive, false) {
             return;
         }
         self.tell_of(process, how);
-        if self.lease == Some(process) {
-            self.lease = None;
-        }
+        self.let_go_of_lease(process);
         // It may have noted its intent, and nobody else knows how far it came.
         let known: Vec<Refresh> =
             self.processes[process].newest.values().copied().chain(self.storage.durable()).collect();
