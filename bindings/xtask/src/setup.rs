@@ -6,6 +6,7 @@ mod debian;
 pub(crate) mod deny;
 pub(crate) mod interop;
 pub(crate) mod kotlin;
+pub(crate) mod node;
 pub(crate) mod secret_service;
 pub(crate) mod swift;
 

@@ -14,6 +14,7 @@ use toml::{Table, Value};
 
 use super::{BUILD, Measure};
 use crate::process;
+use crate::setup::node;
 use crate::workspace;
 
 /// The variable in which the benchmark's program finds its peers.
@@ -85,11 +86,9 @@ fn rust() -> Result<PathBuf> {
 
 /// The script, with what it imports beside a copy of it: a checkout stays as it is.
 fn npm() -> Result<PathBuf> {
-    ensure!(process::is_installed("npm"), "npm is missing: the peers in JavaScript need Node.js 20 or later");
+    node::prepare()?;
     let copy = copied("peers-npm", &["package.json", "package-lock.json", "peer.mjs"])?;
-    let mut install = Command::new("npm");
-    install.args(["ci", "--no-audit", "--no-fund"]).current_dir(&copy);
-    process::run(&mut install, FETCH)?;
+    node::install_locked(&copy)?;
     Ok(copy.join("peer.mjs"))
 }
 
