@@ -3,6 +3,7 @@
 //! Rules 3, 5 and 11 live here. The vault decides nothing about tokens; it keeps the engine's word that what it was
 //! given is neither lost nor overwritten by something older.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hallpass_protocol::secret::Fingerprint;
@@ -11,6 +12,9 @@ use super::moment::Moment;
 use super::record::{Content, Record, RecordError, Refresh, SignedIn};
 use crate::error::{Error, LoginReason, Result, StorageProblem};
 use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
+
+/// More sessions than a store can be behind by.
+const RETIRED: usize = 64;
 
 pub(crate) struct Vault {
     store: Arc<dyn SecureStore>,
@@ -24,8 +28,9 @@ pub(crate) struct Vault {
     /// The refresh token with which the session ended here: its generation, and when it was received.
     ended_with: Option<(u64, Moment)>,
     opened: bool,
-    /// The sessions that others took the place of here. A store that gives one of their records again is behind the times.
-    retired: Vec<String>,
+    /// The latest sessions that others took the place of here, each once. A store that gives one of their records again is
+    /// behind the times.
+    retired: VecDeque<String>,
     /// A damaged text found in the store, set aside before it is overwritten.
     damaged: Option<StoredValue>,
     /// A newer version of Hallpass had written what was read last.
@@ -51,7 +56,7 @@ impl Vault {
             durable: None,
             ended_with: None,
             opened: false,
-            retired: Vec::new(),
+            retired: VecDeque::new(),
             damaged: None,
             is_newer: false,
         }
@@ -170,7 +175,7 @@ impl Vault {
     /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
     pub(crate) async fn begin(&mut self, lineage: String, content: Content) -> Result<()> {
         match self.read().await {
-            Ok(Found::Record(stored)) => self.retired.push(stored.lineage),
+            Ok(Found::Record(stored)) => self.retire(stored.lineage),
             Ok(Found::Newer) => return Err(NEWER),
             // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
             Ok(Found::Absent | Found::Unreadable) | Err(_) => {}
@@ -244,10 +249,20 @@ impl Vault {
     }
 
     fn replace(&mut self, record: Record) {
-        let before = self.record.take().map(|before| before.lineage);
-        self.retired.extend(before.filter(|before| *before != record.lineage));
+        if let Some(before) = self.record.take().filter(|before| before.lineage != record.lineage) {
+            self.retire(before.lineage);
+        }
         self.ended_with = None;
         self.record = Some(record);
+    }
+
+    fn retire(&mut self, lineage: String) {
+        if !self.retired.contains(&lineage) {
+            self.retired.push_back(lineage);
+        }
+        if self.retired.len() > RETIRED {
+            self.retired.pop_front();
+        }
     }
 
     /// Whether `stored` was written by somebody else after what this process last saved, and wins over what it holds.
