@@ -11,6 +11,7 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::client::{Client, ConfigError, Issuer, RedirectUri};
 use crate::discovery::ProviderMetadata;
+use crate::dpop::Thumbprint;
 use crate::pkce;
 use crate::scope::Scope;
 use crate::secret::{CodeVerifier, Entropy, Nonce, State};
@@ -41,6 +42,8 @@ pub struct AuthorizationParameters {
     pub invitation: Option<String>,
     /// `connection`: the Auth0 connection to log in with.
     pub connection: Option<String>,
+    /// `dpop_jkt`: the key that the tokens are to be bound to, so that the code is of no use without it (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
     /// Further parameters, sent last and in this order. None may have the name of one that the protocol sets.
     pub extra: Vec<(String, String)>,
 }
@@ -95,6 +98,8 @@ pub struct PendingLogin {
     audience: Option<String>,
     organization: Option<String>,
     max_age: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dpop_jkt: Option<Thumbprint>,
     started: Timestamp,
     expires: Timestamp,
 }
@@ -154,6 +159,12 @@ impl PendingLogin {
         self.max_age
     }
 
+    /// The key that the tokens are bound to.
+    #[must_use]
+    pub const fn dpop_jkt(&self) -> Option<Thumbprint> {
+        self.dpop_jkt
+    }
+
     /// When the login was started.
     #[must_use]
     pub const fn started(&self) -> Timestamp {
@@ -196,6 +207,7 @@ pub fn start(
         audience: parameters.audience.clone(),
         organization: parameters.organization.clone(),
         max_age: parameters.max_age,
+        dpop_jkt: parameters.dpop_jkt,
         started: now,
         expires: now.saturating_add(lifetime),
     };
@@ -207,7 +219,7 @@ pub fn start(
 
 /// Parameters that no extra one may stand beside: those that [`start`] sets, and those that would change what the
 /// callback looks like or where the request is taken from.
-const PROTOCOL_PARAMETERS: [&str; 21] = [
+const PROTOCOL_PARAMETERS: [&str; 22] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -226,6 +238,7 @@ const PROTOCOL_PARAMETERS: [&str; 21] = [
     "ui_locales",
     "acr_values",
     "resource",
+    "dpop_jkt",
     "response_mode",
     "request",
     "request_uri",
@@ -275,6 +288,7 @@ fn append(url: &mut Url, client: &Client, parameters: &AuthorizationParameters, 
     for resource in &parameters.resource {
         optional("resource", Some(resource));
     }
+    optional("dpop_jkt", parameters.dpop_jkt.map(|thumbprint| thumbprint.to_string()).as_deref());
     for (name, value) in &parameters.extra {
         optional(name, Some(value));
     }
@@ -288,6 +302,7 @@ mod tests {
 
     use super::*;
     use crate::client::Telemetry;
+    use crate::dpop::PublicKey;
     use crate::fixtures::{self, NOW, auth0, auth0_provider, entropy, openid, openid_provider};
 
     const REDIRECT: &str = "com.example.app://tenant.eu.auth0.com/callback";
@@ -343,6 +358,7 @@ mod tests {
             organization: some("org_1"),
             invitation: some("i"),
             connection: some("c"),
+            dpop_jkt: Some(PublicKey::of_the_rfc().thumbprint()),
             extra: vec![("screen_hint".to_owned(), "signup".to_owned())],
         };
         let mut client = auth0();
@@ -350,12 +366,13 @@ mod tests {
         let url = url(&client, &auth0_provider(), &parameters).unwrap();
         let expected = "response_type client_id redirect_uri scope audience state nonce code_challenge \
              code_challenge_method auth0Client connection organization invitation max_age prompt login_hint ui_locales \
-             acr_values resource resource screen_hint";
+             acr_values resource resource dpop_jkt screen_hint";
         assert_eq!(names(&url).join(" "), expected);
         let value = |name: &str| url.query_pairs().find(|(found, _)| found == name).unwrap().1.into_owned();
         assert_eq!(value("auth0Client"), Telemetry::default().encoded());
         assert_eq!((value("prompt").as_str(), value("max_age").as_str()), ("select_account", "0"));
         assert_eq!(value("login_hint"), "l&h=1");
+        assert_eq!(value("dpop_jkt"), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     }
 
     #[test]

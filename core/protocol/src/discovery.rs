@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::client::{Client, Issuer, Loopback, parse_as_written};
+use crate::dpop;
 use crate::http::{MAX_DISCOVERY_RESPONSE, Request, Response};
 use crate::json;
 use crate::jws::Algorithm;
@@ -38,9 +39,18 @@ pub struct ProviderMetadata {
     pub id_token_signing_alg_values_supported: Vec<Algorithm>,
     /// The PKCE methods as announced (RFC 8414 §2); `None` when the server does not say.
     pub code_challenge_methods_supported: Option<Vec<String>>,
+    /// The algorithms of DPoP proofs as announced (RFC 9449 §5.1); `None` when the server does not say.
+    pub dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
 impl ProviderMetadata {
+    /// Whether the server takes proofs of this crate, as far as it says.
+    #[must_use]
+    pub fn takes_dpop_proofs(&self) -> bool {
+        let announced = self.dpop_signing_alg_values_supported.as_ref();
+        announced.is_none_or(|algorithms| algorithms.iter().any(|name| name == dpop::ALGORITHM))
+    }
+
     /// The metadata that follows from issuer and dialect alone; `None` when discovery has to tell.
     #[must_use]
     pub fn of_dialect(client: &Client) -> Option<Self> {
@@ -57,6 +67,7 @@ impl ProviderMetadata {
             authorization_response_iss_parameter_supported: false,
             id_token_signing_alg_values_supported: Vec::new(),
             code_challenge_methods_supported: None,
+            dpop_signing_alg_values_supported: None,
         })
     }
 }
@@ -140,6 +151,7 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
             .unwrap_or(false),
         id_token_signing_alg_values_supported: algorithms,
         code_challenge_methods_supported: methods,
+        dpop_signing_alg_values_supported: document.dpop_signing_alg_values_supported,
     })
 }
 
@@ -156,6 +168,7 @@ struct Document {
     authorization_response_iss_parameter_supported: Option<bool>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
 /// Why an answer is not the metadata of this issuer.
@@ -268,6 +281,21 @@ mod tests {
         let provider = read(&document()).unwrap();
         let text = serde_json::to_string(&provider).unwrap();
         assert_eq!(serde_json::from_str::<ProviderMetadata>(&text).unwrap(), provider);
+    }
+
+    #[test]
+    fn metadata_stored_before_a_member_was_known_is_read() {
+        let mut stored = serde_json::to_value(read(&document()).unwrap()).unwrap();
+        stored.as_object_mut().unwrap().remove("dpop_signing_alg_values_supported").unwrap();
+        assert_eq!(serde_json::from_value::<ProviderMetadata>(stored).unwrap(), read(&document()).unwrap());
+    }
+
+    #[test]
+    fn proofs_are_taken_unless_the_server_names_other_algorithms() {
+        let takes = |value| read_with("dpop_signing_alg_values_supported", value).unwrap().takes_dpop_proofs();
+        assert!(read(&document()).unwrap().takes_dpop_proofs());
+        assert!(takes(json!(["RS256", "ES256"])));
+        assert!(!takes(json!(["RS256", "es256"])) && !takes(json!([])));
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub(crate) fn openid_provider() -> ProviderMetadata {
         authorization_response_iss_parameter_supported: true,
         id_token_signing_alg_values_supported: alloc::vec![],
         code_challenge_methods_supported: None,
+        dpop_signing_alg_values_supported: None,
     }
 }
 

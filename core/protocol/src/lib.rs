@@ -6,7 +6,8 @@
 //!
 //! A login, in the order in which the modules are used: [`client`] describes who asks whom; [`discovery`] finds the
 //! endpoints; [`authorize`] starts a login and [`callback`] reads its answer; [`token`] exchanges the code and later
-//! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow.
+//! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow. Where tokens are
+//! bound to a key, [`dpop`] goes with each request.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod authorize;
 pub mod callback;
 pub mod client;
 pub mod discovery;
+pub mod dpop;
 pub mod error;
 pub mod http;
 pub mod id_token;

@@ -12,12 +12,13 @@ use crate::discovery::ProviderMetadata;
 use crate::error::ServerError;
 use crate::http::{MAX_TOKEN_RESPONSE, Request, Response};
 use crate::secret::AccessToken;
+use crate::token::TokenType;
 
-/// Asks for the claims of the user whose access token this is; `None` when the provider has no such endpoint.
+/// Asks for the claims of the user whose access token this is, in the scheme of its type (a proof is for the caller to add); `None` when the provider has no such endpoint.
 #[must_use]
-pub fn request(provider: &ProviderMetadata, access_token: &AccessToken) -> Option<Request> {
+pub fn request(provider: &ProviderMetadata, access_token: &AccessToken, token_type: TokenType) -> Option<Request> {
     let mut request = Request::get_json(provider.userinfo_endpoint.clone()?, MAX_TOKEN_RESPONSE);
-    request.headers.push("Authorization", format!("Bearer {}", access_token.expose()));
+    request.headers.push("Authorization", format!("{} {}", token_type.as_str(), access_token.expose()));
     Some(request)
 }
 
@@ -139,11 +140,12 @@ mod tests {
 
     #[test]
     fn the_request_carries_the_access_token() {
-        let request = request(&openid_provider(), &AccessToken::new("at")).unwrap();
+        let token = AccessToken::new("at");
+        let request = request(&openid_provider(), &token, TokenType::Bearer).unwrap();
         assert_eq!(request.url.as_str(), "https://op.example/realm/userinfo");
         assert_eq!(request.headers.get("authorization"), Some("Bearer at"));
         let provider = ProviderMetadata { userinfo_endpoint: None, ..openid_provider() };
-        assert!(super::request(&provider, &AccessToken::new("at")).is_none());
+        assert!(super::request(&provider, &token, TokenType::Bearer).is_none());
     }
 
     #[test]

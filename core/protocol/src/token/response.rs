@@ -2,8 +2,8 @@
 //!
 //! A response with tokens in it is never refused over something that can do without: with rotation, the refresh token
 //! in it may be the only one that still works. So an odd `expires_in` or `scope` is read as well as it can be, and
-//! only what cannot be used safely (not JSON, a member twice, no access token, a token that is not a bearer token) is
-//! an error.
+//! only what cannot be used safely (not JSON, a member twice, no access token, a token of another type than asked for)
+//! is an error.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -42,6 +42,8 @@ pub struct TokenResponse {
 pub enum TokenType {
     /// In an `Authorization: Bearer` header (RFC 6750 §2.1).
     Bearer,
+    /// In an `Authorization: DPoP` header, with a proof for each request (RFC 9449 §7.1).
+    Dpop,
 }
 
 impl TokenType {
@@ -50,19 +52,21 @@ impl TokenType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
         }
     }
 }
 
-/// Reads the answer to a token request.
+/// Reads the answer to a token request that asked for tokens of the type `asked`: with a DPoP proof or without.
 ///
 /// `expires_in` may be a number or a number in a string; a fraction is cut off, a negative number means that the
 /// token is over already, one beyond [`MAX_LIFETIME`] is read as that, and anything else as not said. An empty or
 /// `null` member is read as absent.
 ///
 /// # Errors
-/// [`TokenError::Server`] for every status but 2xx, [`TokenError::Malformed`] for a 2xx whose body cannot be used.
-pub fn parse(response: &Response) -> Result<TokenResponse, TokenError> {
+/// [`TokenError::Server`] for every status but 2xx, [`TokenError::Malformed`] for a 2xx whose body cannot be used, and
+/// [`TokenError::NotSenderConstrained`] for tokens that are not bound to the key although they were to be.
+pub fn parse(response: &Response, asked: TokenType) -> Result<TokenResponse, TokenError> {
     if !response.is_success() {
         return Err(TokenError::Server(ServerError::of_response(response)));
     }
@@ -77,10 +81,12 @@ pub fn parse(response: &Response) -> Result<TokenResponse, TokenError> {
         return Err(TokenError::Malformed("a character in access_token that no token has"));
     }
     // RFC 6749 §5.1: required, and compared without regard to case. §7.1: not to be used when not understood.
-    let token_type = match members.token_type {
-        Some(name) if name.eq_ignore_ascii_case("bearer") => TokenType::Bearer,
-        Some(_) => return Err(TokenError::Malformed("a token_type other than Bearer")),
-        None => return Err(TokenError::Malformed("no token_type")),
+    let token_type = match (members.token_type, asked) {
+        (Some(name), asked) if name.eq_ignore_ascii_case(asked.as_str()) => asked,
+        (Some(_), TokenType::Bearer) => return Err(TokenError::Malformed("a token_type other than Bearer")),
+        // RFC 9449 §5: a client that counts on the protection discards the response.
+        (Some(_), TokenType::Dpop) => return Err(TokenError::NotSenderConstrained),
+        (None, _) => return Err(TokenError::Malformed("no token_type")),
     };
     Ok(TokenResponse {
         access_token,
@@ -124,6 +130,9 @@ pub enum TokenError {
     /// The status is 2xx and the body cannot be used.
     #[error("the token response has {0}")]
     Malformed(&'static str),
+    /// The status is 2xx, and the tokens are not bound to the key whose proof went with the request.
+    #[error("the token response is not for the key that was proved")]
+    NotSenderConstrained,
 }
 
 impl TokenError {
@@ -133,6 +142,7 @@ impl TokenError {
         match self {
             Self::Server(error) => error.code(),
             Self::Malformed(_) => "token_response_malformed",
+            Self::NotSenderConstrained => "token_not_sender_constrained",
         }
     }
 
@@ -141,7 +151,7 @@ impl TokenError {
     pub fn is_invalid_grant(&self) -> bool {
         match self {
             Self::Server(error) => error.is_invalid_grant(),
-            Self::Malformed(_) => false,
+            Self::Malformed(_) | Self::NotSenderConstrained => false,
         }
     }
 }
@@ -156,13 +166,13 @@ mod tests {
     use crate::fixtures::response;
 
     fn read(body: &str) -> Result<TokenResponse, TokenError> {
-        parse(&response(200, "application/json", body))
+        parse(&response(200, "application/json", body), TokenType::Bearer)
     }
 
     fn malformed(body: &str) -> &'static str {
         match read(body).map(|_| body) {
             Err(TokenError::Malformed(what)) => what,
-            Err(TokenError::Server(_)) | Ok(_) => panic!("not malformed: {body}"),
+            Err(TokenError::Server(_) | TokenError::NotSenderConstrained) | Ok(_) => panic!("not malformed: {body}"),
         }
     }
 
@@ -246,9 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_another_type_than_asked_for_is_refused_either_way() {
+        let read = |token_type: &str, asked| {
+            let body = format!(r#"{{"access_token":"a","token_type":"{token_type}","refresh_token":"r"}}"#);
+            parse(&response(200, "application/json", &body), asked).map(|tokens| tokens.token_type)
+        };
+        for name in ["DPoP", "dpop", "DPOP"] {
+            assert_eq!(read(name, TokenType::Dpop), Ok(TokenType::Dpop));
+            assert!(matches!(read(name, TokenType::Bearer), Err(TokenError::Malformed(_))));
+        }
+        for name in ["Bearer", "mac", ""] {
+            assert_eq!(read(name, TokenType::Dpop), Err(TokenError::NotSenderConstrained));
+        }
+    }
+
+    #[test]
     fn only_invalid_grant_in_json_ends_a_grant() {
-        let outcome =
-            |status, content_type, body| parse(&response(status, content_type, body)).map(|_| ()).unwrap_err();
+        let outcome = |status, content_type, body| {
+            parse(&response(status, content_type, body), TokenType::Bearer).map(|_| ()).unwrap_err()
+        };
         let error = outcome(
             403,
             "application/json",
@@ -277,9 +303,11 @@ mod tests {
             r#"{"error":"x secret","error_description":"secret"}"#,
         ));
         assert_eq!(server.code, ErrorCode::Unrecognised);
-        for (error, code) in
-            [(TokenError::Server(server), "unrecognised"), (TokenError::Malformed("x"), "token_response_malformed")]
-        {
+        for (error, code) in [
+            (TokenError::Server(server), "unrecognised"),
+            (TokenError::Malformed("x"), "token_response_malformed"),
+            (TokenError::NotSenderConstrained, "token_not_sender_constrained"),
+        ] {
             assert_eq!(error.code(), code);
             assert!(!format!("{error} {error:?}").contains("secret"));
         }

@@ -15,6 +15,7 @@ use hallpass_protocol::jws::Algorithm;
 use hallpass_protocol::scope::Scope;
 use hallpass_protocol::secret::RawIdToken;
 use hallpass_protocol::time::Timestamp;
+use hallpass_protocol::token::TokenType;
 use hallpass_protocol::{token, userinfo};
 use serde_json::json;
 
@@ -220,7 +221,7 @@ fn a_damaged_token_response_never_gives_a_token_that_breaks_a_header() {
     let mut generator = Generator(5);
     let mut accepted = 0;
     for _ in 0..ROUNDS {
-        if let Ok(tokens) = token::parse(&response(200, generator.damage(body.as_bytes()))) {
+        if let Ok(tokens) = token::parse(&response(200, generator.damage(body.as_bytes())), TokenType::Bearer) {
             let token = tokens.access_token.expose();
             assert!(!token.is_empty() && token.bytes().all(|byte| matches!(byte, 0x20..=0x7e)), "{token:?}");
             assert!(tokens.lifetime.is_none_or(|lifetime| lifetime <= token::MAX_LIFETIME));

@@ -6,7 +6,7 @@ use hallpass_core::protocol::error::ServerError;
 use hallpass_core::protocol::http::{Headers, Response};
 use hallpass_core::protocol::jwk::KeySet;
 use hallpass_core::protocol::scope::Scope;
-use hallpass_core::protocol::token::{self, MAX_LIFETIME};
+use hallpass_core::protocol::token::{self, MAX_LIFETIME, TokenType};
 use hallpass_core::protocol::{discovery, userinfo};
 
 pub(crate) const ISSUER: &str = "https://issuer.example/";
@@ -28,7 +28,7 @@ pub(crate) fn discovery(data: &[u8]) {
 
 /// Tokens that are believed can be sent in a header, live for a bounded time and are shown nowhere.
 pub(crate) fn token_response(data: &[u8]) {
-    let Ok(tokens) = token::parse(&answer(200, data)) else { return };
+    let Ok(tokens) = token::parse(&answer(200, data), TokenType::Bearer) else { return };
     let access_token = tokens.access_token.expose();
     assert!(!access_token.is_empty() && access_token.bytes().all(|byte| matches!(byte, 0x20..=0x7e)));
     assert!(tokens.lifetime.is_none_or(|lifetime| lifetime <= MAX_LIFETIME), "{:?}", tokens.lifetime);
@@ -55,7 +55,7 @@ pub(crate) fn error_body(data: &[u8]) {
     let code = error.code.as_str();
     assert!(!code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
     assert!(!format!("{error:?}").contains(['\n', '\r', '\u{1b}']));
-    assert_eq!(token::parse(&response).err().map(|error| error.code()), Some(code));
+    assert_eq!(token::parse(&response, TokenType::Bearer).err().map(|error| error.code()), Some(code));
     if let Some(text) = &error.description {
         assert!(text.as_str().chars().all(|character| !character.is_control()), "{:?}", text.as_str());
         // 200 characters at most, each perhaps as an escape of ten.
