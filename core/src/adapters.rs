@@ -14,6 +14,7 @@ mod memory;
 mod plain_files;
 #[cfg(all(feature = "reqwest", not(target_os = "android")))]
 pub mod reqwest;
+mod software_signer;
 mod system;
 
 pub use self::file_lease::FileLease;
@@ -25,4 +26,5 @@ pub use self::memory::MemoryStore;
 pub use self::plain_files::DangerPlainFiles;
 #[cfg(all(feature = "reqwest", not(target_os = "android")))]
 pub use self::reqwest::Reqwest;
+pub use self::software_signer::SoftwareSigner;
 pub use self::system::{SystemClock, SystemRandom};

@@ -1,12 +1,13 @@
 //! What the engine needs from the outside, one small trait each.
 //!
 //! The engine names no clock, network, key store or browser; it is handed them. Every port has a contract that all of
-//! its implementations pass (`adapters::contract` for the store), so that a platform can bring its own.
+//! its implementations pass (`adapters::contract`), so that a platform can bring its own.
 
 mod browser;
 mod clock;
 mod lease;
 mod random;
+mod signer;
 mod store;
 mod transport;
 
@@ -14,5 +15,6 @@ pub use browser::{Browser, BrowserError, Visit};
 pub use clock::Clock;
 pub use lease::{Lease, LeaseBusy, LeaseGuard};
 pub use random::{Random, RandomUnavailable};
+pub use signer::{KeySigner, SignerError};
 pub use store::{EntryName, SecureStore, StoreError, StoredValue};
 pub use transport::{Transport, TransportError};

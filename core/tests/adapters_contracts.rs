@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hallpass_core::adapters::{DangerPlainFiles, FileLease, MemoryStore, contract};
+use hallpass_core::adapters::{DangerPlainFiles, FileLease, MemoryStore, SoftwareSigner, contract};
+use hallpass_core::ports::EntryName;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_store_keeps_the_contract_of_a_store() {
@@ -20,6 +21,13 @@ async fn plain_files_keep_the_contract_of_a_store() {
 async fn locked_files_keep_the_contract_of_a_lease() {
     let directory = tempfile::tempdir().unwrap();
     contract::lease(|| FileLease::in_directory(directory.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_software_signer_keeps_the_contract_of_a_signer() {
+    let store = MemoryStore::new();
+    let entry = EntryName::parse("key.contract").unwrap();
+    contract::key_signer(async || SoftwareSigner::new(store.clone(), entry.clone())).await;
 }
 
 #[cfg(feature = "reqwest")]

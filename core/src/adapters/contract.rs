@@ -7,6 +7,7 @@
 mod browser;
 mod lease;
 mod origin;
+mod signer;
 mod store;
 mod transport;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use browser::{User, browser};
 pub use lease::lease;
+pub use signer::key_signer;
 pub use store::secure_store;
 pub use transport::{Limits, transport, transport_with_trust};
 

@@ -1,0 +1,78 @@
+//! The key that access tokens are bound to (RFC 9449), wherever it is kept.
+
+use async_trait::async_trait;
+use hallpass_protocol::dpop::{PublicKey, Signature};
+
+use super::StoreError;
+
+/// Holds a key pair on P-256 that signs proofs of possession: in the Secure Enclave, in the Android Keystore, or in
+/// software. Each account has one of its own.
+///
+/// An implementation
+/// - makes the key when it is asked for and there is none, durably before `public_key` returns;
+/// - goes on with the same key for ever, also in another process and after a restart, until `delete`;
+/// - tells *locked* from *invalidated* and *failed*: only `Invalidated` ends a session;
+/// - may be called from any thread, several calls at once.
+///
+/// `adapters::contract::key_signer` checks all of this that can be checked from outside.
+#[async_trait]
+pub trait KeySigner: Send + Sync + 'static {
+    /// Returns the public half of the key as it is now, which is made when there is none. The engine asks once a process
+    /// and again when something does not fit.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    async fn public_key(&self) -> Result<PublicKey, SignerError>;
+
+    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256.
+    ///
+    /// # Errors
+    /// [`SignerError`]; [`SignerError::Invalidated`] when there is no key.
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
+
+    /// Deletes the key; it is no error when there is none. The next one is another.
+    ///
+    /// # Errors
+    /// [`SignerError`]; the key is then still there.
+    async fn delete(&self) -> Result<(), SignerError>;
+}
+
+/// A signer that is shared is a signer.
+#[async_trait]
+impl<S: KeySigner + ?Sized> KeySigner for std::sync::Arc<S> {
+    async fn public_key(&self) -> Result<PublicKey, SignerError> {
+        (**self).public_key().await
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
+        (**self).sign(message).await
+    }
+
+    async fn delete(&self) -> Result<(), SignerError> {
+        (**self).delete().await
+    }
+}
+
+/// Why the key was not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignerError {
+    /// It cannot be used now, such as before the first unlock after a boot. Later it will do.
+    #[error("the signing key is locked")]
+    Locked,
+    /// It is gone for good: a restored backup, a removed screen lock. What is bound to it is of no use any more.
+    #[error("the signing key is gone")]
+    Invalidated,
+    /// Anything else. Trying again may help.
+    #[error("the signing key failed: {0}")]
+    Failed(&'static str),
+}
+
+impl From<StoreError> for SignerError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Locked => Self::Locked,
+            StoreError::Invalidated => Self::Invalidated,
+            StoreError::Failed(why) => Self::Failed(why),
+        }
+    }
+}
