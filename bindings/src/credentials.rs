@@ -37,7 +37,7 @@ impl From<&core::Credentials> for Credentials {
     fn from(credentials: &core::Credentials) -> Self {
         Self {
             access_token: credentials.access_token().expose().to_owned(),
-            token_type: credentials.token_type().to_owned(),
+            token_type: credentials.token_type().as_str().to_owned(),
             scope: credentials.scope().to_string(),
             expires_at: credentials.expires_at().map(Timestamp::unix_seconds),
             renewed: credentials.renewed(),

@@ -33,6 +33,7 @@ pub struct Config {
     pub(crate) api_origins: Vec<Origin>,
     pub(crate) post_logout_redirect_uri: Option<RedirectUri>,
     pub(crate) loopback: Loopback,
+    pub(crate) dpop: bool,
 }
 
 impl Config {
@@ -79,6 +80,7 @@ impl Config {
             api_origins: Vec::new(),
             post_logout_redirect_uri: None,
             loopback: Loopback::RequireHttps,
+            dpop: false,
         })
     }
 
@@ -169,6 +171,17 @@ impl Config {
     #[must_use]
     pub fn telemetry(mut self, enabled: bool) -> Self {
         self.client.telemetry = enabled.then(Telemetry::default);
+        self
+    }
+
+    /// Has the tokens of the next login bound to a key of this device (DPoP, RFC 9449), so that one that is stolen is of no
+    /// use elsewhere. A session that was begun without stays as it is until the user logs in again.
+    ///
+    /// The key is the session's signer (`SessionBuilder::signer`), by default one in software beside the record. The server
+    /// has to take proofs signed with ES256, and tokens that it does not bind are refused.
+    #[must_use]
+    pub fn dpop(mut self) -> Self {
+        self.dpop = true;
         self
     }
 

@@ -15,7 +15,7 @@ use hallpass_protocol::jwk::JwkError;
 use hallpass_protocol::token::TokenError;
 use hallpass_protocol::userinfo::UserInfoError;
 
-use crate::ports::{BrowserError, RandomUnavailable, StoreError, TransportError};
+use crate::ports::{BrowserError, RandomUnavailable, SignerError, StoreError, TransportError};
 
 /// The result of every verb of a session.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,7 +48,7 @@ pub enum Error {
         /// The server's error code, from a fixed vocabulary.
         code: ErrorCode,
     },
-    /// The secure store did not do as told. Nothing was lost: what could not be saved is kept and saved again.
+    /// The secure store, or the key that signs proofs, did not do as told. Nothing was lost: what could not be saved is kept and saved again.
     #[error("the secure store did not do as told: {problem}")]
     Storage {
         /// What is the matter with it.
@@ -95,7 +95,7 @@ pub enum LoginReason {
     /// before it could be saved: the token that replaced it never arrived.
     #[error("an answer with the next refresh token was lost")]
     AnswerLost,
-    /// The secure store's key is gone (a restored backup, a removed screen lock).
+    /// The secure store's key is gone (a restored backup, a removed screen lock), or the key that the tokens are bound to.
     #[error("the secure store was invalidated")]
     StorageInvalidated,
     /// The user logged out, here or in another process that shares the account.
@@ -260,6 +260,17 @@ impl From<StoreError> for Error {
     }
 }
 
+impl From<SignerError> for Error {
+    fn from(error: SignerError) -> Self {
+        let problem = match error {
+            SignerError::Locked => StorageProblem::Locked,
+            SignerError::Invalidated => StorageProblem::Invalidated,
+            SignerError::Failed(why) => StorageProblem::Failed(why),
+        };
+        Error::Storage { problem }
+    }
+}
+
 impl From<BrowserError> for Error {
     fn from(error: BrowserError) -> Self {
         match error {
@@ -333,7 +344,7 @@ impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Server(refusal) => refusal.into(),
-            TokenError::Malformed(_) => Error::Untrusted { check: error.code() },
+            TokenError::Malformed(_) | TokenError::NotSenderConstrained => Error::Untrusted { check: error.code() },
         }
     }
 }

@@ -20,6 +20,7 @@ mod moment;
 mod observer;
 mod outcome;
 mod patience;
+mod proof;
 mod provider;
 mod published;
 mod record;
@@ -33,6 +34,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use hallpass_protocol::http::{Headers, Method};
 use hallpass_protocol::userinfo::UserInfo;
 use url::Url;
 
@@ -117,6 +119,9 @@ impl Session {
     /// Returns a valid access token, renewing it when it does not last as long as asked for. This is the only way to
     /// get one, and cheap enough to be asked before every request: a hit takes no lock and reads no store.
     ///
+    /// A token of the type `DPoP` is of no use alone: it needs a proof for each request, which [`Session::call`] makes, and
+    /// [`Session::proof`] for an app with an HTTP client of its own.
+    ///
     /// # Errors
     /// [`Error::LoginRequired`] when nobody is signed in or the session cannot be renewed; [`Error::Offline`] when the
     /// token has expired and the server cannot be asked; [`Error::Denied`], [`Error::Untrusted`], [`Error::Storage`].
@@ -145,6 +150,36 @@ impl Session {
     pub async fn call(&self, request: ApiRequest) -> Result<ApiResponse> {
         let engine = Arc::clone(&self.engine);
         self.unless_dropped(async move { engine.call(request).await }).await
+    }
+
+    /// Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
+    /// access token is bound to a key. A proof is for this method and this URL (without its query), and for once: ask again
+    /// for the next request, and for a repeat.
+    ///
+    /// When the API wants a nonce in the proof (RFC 9449 §9), hand it to [`Session::note_nonce`].
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`]; [`Error::Storage`] when the
+    /// key cannot be used now; else as for [`Session::credentials`].
+    pub async fn proof(
+        &self,
+        method: Method,
+        url: &str,
+        credentials: impl Into<CredentialsRequest>,
+    ) -> Result<Headers> {
+        let engine = Arc::clone(&self.engine);
+        let (url, wanted) = (url.to_owned(), credentials.into());
+        self.unless_dropped(async move { engine.proof(method, &url, wanted).await }).await
+    }
+
+    /// Notes the `DPoP-Nonce` of an answer that the app's own client got from `url`, for the next [`Session::proof`] to the
+    /// same origin. Returns whether it is another than before: a request that was refused with `use_dpop_nonce` is then worth
+    /// repeating, once and with a new proof.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`].
+    pub fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool> {
+        self.engine.note_nonce(url, nonce)
     }
 
     /// Asks the provider for the user's claims (OpenID Connect Core §5.3), which must be about the signed-in user.

@@ -1,4 +1,4 @@
-//! Calls to APIs with the access token (RFC 6750): one renewal and one repeat when the API refuses it.
+//! Calls to APIs with the access token (RFC 6750, RFC 9449 §7): one renewal and one repeat when the API refuses it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use hallpass_protocol::userinfo::{self, UserInfo, UserInfoError};
 use url::Url;
 
 use super::credentials::{Credentials, CredentialsRequest};
-use super::engine::Engine;
+use super::engine::{Engine, LONGEST_REQUEST};
 use super::renewal::Trigger;
 use super::state::State;
 use crate::error::{Error, LoginReason, Result};
@@ -83,7 +83,7 @@ impl Engine {
         let url = self.allowed(&request.url)?;
         let authorized = |credentials: &Credentials| {
             let mut headers = request.headers.clone();
-            headers.push("Authorization", format!("Bearer {}", credentials.access_token().expose()));
+            headers.push("Authorization", credentials.authorization());
             Request {
                 method: request.method,
                 url: url.clone(),
@@ -110,7 +110,8 @@ impl Engine {
         let request = CredentialsRequest::default();
         let (response, _) = self
             .authorized(request, |credentials| {
-                userinfo::request(&metadata, credentials.access_token()).expect("the endpoint was looked at above")
+                userinfo::request(&metadata, credentials.access_token(), credentials.token_type())
+                    .expect("the endpoint was looked at above")
             })
             .await?;
         let state = self.states.borrow().clone();
@@ -141,7 +142,7 @@ impl Engine {
         let key = wanted.key.clone();
         let user = self.user();
         let credentials = self.credentials(wanted).await?;
-        let response = self.transmit(request(&credentials)).await?;
+        let response = self.present(&credentials, request(&credentials)).await?;
         if response.status != 401 {
             return Ok((response, u32::from(credentials.renewed())));
         }
@@ -150,12 +151,21 @@ impl Engine {
         if user.is_some() && user != self.user() {
             return Err(Error::LoginRequired { reason: LoginReason::LoggedOut });
         }
-        let response = self.transmit(request(&renewed)).await?;
+        let response = self.present(&renewed, request(&renewed)).await?;
         Ok((response, u32::from(renewed.renewed())))
     }
 
+    /// Sends a request with its access token, and with a proof where the token is bound to a key.
+    async fn present(&self, credentials: &Credentials, request: Request) -> Result<Response> {
+        let bound_to = credentials.bound_to();
+        match self.transmit_bound(bound_to, Some(credentials.access_token()), LONGEST_REQUEST, request).await {
+            Ok(response) => Ok(response),
+            Err(undelivered) => Err(self.concluded(undelivered).await),
+        }
+    }
+
     /// Parses the URL of an API and checks that tokens may go there (rule 15).
-    fn allowed(&self, url: &str) -> Result<Url> {
+    pub(crate) fn allowed(&self, url: &str) -> Result<Url> {
         let url = Url::parse(url).map_err(|_| Error::Misconfigured { field: "url", fix: "give an absolute URL" })?;
         if self.config.api_origins.contains(&url.origin()) {
             Ok(url)

@@ -13,15 +13,16 @@ use super::flight::Flights;
 use super::lease::SharedLease;
 use super::observer::Observer;
 use super::patience::Patience;
+use super::proof::Prover;
 use super::provider::Provider;
 use super::published::Published;
 use super::registry::Registration;
 use super::state::State;
 use super::vault::Vault;
-use crate::adapters::{SystemClock, SystemRandom};
+use crate::adapters::{SoftwareSigner, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ports::{Browser, Clock, EntryName, Lease, Random, SecureStore, Transport};
+use crate::ports::{Browser, Clock, EntryName, KeySigner, Lease, Random, SecureStore, Transport};
 
 /// A reader that falls further behind loses the oldest events.
 const EVENTS_KEPT: usize = 64;
@@ -34,6 +35,7 @@ pub struct SessionBuilder {
     store: Option<Arc<dyn SecureStore>>,
     transport: Option<Arc<dyn Transport>>,
     browser: Option<Arc<dyn Browser>>,
+    signer: Option<Arc<dyn KeySigner>>,
     lease: Option<Arc<dyn Lease>>,
     observer: Option<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
@@ -49,6 +51,7 @@ impl SessionBuilder {
             store: None,
             transport: None,
             browser: None,
+            signer: None,
             lease: None,
             observer: None,
             clock: Arc::new(SystemClock),
@@ -80,6 +83,13 @@ impl SessionBuilder {
     /// itself.
     pub fn browser(mut self, browser: impl Browser) -> Self {
         self.browser = Some(Arc::new(browser));
+        self
+    }
+
+    /// The key that tokens are bound to when the configuration says so ([`Config::dpop`]): one of this account's alone, which
+    /// a logout deletes. By default a key in software, stored beside the record.
+    pub fn signer(mut self, signer: impl KeySigner) -> Self {
+        self.signer = Some(Arc::new(signer));
         self
     }
 
@@ -134,6 +144,7 @@ impl SessionBuilder {
         })?;
         let names = Names::new(&self.config, &self.account)?;
         let registration = Arc::new(Registration::new(store.identity(), names.session.clone())?);
+        let signer = self.signer.unwrap_or_else(|| Arc::new(SoftwareSigner::new(Arc::clone(&store), names.key)));
         let vault =
             Vault::new(Arc::clone(&store), names.session.clone(), names.quarantine, random_name(&*self.random)?);
         let engine = Arc::new(Engine {
@@ -155,6 +166,7 @@ impl SessionBuilder {
             patience: Patience::default(),
             doubt: Doubt::default(),
             provider: Provider::new(names.provider),
+            prover: Prover::new(signer),
             login: tokio::sync::Mutex::new(None),
             login_entry: names.login,
             skew: 0.into(),
@@ -183,6 +195,7 @@ struct Names {
     session: EntryName,
     quarantine: EntryName,
     login: EntryName,
+    key: EntryName,
     provider: EntryName,
 }
 
@@ -198,6 +211,7 @@ impl Names {
                 session: of_account("session")?,
                 quarantine: of_account("quarantine")?,
                 login: of_account("login")?,
+                key: of_account("key")?,
                 provider: entry("provider", "metadata")?,
             })
         })();

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::Guard;
+use hallpass_protocol::dpop::Thumbprint;
 use hallpass_protocol::scope::Scope;
 use hallpass_protocol::secret::AccessToken;
 use hallpass_protocol::time::Timestamp;
+use hallpass_protocol::token::TokenType;
 
+use super::proof::token_type;
 use super::record::GrantKey;
 use crate::error::Result;
 
@@ -32,6 +35,8 @@ pub(crate) struct Granted {
     pub(crate) lifetime: Duration,
     /// When it expires, by `Clock::elapsed`. `Duration::MAX` when the server did not say, zero when nobody can tell.
     pub(crate) deadline: Duration,
+    /// The key that the token is bound to, if it is.
+    pub(crate) dpop_jkt: Option<Thumbprint>,
 }
 
 /// A share in what is [`Granted`], kept as it was read: by a note of the thread that read it, where a counter would have
@@ -79,14 +84,25 @@ impl Credentials {
         Self { granted: Held::from(Arc::new(Granted { renewed: true, ..Granted::clone(&self.granted) })) }
     }
 
-    /// The access token, to be sent as `Authorization: Bearer …` (RFC 6750 §2.1).
+    /// The access token, to be sent as `Authorization: Bearer …` (RFC 6750 §2.1), unless its type says otherwise.
     pub fn access_token(&self) -> &AccessToken {
         &self.granted.access_token
     }
 
-    /// How the access token is to be presented: `Bearer`.
-    pub fn token_type(&self) -> &'static str {
-        "Bearer"
+    /// How the access token is to be presented: as it is, or with a proof made for each request, which
+    /// [`Session::call`](crate::Session::call) does and [`Session::proof`](crate::Session::proof) gives to other clients.
+    pub fn token_type(&self) -> TokenType {
+        token_type(self.bound_to())
+    }
+
+    /// The key that the access token is bound to, if it is.
+    pub(crate) fn bound_to(&self) -> Option<Thumbprint> {
+        self.granted.dpop_jkt
+    }
+
+    /// The value of the `Authorization` field.
+    pub(crate) fn authorization(&self) -> String {
+        format!("{} {}", self.token_type().as_str(), self.access_token().expose())
     }
 
     /// The scope granted, which may be narrower than the one asked for (RFC 6749 §3.3).
@@ -110,6 +126,7 @@ impl fmt::Debug for Credentials {
         formatter
             .debug_struct("Credentials")
             .field("access_token", self.access_token())
+            .field("token_type", &self.token_type())
             .field("scope", self.scope())
             .field("expires_at", &self.expires_at())
             .field("renewed", &self.renewed())

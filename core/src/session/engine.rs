@@ -16,6 +16,7 @@ use super::login::Transaction;
 use super::moment::Moment;
 use super::observer::Observer;
 use super::patience::{self, Patience};
+use super::proof::Prover;
 use super::provider::Provider;
 use super::published::{Published, Snapshot};
 use super::record::GrantKey;
@@ -55,6 +56,8 @@ pub(crate) struct Engine {
     pub(crate) patience: Patience,
     pub(crate) doubt: Doubt,
     pub(crate) provider: Provider,
+    /// The key that tokens are bound to, for a session that has one.
+    pub(crate) prover: Prover,
     pub(crate) login: tokio::sync::Mutex<Option<Transaction>>,
     /// Where the login in progress is stored.
     pub(crate) login_entry: EntryName,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_protocol::discovery::ProviderMetadata;
+use hallpass_protocol::dpop::Thumbprint;
 use hallpass_protocol::error::{ErrorCode, ServerError};
 use hallpass_protocol::http::Request;
 use hallpass_protocol::id_token::Claims;
@@ -15,6 +16,7 @@ use super::engine::{Engine, LONGEST_REQUEST};
 use super::lease;
 use super::moment::Moment;
 use super::patience;
+use super::proof::{Undelivered, token_type};
 use super::record::GrantKey;
 use crate::error::{Error, OfflineCause, Result};
 use crate::ports::TransportError;
@@ -32,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) in_doubt: bool,
     pub(super) identity: Claims,
     pub(super) metadata: Arc<ProviderMetadata>,
+    /// The key that the token is bound to, if it is.
+    pub(super) bound_to: Option<Thumbprint>,
 }
 
 /// What the server made of it.
@@ -43,6 +47,8 @@ pub(super) enum Exchanged {
     },
     /// Nothing was sent, or not again: it is so long since the record was looked at that it has to be looked at once more.
     OutOfDate,
+    /// Nothing, for it was not asked: the key that the token is bound to is gone.
+    KeyGone(Thumbprint),
 }
 
 /// Tokens, and when they came.
@@ -91,7 +97,7 @@ impl Engine {
             );
             let is_patient = sender == Sender::Caller && attempts == 1;
             let limit = if is_patient { LONGEST_REQUEST } else { self.doubt.patience() };
-            let error = match self.attempt(request, limit, sender).await {
+            let error = match self.attempt(request, prepared.bound_to, limit, sender).await {
                 Attempted::Tokens(tokens) => {
                     self.patience.reset();
                     // The server has acted; until the answer is saved, this token is one that may be spent.
@@ -102,6 +108,10 @@ impl Engine {
                     // Remembered in case the store cannot be asked now, and the session's end is concluded by a later call.
                     self.settle(prepared, !in_doubt).await;
                     return Ok(Exchanged::InvalidGrant { in_doubt });
+                }
+                Attempted::KeyGone(key) => {
+                    self.settle(prepared, !in_doubt).await;
+                    return Ok(Exchanged::KeyGone(key));
                 }
                 Attempted::Unused(error) => break error,
                 Attempted::Unanswered { error, told } => {
@@ -143,7 +153,13 @@ impl Engine {
     }
 
     /// Sends one request and reads what came back.
-    async fn attempt(&self, request: Request, limit: Duration, sender: Sender) -> Attempted {
+    async fn attempt(
+        &self,
+        request: Request,
+        bound_to: Option<Thumbprint>,
+        limit: Duration,
+        sender: Sender,
+    ) -> Attempted {
         let sent = self.now();
         let fail = |cause, told: Option<Duration>| match (sender, told) {
             // Nobody asked for it, so it makes nobody wait longer.
@@ -152,22 +168,24 @@ impl Engine {
                 self.patience.fail(self.clock.elapsed(), cause, told, self.jitter())
             }
         };
-        let response = match self.transmit_within(limit, request).await {
+        let response = match self.transmit_bound(bound_to, None, limit, request).await {
             Ok(response) => response,
-            Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => {
+            Err(Undelivered::KeyGone(key)) => return Attempted::KeyGone(key),
+            Err(Undelivered::KeyUnusable(error)) => return Attempted::Unused(error),
+            Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::TooLarge { .. })) => {
                 return Attempted::Unanswered { error: fail(OfflineCause::NoAnswer, None), told: None };
             }
             // Nothing reached the server, so nothing has to be spared.
-            Err(error @ (TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest)) => {
-                return Attempted::Unused(error.into());
-            }
+            Err(Undelivered::Transport(
+                error @ (TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest),
+            )) => return Attempted::Unused(error.into()),
         };
         self.observe_time(&response);
         if let Some(took) = sent.age(self.now()) {
             self.doubt.answered_after(took);
         }
         let told = patience::told(&response, self.server_now());
-        match (token::parse(&response), response.status) {
+        match (token::parse(&response, token_type(bound_to)), response.status) {
             (Ok(tokens), _) => Attempted::Tokens(Box::new(Answer { tokens, sent, arrived: self.now() })),
             (Err(TokenError::Server(_)), 429) => Attempted::Unused(fail(OfflineCause::RateLimited, told)),
             (Err(TokenError::Server(error)), _) if error.is_invalid_grant() => Attempted::InvalidGrant,
@@ -181,7 +199,7 @@ impl Engine {
                 Attempted::Unused(error.into())
             }
             (Err(TokenError::Server(_)), _) => Attempted::Unused(fail(OfflineCause::UnexpectedAnswer, told)),
-            (Err(error @ TokenError::Malformed(_)), _) => {
+            (Err(error @ (TokenError::Malformed(_) | TokenError::NotSenderConstrained)), _) => {
                 let waiting = fail(OfflineCause::UnexpectedAnswer, told);
                 Attempted::Unanswered { error: if is_json(&response.body) { error.into() } else { waiting }, told }
             }
@@ -193,6 +211,8 @@ impl Engine {
 enum Attempted {
     Tokens(Box<Answer>),
     InvalidGrant,
+    /// Nothing was sent: the key that the token is bound to is gone.
+    KeyGone(Thumbprint),
     /// No tokens, and the refresh token is certainly unused.
     Unused(Error),
     /// No usable answer, and nobody knows whether the refresh token was used; `told` is how long the server asks to wait.

@@ -10,14 +10,16 @@ use hallpass_protocol::authorize::{self, AuthorizationParameters, LoginEntropy, 
 use hallpass_protocol::callback::{Callback, CallbackError};
 use hallpass_protocol::client::RedirectUri;
 use hallpass_protocol::discovery::ProviderMetadata;
+use hallpass_protocol::dpop::Thumbprint;
 use hallpass_protocol::secret::AuthorizationCode;
 use hallpass_protocol::token::{self, TokenResponse};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use url::Url;
 
-use super::engine::Engine;
+use super::engine::{Engine, LONGEST_REQUEST};
 use super::moment::Moment;
+use super::proof::{Undelivered, token_type};
 use super::record::{Content, Grant, GrantKey, Refresh, SignedIn};
 use super::state::User;
 use crate::error::{Error, Result};
@@ -157,7 +159,8 @@ impl Engine {
         drop(self.opened_vault().await?);
         let metadata = self.metadata().await?;
         let entropy = LoginEntropy { state: self.entropy()?, nonce: self.entropy()?, code_verifier: self.entropy()? };
-        let parameters = self.parameters(login);
+        let parameters =
+            AuthorizationParameters { dpop_jkt: self.login_key(&metadata).await?, ..self.parameters(login) };
         let lifetime = self.config.login_lifetime;
         let (url, pending) = authorize::start(
             &self.config.client,
@@ -207,8 +210,8 @@ impl Engine {
             let (code, pending) = engine.take_login(callback, &metadata).await?;
             // Before the server made the tokens, so that a lifetime counted from here is over in time.
             let sent = engine.now();
-            let tokens =
-                engine.exchange_code(|| token::code_request(&engine.config.client, &metadata, &code, &pending)).await?;
+            let request = || token::code_request(&engine.config.client, &metadata, &code, &pending);
+            let tokens = engine.exchange_code(pending.dpop_jkt(), request).await?;
             engine.install_login(tokens, sent, &pending, &metadata).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
@@ -241,16 +244,20 @@ impl Engine {
 
     /// Exchanges the code. Without an answer it is sent once more: a code that was used already is refused, and then
     /// nothing is lost that had been there.
-    async fn exchange_code(&self, request: impl Fn() -> hallpass_protocol::http::Request) -> Result<TokenResponse> {
-        let response = match self.transmit(request()).await {
-            Err(TransportError::NoAnswer | TransportError::Unreachable) => {
+    async fn exchange_code(
+        &self,
+        bound_to: Option<Thumbprint>,
+        request: impl Fn() -> hallpass_protocol::http::Request,
+    ) -> Result<TokenResponse> {
+        let response = match self.transmit_bound(bound_to, None, LONGEST_REQUEST, request()).await {
+            Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::Unreachable)) => {
                 tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.jitter()))).await;
-                self.transmit(request()).await?
+                self.transmit_bound(bound_to, None, LONGEST_REQUEST, request()).await?
             }
             other => other?,
         };
         self.observe_time(&response);
-        token::parse(&response).map_err(|error| self.unusable(&response, error))
+        token::parse(&response, token_type(bound_to)).map_err(|error| self.unusable(&response, error))
     }
 
     /// Validates the identity, saves the session and publishes it.
@@ -282,6 +289,7 @@ impl Engine {
                 received,
                 lifetime: tokens.lifetime,
             }],
+            dpop_jkt: pending.dpop_jkt(),
         };
         let lineage = super::random_name(&*self.random)?;
         // Not while another process is renewing: its answer must not overwrite this login.

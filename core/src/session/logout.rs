@@ -146,8 +146,13 @@ impl Engine {
             refresh_token: signed_in.refresh.as_ref().map(|refresh| refresh.token.clone()),
             id_token: signed_in.id_token.clone(),
         });
+        let was_bound = vault.record().and_then(|record| record.signed_in()?.dpop_jkt).is_some();
         vault.erase().await?;
         self.publish(&vault);
+        // With the record in the hand, so that no login binds its tokens to a key that is about to go.
+        if was_bound || self.config.dpop {
+            self.prover.delete_key().await;
+        }
         Ok(erased)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use hallpass_protocol::dpop::Thumbprint;
 
 use super::credentials::{Credentials, CredentialsRequest, Granted, Held, MinTtl};
 use super::moment::Moment;
@@ -72,7 +73,7 @@ impl Snapshot {
     pub(crate) fn of(signed_in: &SignedIn, now: Moment) -> Self {
         let mut snapshot = Self::default();
         for grant in &signed_in.grants {
-            let granted = Arc::new(Granted::of(grant, now));
+            let granted = Arc::new(Granted::of(grant, signed_in.dpop_jkt, now));
             if is_of_login(&grant.key) {
                 snapshot.of_login = Some(granted);
             } else {
@@ -96,7 +97,7 @@ fn is_of_login(key: &GrantKey) -> bool {
 }
 
 impl Granted {
-    fn of(grant: &Grant, now: Moment) -> Self {
+    fn of(grant: &Grant, dpop_jkt: Option<Thumbprint>, now: Moment) -> Self {
         let left = match grant.lifetime {
             None => Some(Duration::MAX),
             Some(lifetime) => grant.received.age(now).map(|age| lifetime.saturating_sub(age)),
@@ -108,6 +109,7 @@ impl Granted {
             expires_at: grant.lifetime.map(|_| now.wall().saturating_add(left.unwrap_or_default())),
             lifetime: grant.lifetime.unwrap_or(Duration::MAX),
             deadline: left.map_or(Duration::ZERO, |left| now.elapsed().saturating_add(left)),
+            dpop_jkt,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use hallpass_protocol::dpop::Thumbprint;
 use hallpass_protocol::id_token::Claims;
 use hallpass_protocol::scope::Scope;
 use hallpass_protocol::secret::{AccessToken, Fingerprint, RawIdToken, RefreshToken};
@@ -47,6 +48,9 @@ pub(crate) struct SignedIn {
     pub(crate) id_token: RawIdToken,
     pub(crate) refresh: Option<Refresh>,
     pub(crate) grants: Vec<Grant>,
+    /// The key that all of these tokens are bound to (RFC 9449); `None` when they are bearer tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dpop_jkt: Option<Thumbprint>,
 }
 
 /// The refresh token and what is known about it.

@@ -190,6 +190,7 @@ impl Engine {
                 }
                 Exchanged::InvalidGrant { in_doubt } => self.conclude(&prepared, in_doubt).await?,
                 Exchanged::OutOfDate => {}
+                Exchanged::KeyGone(key) => self.conclude_key_gone(key).await?,
             }
         }
         Err(NOT_SETTLED)
@@ -241,6 +242,7 @@ impl Engine {
             in_doubt: vault.token_in_doubt().is_some(),
             identity: signed_in.identity.clone(),
             metadata,
+            bound_to: signed_in.dpop_jkt,
         };
         // A token that has worked twice is not a one-time token: no answer to it can be the last one. Any other is not
         // sent, not even again, to a store that would not take the answer; and other processes see each attempt.

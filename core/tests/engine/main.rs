@@ -7,6 +7,7 @@ mod support;
 
 mod callers;
 mod doubt;
+mod dpop;
 mod login;
 mod logout;
 mod many_processes;

@@ -1,7 +1,9 @@
 //! What the tests of the engine stand on: a device (clock, store, session) and a server.
 
 pub(crate) mod clock;
+pub(crate) mod proofs;
 pub(crate) mod server;
+pub(crate) mod signer;
 pub(crate) mod store;
 pub(crate) mod witness;
 
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use clock::TestClock;
 use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
+use signer::TestSigner;
 use store::TestStore;
 use witness::Witness;
 
@@ -26,6 +29,10 @@ pub(crate) struct Device {
     pub(crate) store: TestStore,
     /// Told by every session of this device.
     pub(crate) witness: Witness,
+    /// Whether the app asks for tokens that are bound to a key, from when it starts next.
+    pub(crate) dpop: bool,
+    /// The key, where it is not the one in software that is the default.
+    pub(crate) signer: Option<TestSigner>,
     session: Option<Session>,
 }
 
@@ -34,7 +41,8 @@ impl Device {
         let clock = TestClock::new();
         let server = Server::new(&clock);
         let store = TestStore::new();
-        let mut device = Self { clock, server, store, witness: Witness::default(), session: None };
+        let witness = Witness::default();
+        let mut device = Self { clock, server, store, witness, dpop: false, signer: None, session: None };
         device.open();
         device
     }
@@ -42,6 +50,22 @@ impl Device {
     /// A device whose user has signed in.
     pub(crate) async fn signed_in() -> Self {
         let device = Self::new();
+        device.log_in("ada").await.unwrap();
+        device.server.forget_requests();
+        device.store.forget_counts();
+        device
+    }
+
+    /// A device whose user has signed in, with tokens bound to a key in software.
+    pub(crate) async fn bound() -> Self {
+        Self::bound_to(None).await
+    }
+
+    /// A device whose user has signed in, with tokens bound to the key of `signer`.
+    pub(crate) async fn bound_to(signer: Option<TestSigner>) -> Self {
+        let mut device = Self::new();
+        (device.dpop, device.signer) = (true, signer);
+        device.restart();
         device.log_in("ada").await.unwrap();
         device.server.forget_requests();
         device.store.forget_counts();
@@ -85,16 +109,28 @@ impl Device {
     pub(crate) fn extension(&self) -> Self {
         let store = self.store.other_process();
         let session = Some(self.build(store.clone()).unwrap());
-        Self { clock: self.clock.clone(), server: self.server.clone(), store, witness: Witness::default(), session }
+        Self {
+            clock: self.clock.clone(),
+            server: self.server.clone(),
+            store,
+            witness: Witness::default(),
+            dpop: self.dpop,
+            signer: self.signer.clone(),
+            session,
+        }
     }
 
     pub(crate) fn build(&self, store: TestStore) -> hallpass_core::Result<Session> {
-        Session::builder(config())
+        let config = if self.dpop { config().dpop() } else { config() };
+        let builder = Session::builder(config)
             .store(store)
             .transport(self.server.clone())
             .clock(self.clock.clone())
-            .observer(self.witness.clone())
-            .build()
+            .observer(self.witness.clone());
+        match &self.signer {
+            Some(signer) => builder.signer(signer.clone()).build(),
+            None => builder.build(),
+        }
     }
 
     pub(crate) async fn log_in(&self, user: &str) -> hallpass_core::Result<User> {

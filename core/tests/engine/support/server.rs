@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::clock::TestClock;
+use super::proofs::{Proof, Proofs};
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const API: &str = "https://api.example";
@@ -76,10 +77,12 @@ struct Inner {
     is_cut_off: bool,
     forgiving: bool,
     user: String,
-    /// By authorization code: the `nonce` of its login.
-    codes: BTreeMap<String, String>,
+    /// By authorization code: the `nonce` of its login, and the key that it is bound to.
+    codes: BTreeMap<String, (String, Option<String>)>,
     families: Vec<Family>,
-    access_tokens: BTreeMap<String, i64>,
+    /// Until when each is valid, and the key that it is bound to.
+    access_tokens: BTreeMap<String, (i64, Option<String>)>,
+    proofs: Proofs,
     issued: u64,
 }
 
@@ -91,6 +94,7 @@ struct Family {
     previous: Vec<(String, i64)>,
     older: Vec<String>,
     revoked: bool,
+    jkt: Option<String>,
 }
 
 /// A request that reached the server.
@@ -124,6 +128,7 @@ impl Server {
             codes: BTreeMap::new(),
             families: Vec::new(),
             access_tokens: BTreeMap::new(),
+            proofs: Proofs::default(),
             issued: 0,
         };
         Self { clock: clock.clone(), inner: Arc::new(Mutex::new(inner)), released: Arc::new(Notify::new()) }
@@ -149,7 +154,7 @@ impl Server {
         let mut inner = self.inner.lock().unwrap();
         user.clone_into(&mut inner.user);
         let code = inner.next("code");
-        inner.codes.insert(code.clone(), query["nonce"].clone());
+        inner.codes.insert(code.clone(), (query["nonce"].clone(), query.get("dpop_jkt").cloned()));
         format!("{}?code={code}&state={}", query["redirect_uri"], query["state"])
     }
 
@@ -212,23 +217,53 @@ impl Server {
         families.chain(inner.access_tokens.keys()).cloned().collect()
     }
 
+    /// Proofs sent to `origin` have to state this nonce from now on.
+    pub(crate) fn want_nonce(&self, origin: &str, nonce: &str) {
+        self.inner.lock().unwrap().proofs.nonces.insert(origin.to_owned(), nonce.to_owned());
+    }
+
+    /// The proofs that were accepted, oldest first.
+    pub(crate) fn proofs(&self) -> Vec<Proof> {
+        self.inner.lock().unwrap().proofs.accepted.clone()
+    }
+
+    /// A GET of the API by a client of the app's own.
+    pub(crate) fn ask(&self, url: &str, headers: Headers) -> Response {
+        let url = url::Url::parse(url).unwrap();
+        let (method, body) = (Method::Get, hallpass_core::protocol::http::Body::empty());
+        self.answer("api", &Request { method, url, headers, body, max_response_bytes: 1 << 20 })
+    }
+
     fn answer(&self, endpoint: &'static str, request: &Request) -> Response {
         let mut inner = self.inner.lock().unwrap();
         let now = self.clock.unix_seconds() + inner.behaviour.clock_ahead;
         let parameters: BTreeMap<String, String> =
             url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
         inner.requests.push(Seen { endpoint, parameters: parameters.clone() });
+        let access_token = presented(request).map(|(_, token)| token);
+        let proof = inner.proofs.check(request, access_token, now);
+        let jkt = proof.as_ref().and_then(|proof| proof.as_ref().ok()).map(|proof| proof.jkt.clone());
         let (status, body) = match endpoint {
             "metadata" => (200, inner.metadata()),
             "keys" => (200, inner.key_set()),
-            "token" => inner.token(&parameters, now),
+            "token" | "userinfo" | "api" if matches!(proof, Some(Err(_))) => {
+                let error = proof.as_ref().and_then(|proof| proof.as_ref().err().copied());
+                (if endpoint == "token" { 400 } else { 401 }, json!({ "error": error }))
+            }
+            "token" => inner.token(&parameters, jkt, now),
             "revocation" => inner.revoke(&parameters),
-            "userinfo" => inner.userinfo(request),
-            "api" => inner.api(request, now),
+            "userinfo" => inner.userinfo(request, jkt.as_ref()),
+            "api" => inner.api(request, jkt.as_ref(), now),
             other => panic!("no endpoint {other}"),
         };
         let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(now).unwrap()));
-        let headers = Headers::from_iter([("Content-Type", "application/json".to_owned()), ("Date", date)]);
+        let mut headers = Headers::from_iter([("Content-Type", "application/json".to_owned()), ("Date", date)]);
+        if let Some(nonce) = inner.proofs.nonces.get(&request.url.origin().ascii_serialization()) {
+            headers.push("DPoP-Nonce", nonce);
+        }
+        if let (Some(Err(error)), 401) = (&proof, status) {
+            headers.push("WWW-Authenticate", format!("DPoP algs=\"ES256\", error=\"{error}\""));
+        }
         Response { status, headers, body: body.to_string().into_bytes() }
     }
 }
@@ -314,29 +349,26 @@ impl Inner {
         json!({ "keys": keys })
     }
 
-    fn token(&mut self, parameters: &BTreeMap<String, String>, now: i64) -> (u16, Value) {
+    fn token(&mut self, parameters: &BTreeMap<String, String>, jkt: Option<String>, now: i64) -> (u16, Value) {
         match parameters["grant_type"].as_str() {
             "authorization_code" => {
-                let Some(nonce) = self.codes.remove(&parameters["code"]) else { return invalid_grant() };
+                let Some((nonce, bound_to)) = self.codes.remove(&parameters["code"]) else { return invalid_grant() };
+                if bound_to.is_some() && bound_to != jkt {
+                    return (400, json!({ "error": "invalid_dpop_proof" }));
+                }
                 let (user, current) = (self.user.clone(), self.next("refresh"));
                 let id_token = self.id_token(&user, Some(&nonce), now);
                 let refresh_token = self.behaviour.offline_access.then(|| current.clone());
-                self.families.push(Family {
-                    nonce,
-                    user,
-                    current,
-                    previous: Vec::new(),
-                    older: Vec::new(),
-                    revoked: false,
-                });
-                (200, self.token_response(&id_token, refresh_token, None, now))
+                let (previous, older, revoked) = (Vec::new(), Vec::new(), false);
+                self.families.push(Family { nonce, user, current, previous, older, revoked, jkt: jkt.clone() });
+                (200, self.token_response(&id_token, refresh_token, None, jkt, now))
             }
-            "refresh_token" => self.refresh(parameters, now),
+            "refresh_token" => self.refresh(parameters, jkt, now),
             other => (400, json!({ "error": "unsupported_grant_type", "error_description": other })),
         }
     }
 
-    fn refresh(&mut self, parameters: &BTreeMap<String, String>, now: i64) -> (u16, Value) {
+    fn refresh(&mut self, parameters: &BTreeMap<String, String>, jkt: Option<String>, now: i64) -> (u16, Value) {
         let presented = &parameters["refresh_token"];
         let rotation = self.behaviour.rotation;
         let interval = i64::try_from(self.behaviour.reuse_interval.as_secs()).unwrap();
@@ -344,6 +376,9 @@ impl Inner {
         let Some(family) = self.families.iter_mut().find(|family| family.knows(presented)) else {
             return invalid_grant();
         };
+        if family.jkt.is_some() && family.jkt != jkt {
+            return (400, json!({ "error": "invalid_dpop_proof" }));
+        }
         let usable = family.current == *presented
             || family
                 .previous
@@ -365,16 +400,24 @@ impl Inner {
             next
         });
         let id_token = self.id_token(&user, Some(&nonce), now);
-        (200, self.token_response(&id_token, refresh_token, parameters.get("scope"), now))
+        (200, self.token_response(&id_token, refresh_token, parameters.get("scope"), jkt, now))
     }
 
-    fn token_response(&mut self, id_token: &str, refresh: Option<String>, scope: Option<&String>, now: i64) -> Value {
+    fn token_response(
+        &mut self,
+        id_token: &str,
+        refresh: Option<String>,
+        scope: Option<&String>,
+        jkt: Option<String>,
+        now: i64,
+    ) -> Value {
         let access_token = self.next("access");
         let lifetime = self.behaviour.lifetime;
-        self.access_tokens.insert(access_token.clone(), now + i64::try_from(lifetime).unwrap());
+        let token_type = if jkt.is_some() { "DPoP" } else { "Bearer" };
+        self.access_tokens.insert(access_token.clone(), (now + i64::try_from(lifetime).unwrap(), jkt));
         let scope = scope.map_or("openid profile offline_access", String::as_str);
         let mut response = json!({
-            "access_token": access_token, "token_type": "Bearer", "expires_in": lifetime, "id_token": id_token, "scope": scope,
+            "access_token": access_token, "token_type": token_type, "expires_in": lifetime, "id_token": id_token, "scope": scope,
         });
         if let Some(refresh) = refresh {
             response["refresh_token"] = refresh.into();
@@ -397,15 +440,30 @@ impl Inner {
         (200, json!({}))
     }
 
-    fn userinfo(&self, request: &Request) -> (u16, Value) {
-        let known = bearer(request).is_some_and(|token| self.access_tokens.contains_key(token));
-        if known { (200, json!({ "sub": self.user, "email": "ada@example.com" })) } else { (401, json!({})) }
+    fn userinfo(&self, request: &Request, jkt: Option<&String>) -> (u16, Value) {
+        if self.expiry(request, jkt).is_some() {
+            (200, json!({ "sub": self.user, "email": "ada@example.com" }))
+        } else {
+            (401, json!({}))
+        }
     }
 
-    fn api(&self, request: &Request, now: i64) -> (u16, Value) {
-        let valid =
-            bearer(request).and_then(|token| self.access_tokens.get(token)).is_some_and(|expires| *expires > now);
-        if valid { (200, json!([{ "expense": 1 }])) } else { (401, json!({})) }
+    fn api(&self, request: &Request, jkt: Option<&String>, now: i64) -> (u16, Value) {
+        if self.expiry(request, jkt).is_some_and(|expires| expires > now) {
+            (200, json!([{ "expense": 1 }]))
+        } else {
+            (401, json!({}))
+        }
+    }
+}
+
+impl Inner {
+    /// Until when the access token is valid, when it came as its type wants it: alone, or with a proof by its key.
+    fn expiry(&self, request: &Request, jkt: Option<&String>) -> Option<i64> {
+        let (scheme, token) = presented(request)?;
+        let (expires, bound_to) = self.access_tokens.get(token)?;
+        let scheme_wanted = if bound_to.is_some() { "DPoP" } else { "Bearer" };
+        (scheme == scheme_wanted && bound_to.as_ref() == jkt).then_some(*expires)
     }
 }
 
@@ -417,9 +475,10 @@ impl Family {
     }
 }
 
-pub(crate) fn bearer(request: &Request) -> Option<&str> {
+/// The scheme and the access token.
+fn presented(request: &Request) -> Option<(&str, &str)> {
     assert!(matches!(request.method, Method::Get | Method::Post), "an unexpected method");
-    request.headers.get("authorization")?.strip_prefix("Bearer ")
+    request.headers.get("authorization")?.split_once(' ')
 }
 
 fn invalid_grant() -> (u16, Value) {

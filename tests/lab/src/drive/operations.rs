@@ -147,7 +147,7 @@ fn credentials_request(wanted: CredentialsOf) -> Result<CredentialsRequest, Fail
 fn credentials(credentials: &Credentials) -> Value {
     json!({
         "access_token": credentials.access_token().expose(),
-        "token_type": credentials.token_type(),
+        "token_type": credentials.token_type().as_str(),
         "expires_at": credentials.expires_at().map(Timestamp::unix_seconds),
         "scope": credentials.scope().to_string(),
         "renewed": credentials.renewed(),

@@ -1,0 +1,285 @@
+//! Requests with a proof of possession (RFC 9449), for a session whose tokens are bound to a key.
+//!
+//! The record says whether it is: a session keeps what it was begun with, and the configuration decides about the next
+//! login. A bearer session passes through here without a request, a write or an allocation more.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hallpass_protocol::discovery::ProviderMetadata;
+use hallpass_protocol::dpop::{self, ProofClaims, PublicKey, ServerNonce, Thumbprint};
+use hallpass_protocol::error::ErrorCode;
+use hallpass_protocol::http::{Headers, Method, Request, Response};
+use hallpass_protocol::secret::AccessToken;
+use hallpass_protocol::token::TokenType;
+use url::{Origin, Url};
+
+use super::credentials::CredentialsRequest;
+use super::engine::Engine;
+use super::record::Content;
+use crate::error::{Error, LoginReason, Result};
+use crate::ports::{KeySigner, SignerError, TransportError};
+
+/// A clock that an answer sets right by more than this may be why a proof was refused, in milliseconds.
+const CLOCK_WAS_WRONG: u64 = 5_000;
+
+/// The key, and what servers want in its proofs.
+pub(crate) struct Prover {
+    signer: Arc<dyn KeySigner>,
+    /// The public half as it was told last, so that a proof costs one call of the signer.
+    key: Mutex<Option<(PublicKey, Thumbprint)>>,
+    /// By origin, and never shared between two: a nonce is a word of one server's to itself.
+    nonces: Mutex<HashMap<Origin, ServerNonce>>,
+}
+
+/// Why a request that may need a proof has no answer.
+pub(crate) enum Undelivered {
+    Transport(TransportError),
+    /// The key that the tokens are bound to is gone, or another is in its place. Nothing was sent.
+    KeyGone(Thumbprint),
+    /// The key cannot be used now. Nothing was sent.
+    KeyUnusable(Error),
+}
+
+impl Prover {
+    pub(crate) fn new(signer: Arc<dyn KeySigner>) -> Self {
+        Self { signer, key: Mutex::default(), nonces: Mutex::default() }
+    }
+
+    async fn key(&self, ask_again: bool) -> Result<(PublicKey, Thumbprint), SignerError> {
+        let told = if ask_again { None } else { *lock(&self.key) };
+        if let Some(key) = told {
+            return Ok(key);
+        }
+        let public = self.signer.public_key().await?;
+        let key = (public, public.thumbprint());
+        *lock(&self.key) = Some(key);
+        Ok(key)
+    }
+
+    /// Deletes the key, which nothing is bound to any more.
+    pub(crate) async fn delete_key(&self) {
+        *lock(&self.key) = None;
+        if let Err(error) = self.signer.delete().await {
+            tracing::debug!(%error, "the signing key stays, for the next login");
+        }
+    }
+
+    fn nonce(&self, origin: &Origin) -> Option<ServerNonce> {
+        lock(&self.nonces).get(origin).cloned()
+    }
+
+    fn note_nonce(&self, origin: Origin, nonce: ServerNonce) {
+        lock(&self.nonces).insert(origin, nonce);
+    }
+}
+
+impl Engine {
+    /// The key that a login binds its tokens to; `None` when the configuration asks for bearer tokens. One that is gone
+    /// is replaced: what was bound to it is of no use already.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the server takes no such proofs, [`Error::Storage`] when the key cannot be used.
+    pub(crate) async fn login_key(&self, metadata: &ProviderMetadata) -> Result<Option<Thumbprint>> {
+        if !self.config.dpop {
+            return Ok(None);
+        }
+        if !metadata.takes_dpop_proofs() {
+            return Err(Error::Misconfigured {
+                field: "dpop",
+                fix: "this server takes no proofs signed with ES256; switch them on there, or leave `dpop` out",
+            });
+        }
+        let key = match self.prover.key(true).await {
+            Err(SignerError::Invalidated) => {
+                self.prover.signer.delete().await?;
+                self.prover.key(true).await?
+            }
+            key => key?,
+        };
+        Ok(Some(key.1))
+    }
+
+    /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for at most `limit`. When the server wants its
+    /// nonce in the proof, or when its answer shows that the clock was wrong, the request is sent once more for either:
+    /// the server has not acted on it, so this is neither a renewal nor a second try.
+    ///
+    /// # Errors
+    /// [`Undelivered`].
+    pub(crate) async fn transmit_bound(
+        &self,
+        bound_to: Option<Thumbprint>,
+        access_token: Option<&AccessToken>,
+        limit: Duration,
+        request: Request,
+    ) -> Result<Response, Undelivered> {
+        match bound_to {
+            None => Ok(self.transmit_within(limit, request).await?),
+            // Boxed, so that a bearer session does not make room for what only this needs.
+            Some(key) => Box::pin(self.transmit_proven(key, access_token, limit, request)).await,
+        }
+    }
+
+    async fn transmit_proven(
+        &self,
+        bound_to: Thumbprint,
+        access_token: Option<&AccessToken>,
+        limit: Duration,
+        request: Request,
+    ) -> Result<Response, Undelivered> {
+        let origin = request.url.origin();
+        let (mut repeated_for_nonce, mut repeated_for_time) = (false, false);
+        loop {
+            let nonce = self.prover.nonce(&origin);
+            let proof = self.prove(bound_to, request.method, &request.url, access_token, nonce.as_ref()).await?;
+            let mut proven = request.clone();
+            proven.headers.push(dpop::HEADER, proof);
+            let skew = self.skew.load(Ordering::Relaxed);
+            let response = self.transmit_within(limit, proven).await?;
+            // Only the provider's word about the time counts.
+            if access_token.is_none() {
+                self.observe_time(&response);
+            }
+            let told = ServerNonce::of_response(&response);
+            let is_news = told.is_some() && told != nonce;
+            if let Some(told) = told {
+                self.prover.note_nonce(origin.clone(), told);
+            }
+            let refusal = dpop::refusal(&response);
+            let again = if refusal == Some(ErrorCode::UseDpopNonce) {
+                is_news && !std::mem::replace(&mut repeated_for_nonce, true)
+            } else if refusal == Some(ErrorCode::InvalidDpopProof) {
+                let moved = skew.abs_diff(self.skew.load(Ordering::Relaxed));
+                moved > CLOCK_WAS_WRONG && !std::mem::replace(&mut repeated_for_time, true)
+            } else {
+                false
+            };
+            if !again {
+                return Ok(response);
+            }
+        }
+    }
+
+    /// A proof by the key `bound_to`.
+    async fn prove(
+        &self,
+        bound_to: Thumbprint,
+        method: Method,
+        url: &Url,
+        access_token: Option<&AccessToken>,
+        nonce: Option<&ServerNonce>,
+    ) -> Result<String, Undelivered> {
+        let mut entropy = [0; 12];
+        self.random.fill(&mut entropy).map_err(|error| Undelivered::KeyUnusable(error.into()))?;
+        let claims = ProofClaims { entropy, method, url, issued_at: self.server_now(), access_token, nonce };
+        let failed = |error| match error {
+            SignerError::Invalidated => Undelivered::KeyGone(bound_to),
+            SignerError::Locked | SignerError::Failed(_) => Undelivered::KeyUnusable(error.into()),
+        };
+        let mut failure = Undelivered::KeyGone(bound_to);
+        // What was told of the key before may be out of date: another process may have logged out and in again.
+        for ask_again in [false, true] {
+            let (key, thumbprint) = self.prover.key(ask_again).await.map_err(failed)?;
+            if thumbprint != bound_to {
+                failure = Undelivered::KeyGone(bound_to);
+                continue;
+            }
+            let unsigned = claims.unsigned(&key);
+            let signature = self.prover.signer.sign(unsigned.signing_input()).await.map_err(failed)?;
+            match unsigned.signed(&signature) {
+                Ok(proof) => return Ok(proof),
+                Err(dpop::SignatureMismatch) => {
+                    failure = Undelivered::KeyUnusable(Error::Internal { reference: "signature_of_another_key" });
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// Ends the session whose tokens are bound to the key `bound_to`, which is gone. Returns when the record is already
+    /// another one: somebody logged out, or in again.
+    ///
+    /// # Errors
+    /// [`Error::LoginRequired`] when the session is over, [`Error::Storage`] when that cannot be told now.
+    pub(crate) async fn conclude_key_gone(&self, bound_to: Thumbprint) -> Result<()> {
+        let mut vault = self.vault.lock().await;
+        vault.synchronize().await?;
+        self.publish(&vault);
+        let signed_in = vault.record().and_then(|record| record.signed_in());
+        if signed_in.and_then(|signed_in| signed_in.dpop_jkt) != Some(bound_to) {
+            return Ok(());
+        }
+        let reason = LoginReason::StorageInvalidated;
+        if let Err(error) = vault.commit(Content::SignedOut(reason)).await {
+            tracing::debug!(%error, "the end of the session is not saved yet");
+        }
+        self.publish(&vault);
+        Err(Error::LoginRequired { reason })
+    }
+
+    /// The header fields that authorize a request of the app's own; documented at `Session::proof`.
+    pub(crate) async fn proof(
+        self: &Arc<Self>,
+        method: Method,
+        url: &str,
+        wanted: CredentialsRequest,
+    ) -> Result<Headers> {
+        let url = self.allowed(url)?;
+        let credentials = self.credentials(wanted).await?;
+        let mut headers = Headers::from_iter([("Authorization", credentials.authorization())]);
+        if let Some(bound_to) = credentials.bound_to() {
+            let nonce = self.prover.nonce(&url.origin());
+            match self.prove(bound_to, method, &url, Some(credentials.access_token()), nonce.as_ref()).await {
+                Ok(proof) => headers.push(dpop::HEADER, proof),
+                Err(undelivered) => return Err(self.concluded(undelivered).await),
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Notes the nonce of an answer that the app got; documented at `Session::note_nonce`.
+    pub(crate) fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool> {
+        let origin = self.allowed(url)?.origin();
+        let Some(nonce) = ServerNonce::parse(nonce) else { return Ok(false) };
+        let is_news = self.prover.nonce(&origin).as_ref() != Some(&nonce);
+        self.prover.note_nonce(origin, nonce);
+        Ok(is_news)
+    }
+
+    /// The error for a request with the session's tokens that got no answer; ends the session if it is over.
+    pub(crate) async fn concluded(&self, undelivered: Undelivered) -> Error {
+        let Undelivered::KeyGone(bound_to) = undelivered else { return undelivered.into() };
+        match self.conclude_key_gone(bound_to).await {
+            Ok(()) => Error::LoginRequired { reason: LoginReason::LoggedOut },
+            Err(error) => error,
+        }
+    }
+}
+
+/// The type of token that a request with or without a proof asks for.
+pub(crate) fn token_type(bound_to: Option<Thumbprint>) -> TokenType {
+    if bound_to.is_some() { TokenType::Dpop } else { TokenType::Bearer }
+}
+
+impl From<TransportError> for Undelivered {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl From<Undelivered> for Error {
+    fn from(undelivered: Undelivered) -> Self {
+        match undelivered {
+            Undelivered::Transport(error) => error.into(),
+            Undelivered::KeyGone(_) => Error::LoginRequired { reason: LoginReason::StorageInvalidated },
+            Undelivered::KeyUnusable(error) => error,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each use is one call, so a panic elsewhere cannot have left it half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,71 @@
+//! A signing key that fails on cue. Clones are the same key.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
+use hallpass_core::ports::{EntryName, KeySigner, SignerError};
+use hallpass_core::protocol::dpop::{PublicKey, Signature};
+
+#[derive(Clone)]
+pub(crate) struct TestSigner {
+    key: Arc<SoftwareSigner>,
+    /// Signs in place of `key`, which is the one that is shown.
+    signing: Arc<SoftwareSigner>,
+    failure: Arc<Mutex<Option<SignerError>>>,
+}
+
+impl TestSigner {
+    pub(crate) fn new() -> Self {
+        let key = software();
+        Self { signing: Arc::clone(&key), key, failure: Arc::default() }
+    }
+
+    /// One whose signatures are by another key than the one that it shows.
+    pub(crate) fn of_two_keys() -> Self {
+        Self { signing: software(), ..Self::new() }
+    }
+
+    /// From now on everything fails with `error`, until `repair`.
+    pub(crate) fn break_with(&self, error: SignerError) {
+        *self.failure.lock().unwrap() = Some(error);
+    }
+
+    pub(crate) fn repair(&self) {
+        *self.failure.lock().unwrap() = None;
+    }
+
+    /// Another key is in the place of the one that was there, as on another device.
+    pub(crate) async fn replace(&self) {
+        self.key.delete().await.unwrap();
+        self.key.public_key().await.unwrap();
+    }
+
+    fn works(&self) -> Result<(), SignerError> {
+        self.failure.lock().unwrap().map_or(Ok(()), Err)
+    }
+}
+
+fn software() -> Arc<SoftwareSigner> {
+    Arc::new(SoftwareSigner::new(MemoryStore::new(), EntryName::parse("key").unwrap()))
+}
+
+#[async_trait]
+impl KeySigner for TestSigner {
+    async fn public_key(&self) -> Result<PublicKey, SignerError> {
+        self.works()?;
+        self.signing.public_key().await?;
+        self.key.public_key().await
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
+        self.works()?;
+        self.signing.sign(message).await
+    }
+
+    /// A key that is gone can be deleted; what comes after it works.
+    async fn delete(&self) -> Result<(), SignerError> {
+        self.repair();
+        self.key.delete().await
+    }
+}
