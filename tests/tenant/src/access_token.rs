@@ -14,6 +14,8 @@ use crate::{
 pub(crate) struct AcceptedToken {
     pub(crate) subject: String,
     pub(crate) scope: Scope,
+    /// The key that it is bound to.
+    pub(crate) jkt: Option<String>,
 }
 
 /// Why a token may not be used here.
@@ -67,11 +69,11 @@ impl AcceptedToken {
     }
 
     fn issued(state: &shared::State, identifier: &str, now: Timestamp) -> Result<Self, TokenRefusal> {
-        let (grant, scope, expires_at) = state.grants.access_token(identifier).ok_or(TokenRefusal::Withdrawn)?;
+        let (grant, scope, expires_at, jkt) = state.grants.access_token(identifier).ok_or(TokenRefusal::Withdrawn)?;
         if now >= expires_at {
             return Err(TokenRefusal::Expired);
         }
-        Ok(Self { subject: grant.subject.clone(), scope: scope.clone() })
+        Ok(Self { subject: grant.subject.clone(), scope: scope.clone(), jkt: jkt.map(str::to_owned) })
     }
 }
 

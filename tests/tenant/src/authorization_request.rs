@@ -17,6 +17,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) target: ResponseTarget,
     pub(crate) nonce: Option<String>,
     pub(crate) code_challenge: String,
+    /// The key that the code is bound to (RFC 9449 §10).
+    pub(crate) dpop_jkt: Option<String>,
     /// What will be granted, not all that was asked for.
     pub(crate) scope: Scope,
     pub(crate) audience: Option<String>,
@@ -94,6 +96,11 @@ impl AuthorizationRequest {
             return Err(invalid("code_challenge must be 43 characters of base64url".to_owned()));
         }
 
+        let dpop_jkt = optional("dpop_jkt")?.filter(|_| settings.dpop);
+        if dpop_jkt.as_deref().is_some_and(|jkt| !is_sha256(jkt)) {
+            return Err(invalid("dpop_jkt must be 43 characters of base64url".to_owned()));
+        }
+
         let prompt = Prompt::parse(optional("prompt")?.as_deref().unwrap_or_default()).map_err(invalid)?;
         let max_age = match optional("max_age")? {
             None => None,
@@ -131,6 +138,7 @@ impl AuthorizationRequest {
             nonce: optional("nonce")?,
             login_hint: optional("login_hint")?,
             code_challenge,
+            dpop_jkt,
             scope,
             audience,
             organization,

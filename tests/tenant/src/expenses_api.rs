@@ -12,7 +12,13 @@ use axum::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{access_token::AcceptedToken, answer, server::Exchange, settings::ChallengeHeader, shared::Shared};
+use crate::{
+    access_token::AcceptedToken,
+    answer, dpop,
+    server::Exchange,
+    settings::ChallengeHeader,
+    shared::{self, Shared},
+};
 
 const REQUIRED_SCOPE: &str = "read:reports";
 
@@ -34,19 +40,31 @@ const EXPENSES: [Expense; 3] = [
 ];
 
 async fn expenses(State(shared): State<Arc<Shared>>, Extension(exchange): Extension<Arc<Exchange>>) -> Response {
-    let state = shared.state();
+    let mut state = shared.state();
+    let response = unless_refused(&shared, &mut state, &exchange);
+    dpop::with_nonce(response, state.settings.api_dpop_nonce.as_deref())
+}
+
+fn unless_refused(shared: &Shared, state: &mut shared::State, exchange: &Exchange) -> Response {
     let header = state.settings.challenge_header;
-    let Some(token) = exchange.bearer_token() else {
-        return answer::noted(challenge(header, StatusCode::UNAUTHORIZED, &INVALID_TOKEN), "no bearer token");
+    let Some(presented) = exchange.access_token() else {
+        return answer::noted(challenge(header, StatusCode::UNAUTHORIZED, &INVALID_TOKEN), "no access token");
     };
     let audience = &shared.options.audience;
-    match AcceptedToken::for_audience(&shared, &state, token, audience, exchange.now) {
-        Err(refusal) => answer::noted(challenge(header, StatusCode::UNAUTHORIZED, &INVALID_TOKEN), refusal.reason()),
-        Ok(accepted) if !accepted.scope.contains(REQUIRED_SCOPE) => {
+    let accepted = match AcceptedToken::for_audience(shared, state, presented.token, audience, exchange.now) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            return answer::noted(challenge(header, StatusCode::UNAUTHORIZED, &INVALID_TOKEN), refusal.reason());
+        }
+    };
+    let nonce = state.settings.api_dpop_nonce.as_deref();
+    match state.used_proofs.check_presented(exchange, &presented, accepted.jkt.as_deref(), nonce) {
+        Err(refusal) => refusal.challenge(),
+        Ok(()) if !accepted.scope.contains(REQUIRED_SCOPE) => {
             let note = format!("the token lacks {REQUIRED_SCOPE}");
             answer::noted(challenge(header, StatusCode::FORBIDDEN, &INSUFFICIENT_SCOPE), note)
         }
-        Ok(_) => answer::json(StatusCode::OK, &EXPENSES),
+        Ok(()) => answer::json(StatusCode::OK, &EXPENSES),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct CodeBinding {
     pub(crate) redirect_uri: String,
     pub(crate) code_challenge: String,
     pub(crate) nonce: Option<String>,
+    /// The key that the code is bound to (RFC 9449 §10).
+    pub(crate) dpop_jkt: Option<String>,
 }
 
 struct AuthorizationCode {
@@ -63,12 +65,15 @@ struct Family {
     generation: u32,
     generation_began_at: Timestamp,
     revoked: bool,
+    /// The key that its tokens are bound to, as a public client's are (RFC 9449 §5).
+    jkt: Option<String>,
 }
 
 struct AccessToken {
     grant: GrantId,
     scope: Scope,
     expires_at: Timestamp,
+    jkt: Option<String>,
 }
 
 /// Why a code was refused.
@@ -80,6 +85,7 @@ pub(crate) enum CodeRefusal {
     OtherClient,
     OtherRedirectUri,
     WrongVerifier,
+    OtherKey,
 }
 
 /// Why a refresh token was refused.
@@ -87,6 +93,7 @@ pub(crate) enum CodeRefusal {
 pub(crate) enum RefreshRefusal {
     Unknown,
     OtherClient,
+    OtherKey,
     Revoked,
     Expired,
     Idle,
@@ -126,6 +133,7 @@ impl Grants {
         client_id: &str,
         redirect_uri: &str,
         code_verifier: &str,
+        jkt: Option<&str>,
         lifetime_seconds: u64,
         now: Timestamp,
     ) -> Result<(GrantId, Option<String>), CodeRefusal> {
@@ -147,13 +155,22 @@ impl Grants {
         if record.binding.code_challenge != jwt::code_challenge(code_verifier) {
             return Err(CodeRefusal::WrongVerifier);
         }
+        if record.binding.dpop_jkt.is_some() && record.binding.dpop_jkt.as_deref() != jkt {
+            return Err(CodeRefusal::OtherKey);
+        }
         Ok((grant, record.binding.nonce.clone()))
     }
 
-    /// Begins a family of refresh tokens.
-    pub(crate) fn begin_family(&mut self, grant: GrantId, random: &mut Random, now: Timestamp) -> String {
+    /// Begins a family of refresh tokens, bound to the key `jkt` if there is one.
+    pub(crate) fn begin_family(
+        &mut self,
+        grant: GrantId,
+        jkt: Option<String>,
+        random: &mut Random,
+        now: Timestamp,
+    ) -> String {
         let family =
-            Family { began_at: now, last_used_at: now, generation: 1, generation_began_at: now, revoked: false };
+            Family { began_at: now, last_used_at: now, generation: 1, generation_began_at: now, revoked: false, jkt };
         self.families.insert(grant, family);
         self.issue_refresh_token(grant, 1, random)
     }
@@ -163,6 +180,7 @@ impl Grants {
         &mut self,
         refresh_token: &str,
         client_id: &str,
+        jkt: Option<&str>,
         settings: &Settings,
         random: &mut Random,
         now: Timestamp,
@@ -172,6 +190,9 @@ impl Grants {
             return Err(RefreshRefusal::OtherClient);
         }
         let family = self.families.get_mut(&grant).ok_or(RefreshRefusal::Revoked)?;
+        if family.jkt.is_some() && family.jkt.as_deref() != jkt {
+            return Err(RefreshRefusal::OtherKey);
+        }
         if family.revoked {
             return Err(RefreshRefusal::Revoked);
         }
@@ -233,27 +254,27 @@ impl Grants {
         &self.grants[&id]
     }
 
-    /// Remembers an issued access token under its identifier, which is its `jti` or, when it is opaque, itself.
+    /// Remembers an issued access token (of which grant, with which scope, bound to which key) under its identifier, which is its `jti` or, when it is opaque, itself.
     pub(crate) fn remember_access_token(
         &mut self,
         identifier: String,
-        grant: GrantId,
-        scope: Scope,
+        access_token: (GrantId, Scope, Option<String>),
         expires_at: Timestamp,
         now: Timestamp,
     ) {
+        let (grant, scope, jkt) = access_token;
         if self.access_tokens.len() >= self.prune_at {
             self.access_tokens.retain(|_, token| token.expires_at > now);
             self.prune_at = (self.access_tokens.len() * 2).max(1_024);
         }
-        self.access_tokens.insert(identifier, AccessToken { grant, scope, expires_at });
+        self.access_tokens.insert(identifier, AccessToken { grant, scope, expires_at, jkt });
     }
 
-    /// What an access token that was not withdrawn stands for, and until when: to the millisecond, where the token's own
+    /// What an access token that was not withdrawn stands for, the key that it is bound to, and until when: to the millisecond, where the token's own
     /// `exp` can only say seconds.
-    pub(crate) fn access_token(&self, identifier: &str) -> Option<(&Grant, &Scope, Timestamp)> {
+    pub(crate) fn access_token(&self, identifier: &str) -> Option<(&Grant, &Scope, Timestamp, Option<&str>)> {
         let token = self.access_tokens.get(identifier)?;
-        Some((&self.grants[&token.grant], &token.scope, token.expires_at))
+        Some((&self.grants[&token.grant], &token.scope, token.expires_at, token.jkt.as_deref()))
     }
 
     /// Makes every access token issued so far invalid, although not expired. Returns how many there were.

@@ -40,6 +40,7 @@ pub mod browser;
 mod clock;
 mod dashboard;
 mod directory;
+mod dpop;
 mod endpoint;
 mod endpoints;
 mod expenses_api;

@@ -44,7 +44,7 @@ pub struct LoggedRequest {
     pub grant_type: Option<String>,
     /// Parameters of query and body. Of secrets, a [`fingerprint`]; of a password, nothing.
     pub parameters: BTreeMap<String, String>,
-    /// `authorization` (as scheme and fingerprint), `auth0-client`, `origin` and `user-agent`, if sent.
+    /// `authorization` (as scheme and fingerprint), `auth0-client`, `dpop` (as fingerprint), `origin` and `user-agent`, if sent.
     pub headers: BTreeMap<String, String>,
     /// The fault that was applied to it.
     pub fault: Option<&'static str>,

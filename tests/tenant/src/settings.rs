@@ -50,6 +50,13 @@ pub struct Settings {
     pub expires_in: ExpiresIn,
     /// `token_type` of a token response, in the case wanted (RFC 6749 §7.1: the case does not matter).
     pub token_type: String,
+    /// Whether DPoP proofs are understood, and the metadata says so (RFC 9449). Off, they are ignored: tokens are bearer
+    /// tokens.
+    pub dpop: bool,
+    /// The nonce that proofs to the tenant have to state (RFC 9449 §8); `None` wants none.
+    pub dpop_nonce: Option<String>,
+    /// The nonce that proofs to the expenses API have to state (RFC 9449 §9); `None` wants none.
+    pub api_dpop_nonce: Option<String>,
     /// The shape and status of errors of the token endpoint.
     pub error_style: ErrorStyle,
     /// How the expenses API spells the header of its challenge.
@@ -88,6 +95,9 @@ impl Default for Settings {
             api_scopes: ["read:reports", "write:reports"].map(str::to_owned).to_vec(),
             expires_in: ExpiresIn::Number,
             token_type: "Bearer".to_owned(),
+            dpop: true,
+            dpop_nonce: None,
+            api_dpop_nonce: None,
             error_style: ErrorStyle::Auth0,
             challenge_header: ChallengeHeader::WwwAuthentication,
             rate_limit_requests: 100_000,

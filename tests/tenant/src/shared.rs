@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::{
     clock::Clock,
     directory::{Client, Organization, User},
+    dpop::UsedProofs,
     faults::FaultPlan,
     grants::Grants,
     keys::KeyRing,
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub(crate) random: Random,
     pub(crate) keys: KeyRing,
     pub(crate) grants: Grants,
+    pub(crate) used_proofs: UsedProofs,
     pub(crate) sessions: Sessions,
     pub(crate) faults: FaultPlan,
     pub(crate) rate_limiter: RateLimiter,
@@ -92,6 +94,7 @@ impl State {
             keys: KeyRing::new(seed, &mut random),
             random,
             grants: Grants::default(),
+            used_proofs: UsedProofs::default(),
             sessions: Sessions::default(),
             faults: FaultPlan::default(),
             rate_limiter: RateLimiter::default(),

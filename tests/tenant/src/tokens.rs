@@ -29,6 +29,8 @@ pub(crate) struct TokenRequest {
     pub(crate) nonce: Option<String>,
     pub(crate) with_id_token: bool,
     pub(crate) refresh_token: Option<String>,
+    /// The key that the access token is bound to (RFC 9449 §6).
+    pub(crate) jkt: Option<String>,
 }
 
 /// Everything decided, nothing signed: signing takes a millisecond and happens outside the lock.
@@ -63,7 +65,7 @@ pub(crate) struct TokenResponse {
 }
 
 pub(crate) fn prepare(state: &mut shared::State, exchange: &Exchange, request: TokenRequest) -> UnsignedTokens {
-    let TokenRequest { grant: id, scope, audience, nonce, with_id_token, refresh_token } = request;
+    let TokenRequest { grant: id, scope, audience, nonce, with_id_token, refresh_token, jkt } = request;
     let settings = state.settings.clone();
     let grant = state.grants.grant(id).clone();
     let random = state.random.token(Purpose::AccessToken);
@@ -72,15 +74,18 @@ pub(crate) fn prepare(state: &mut shared::State, exchange: &Exchange, request: T
     let lifetime = i64::try_from(settings.token_expiration_seconds).unwrap_or(i64::MAX);
     state.grants.remember_access_token(
         identifier.clone(),
-        id,
-        scope.clone(),
+        (id, scope.clone(), jkt.clone()),
         exchange.now.plus_seconds(lifetime),
         exchange.now,
     );
     let access_token = match &audience {
         None => UnsignedAccessToken::Opaque(identifier),
         Some(audience) => {
-            UnsignedAccessToken::Jwt(access_token_claims(exchange, &grant, audience, &scope, lifetime, &identifier))
+            let mut claims = access_token_claims(exchange, &grant, audience, &scope, lifetime, &identifier);
+            if let Some(jkt) = &jkt {
+                claims.insert("cnf".to_owned(), json!({ "jkt": jkt }));
+            }
+            UnsignedAccessToken::Jwt(claims)
         }
     };
     let user = state.user(&grant.subject);
@@ -100,7 +105,7 @@ pub(crate) fn prepare(state: &mut shared::State, exchange: &Exchange, request: T
             ExpiresIn::String => Some(json!(settings.token_expiration_seconds.to_string())),
             ExpiresIn::Absent => None,
         },
-        token_type: settings.token_type,
+        token_type: if jkt.is_some() { "DPoP".to_owned() } else { settings.token_type },
     }
 }
 

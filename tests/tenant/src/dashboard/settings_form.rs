@@ -39,7 +39,7 @@ const fn field(name: &'static str, label: &'static str, hint: &'static str, cont
 }
 
 /// All settings.
-pub(crate) const GROUPS: [Group; 6] = [
+pub(crate) const GROUPS: [Group; 7] = [
     Group {
         title: "API",
         fields: &[
@@ -143,6 +143,14 @@ pub(crate) const GROUPS: [Group; 6] = [
                     ("rfc6749", "RFC 6749: 400"),
                 ]),
             ),
+        ],
+    },
+    Group {
+        title: "Proof of possession (DPoP)",
+        fields: &[
+            field("dpop", "Understand proofs", "Off: they are ignored, and tokens are bearer tokens.", Control::Switch),
+            field("dpop_nonce", "Nonce of the tenant", "Empty: none is wanted.", Control::OptionalText),
+            field("api_dpop_nonce", "Nonce of the API", "Empty: none is wanted.", Control::OptionalText),
         ],
     },
     Group {

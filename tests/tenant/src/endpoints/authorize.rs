@@ -128,6 +128,7 @@ pub(super) fn finish(
         redirect_uri: request.target.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
+        dpop_jkt: request.dpop_jkt.clone(),
     };
     let code = state.grants.issue_code(grant, binding, &mut state.random, exchange.now);
     respond(&request.target, exchange, &state.settings, status, &[("code", &code)])

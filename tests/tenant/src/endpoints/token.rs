@@ -6,6 +6,7 @@ use axum::{Extension, extract::State, http::StatusCode, response::Response};
 
 use crate::{
     answer::{self, OAuthError},
+    dpop::{self, ProofRefusal},
     grants::{CodeRefusal, RefreshRefusal, Renewal},
     parameters::{Parameters, Repeated},
     scope::Scope,
@@ -18,23 +19,32 @@ pub(super) async fn token(
     State(shared): State<Arc<Shared>>,
     Extension(exchange): Extension<Arc<Exchange>>,
 ) -> Response {
-    let (prepared, error_style) = {
+    let (prepared, error_style, nonce) = {
         let mut state = shared.state();
-        (prepare(&mut state, &exchange), state.settings.error_style)
+        let prepared = prepare(&mut state, &exchange);
+        (prepared, state.settings.error_style, state.settings.dpop_nonce.clone())
     };
-    match prepared {
+    let response = match prepared {
         Ok(unsigned) => answer::json(StatusCode::OK, &unsigned.sign()),
         Err(error) => error.into_response(error_style),
-    }
+    };
+    dpop::with_nonce(response, nonce.as_deref())
 }
 
 fn prepare(state: &mut shared::State, exchange: &Exchange) -> Result<UnsignedTokens, OAuthError> {
     let parameters = &exchange.body;
     let grant_type = required(parameters, "grant_type")?;
     let client_id = known_client(state, parameters)?;
+    // Before anything is used up.
+    let jkt = if state.settings.dpop {
+        let shared::State { used_proofs, settings, .. } = state;
+        used_proofs.check(exchange, None, settings.dpop_nonce.as_deref())?
+    } else {
+        None
+    };
     let request = match grant_type {
-        "authorization_code" => redeem_code(state, exchange, client_id)?,
-        "refresh_token" => renew(state, exchange, client_id)?,
+        "authorization_code" => redeem_code(state, exchange, client_id, jkt)?,
+        "refresh_token" => renew(state, exchange, client_id, jkt)?,
         other => {
             return Err(OAuthError::new("unsupported_grant_type", format!("Unsupported grant type: {other}")));
         }
@@ -63,7 +73,12 @@ fn optional<'a>(parameters: &'a Parameters, name: &str) -> Result<Option<&'a str
 }
 
 /// RFC 6749 §4.1.3 and RFC 7636 §4.6.
-fn redeem_code(state: &mut shared::State, exchange: &Exchange, client_id: &str) -> Result<TokenRequest, OAuthError> {
+fn redeem_code(
+    state: &mut shared::State,
+    exchange: &Exchange,
+    client_id: &str,
+    jkt: Option<String>,
+) -> Result<TokenRequest, OAuthError> {
     let parameters = &exchange.body;
     let code = required(parameters, "code")?;
     let redirect_uri = required(parameters, "redirect_uri")?;
@@ -71,18 +86,24 @@ fn redeem_code(state: &mut shared::State, exchange: &Exchange, client_id: &str) 
     let lifetime = state.settings.code_lifetime_seconds;
     let (grant_id, nonce) = state
         .grants
-        .redeem_code(code, client_id, redirect_uri, code_verifier, lifetime, exchange.now)
+        .redeem_code(code, client_id, redirect_uri, code_verifier, jkt.as_deref(), lifetime, exchange.now)
         .map_err(code_error)?;
     let grant = state.grants.grant(grant_id);
     let (scope, audience) = (grant.scope.clone(), grant.audience.clone());
-    let refresh_token =
-        scope.contains("offline_access").then(|| state.grants.begin_family(grant_id, &mut state.random, exchange.now));
-    Ok(TokenRequest { grant: grant_id, scope, audience, nonce, with_id_token: true, refresh_token })
+    let refresh_token = scope
+        .contains("offline_access")
+        .then(|| state.grants.begin_family(grant_id, jkt.clone(), &mut state.random, exchange.now));
+    Ok(TokenRequest { grant: grant_id, scope, audience, nonce, with_id_token: true, refresh_token, jkt })
 }
 
 /// RFC 6749 §6. `audience` may be any that the tenant knows (Auth0's multi-resource refresh tokens); `scope` may not be
 /// wider than what was granted.
-fn renew(state: &mut shared::State, exchange: &Exchange, client_id: &str) -> Result<TokenRequest, OAuthError> {
+fn renew(
+    state: &mut shared::State,
+    exchange: &Exchange,
+    client_id: &str,
+    jkt: Option<String>,
+) -> Result<TokenRequest, OAuthError> {
     let parameters = &exchange.body;
     let refresh_token = required(parameters, "refresh_token")?;
     let scope = optional(parameters, "scope")?.map(Scope::parse);
@@ -101,7 +122,7 @@ fn renew(state: &mut shared::State, exchange: &Exchange, client_id: &str) -> Res
     }
     let Renewal { grant: grant_id, refresh_token } = state
         .grants
-        .renew(refresh_token, client_id, &state.settings, &mut state.random, exchange.now)
+        .renew(refresh_token, client_id, jkt.as_deref(), &state.settings, &mut state.random, exchange.now)
         .map_err(refresh_error)?;
     let grant = state.grants.grant(grant_id);
     Ok(TokenRequest {
@@ -112,6 +133,7 @@ fn renew(state: &mut shared::State, exchange: &Exchange, client_id: &str) -> Res
         nonce: None,
         with_id_token: state.settings.id_token_on_refresh,
         refresh_token,
+        jkt,
     })
 }
 
@@ -127,6 +149,7 @@ fn code_error(refusal: CodeRefusal) -> OAuthError {
         CodeRefusal::WrongVerifier => {
             ("Failed to verify code verifier", "the code_verifier does not match the code_challenge")
         }
+        CodeRefusal::OtherKey => ("Invalid authorization code", "the code is bound to another key, by dpop_jkt"),
     };
     OAuthError::new("invalid_grant", description).because(note)
 }
@@ -135,6 +158,8 @@ fn refresh_error(refusal: RefreshRefusal) -> OAuthError {
     let note = match refusal {
         RefreshRefusal::Unknown => "the refresh token is unknown",
         RefreshRefusal::OtherClient => "the refresh token is another client's",
+        // Not invalid_grant: the token is as good as before, for whoever has its key.
+        RefreshRefusal::OtherKey => return ProofRefusal::Invalid("the refresh token is bound to another key").into(),
         RefreshRefusal::Revoked => "the family is revoked",
         RefreshRefusal::Expired => "the family has reached its absolute lifetime",
         RefreshRefusal::Idle => "the family was idle for too long",

@@ -34,7 +34,7 @@ fn document(named_issuer: &str, issuer: &str, settings: &Settings) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let mut scopes = vec!["openid", "profile", "email", "offline_access"];
     scopes.extend(settings.api_scopes.iter().map(String::as_str));
-    json!({
+    let mut document = json!({
         "issuer": named_issuer,
         "authorization_endpoint": at("authorize"),
         "token_endpoint": at("oauth/token"),
@@ -59,7 +59,11 @@ fn document(named_issuer: &str, issuer: &str, settings: &Settings) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": settings.issuer_in_authorization_response,
-    })
+    });
+    if settings.dpop {
+        document["dpop_signing_alg_values_supported"] = json!(["ES256"]);
+    }
+    document
 }
 
 fn cacheable(document: &Value, settings: &Settings) -> Response {

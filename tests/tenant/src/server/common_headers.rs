@@ -54,7 +54,7 @@ pub(super) fn cross_origin(response: &mut Response, endpoint: Endpoint, method: 
     set(
         response,
         ACCESS_CONTROL_EXPOSE_HEADERS,
-        "Date, Retry-After, WWW-Authenticate, WWW-Authentication, X-RateLimit-Limit, X-RateLimit-Remaining, \
+        "Date, DPoP-Nonce, Retry-After, WWW-Authenticate, WWW-Authentication, X-RateLimit-Limit, X-RateLimit-Remaining, \
          X-RateLimit-Reset",
     );
     if method == Method::OPTIONS {

@@ -14,12 +14,16 @@ use serde_json::Value;
 
 use crate::{
     clock::Timestamp,
+    dpop::{Presented, Scheme},
     parameters::Parameters,
     request_log::{BodyFormat, fingerprint},
 };
 
 /// One request, read, with the time and the issuer that hold for it.
 pub(crate) struct Exchange {
+    pub(crate) method: String,
+    /// The URL as the request addressed it, without its query.
+    pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) query: Parameters,
     pub(crate) body: Parameters,
@@ -55,10 +59,15 @@ impl Exchange {
             .map(|(_, value)| value)
     }
 
-    /// The bearer token (RFC 6750 §2.1).
-    pub(crate) fn bearer_token(&self) -> Option<&str> {
+    /// The access token and its scheme (RFC 6750 §2.1, RFC 9449 §7.1).
+    pub(crate) fn access_token(&self) -> Option<Presented<'_>> {
         let (scheme, token) = self.header(AUTHORIZATION.as_str())?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Scheme::Bearer,
+            "dpop" => Scheme::Dpop,
+            _ => return None,
+        };
+        Some(Presented { scheme, token: token.trim() }).filter(|presented| !presented.token.is_empty())
     }
 
     /// A header's value, when it is visible ASCII.
@@ -89,13 +98,13 @@ pub(super) fn read_body(headers: &HeaderMap, body: &Bytes) -> (Option<BodyFormat
 
 /// The headers that the log keeps, without secrets.
 pub(super) fn logged_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
-    ["authorization", "auth0-client", "origin", "user-agent"]
+    ["authorization", "auth0-client", "dpop", "origin", "user-agent"]
         .into_iter()
         .filter_map(|name| {
             let value = headers.get(name)?.to_str().ok()?;
             let kept = match (name, value.split_once(' ')) {
                 ("authorization", Some((scheme, secret))) => format!("{scheme} {}", fingerprint(secret)),
-                ("authorization", None) => fingerprint(value),
+                ("authorization", None) | ("dpop", _) => fingerprint(value),
                 _ => value.to_owned(),
             };
             Some((name.to_owned(), kept))

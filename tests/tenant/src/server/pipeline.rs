@@ -153,6 +153,8 @@ impl Pipeline {
         let issuer = self.shared.issuer(&self.shared.state().settings, host);
         let now = self.shared.clock.now();
         Exchange {
+            method: parts.method.to_string(),
+            target: format!("http://{}{}", host.unwrap_or_default(), parts.uri.path()),
             headers: parts.headers.clone(),
             query: Parameters::from_urlencoded(parts.uri.query().unwrap_or_default().as_bytes()),
             body,

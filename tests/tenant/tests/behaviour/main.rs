@@ -6,6 +6,7 @@ mod faults;
 mod login;
 mod misbehaving;
 mod operator;
+mod possession;
 mod resources;
 mod support;
 mod tokens;
