@@ -184,6 +184,9 @@ pub struct TenantArguments {
     /// use your session.
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
+    /// Have the tokens of a login bound to a key of this device (DPoP), so that a stolen one is of no use elsewhere.
+    #[arg(long)]
+    pub dpop: bool,
     /// Allow plain HTTP to a tenant and an API on this very machine, such as `lab serve`.
     #[arg(long)]
     pub danger_allow_loopback_http: bool,
@@ -201,6 +204,7 @@ impl TenantArguments {
 
     fn values(&self, setting: Setting) -> Vec<String> {
         let one = |value: &Option<String>| value.iter().cloned().collect();
+        let on = |given: bool| given.then(|| "true".to_owned()).into_iter().collect();
         match setting {
             Setting::Domain => one(&self.domain),
             Setting::Issuer => one(&self.issuer),
@@ -213,9 +217,8 @@ impl TenantArguments {
             Setting::Organization => one(&self.organization),
             Setting::Account => one(&self.account),
             Setting::Store => one(&self.store),
-            Setting::DangerAllowLoopbackHttp => {
-                self.danger_allow_loopback_http.then(|| "true".to_owned()).into_iter().collect()
-            }
+            Setting::Dpop => on(self.dpop),
+            Setting::DangerAllowLoopbackHttp => on(self.danger_allow_loopback_http),
         }
     }
 }

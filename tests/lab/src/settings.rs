@@ -235,6 +235,9 @@ impl Settings {
         for origin in self.list(Setting::ApiOrigins) {
             config = config.api_origin(origin).map_err(|error| self.explained(error))?;
         }
+        if self.is_on(Setting::Dpop) {
+            config = config.dpop();
+        }
         Ok(if allows_http { config.danger_allow_loopback_http() } else { config })
     }
 

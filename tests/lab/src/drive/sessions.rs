@@ -147,6 +147,9 @@ fn config(open: &OpenConfig) -> Result<Config, Error> {
     if let Some(enabled) = open.telemetry {
         config = config.telemetry(enabled);
     }
+    if open.dpop {
+        config = config.dpop();
+    }
     Ok(if open.allow_loopback_http { config.danger_allow_loopback_http() } else { config })
 }
 

@@ -25,6 +25,8 @@ pub enum Setting {
     Account,
     /// Where the session is kept.
     Store,
+    /// Whether tokens are bound to a key of this device.
+    Dpop,
     /// Whether plain HTTP to this very machine is allowed.
     DangerAllowLoopbackHttp,
 }
@@ -39,7 +41,7 @@ struct Names {
 
 impl Setting {
     /// All settings, the important ones first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Domain,
         Self::Issuer,
         Self::ClientId,
@@ -51,6 +53,7 @@ impl Setting {
         Self::Organization,
         Self::Account,
         Self::Store,
+        Self::Dpop,
         Self::DangerAllowLoopbackHttp,
     ];
 
@@ -86,7 +89,7 @@ impl Setting {
 
     /// Whether it is on or off.
     pub fn is_switch(self) -> bool {
-        self == Self::DangerAllowLoopbackHttp
+        matches!(self, Self::Dpop | Self::DangerAllowLoopbackHttp)
     }
 
     const fn names(self) -> Names {
@@ -151,6 +154,7 @@ impl Setting {
             Self::Store => {
                 Names { key: "store", flag: "--store", variable: "HALLPASS_STORE", example: "store = \"system\"" }
             }
+            Self::Dpop => Names { key: "dpop", flag: "--dpop", variable: "HALLPASS_DPOP", example: "dpop = true" },
             Self::DangerAllowLoopbackHttp => Names {
                 key: "danger_allow_loopback_http",
                 flag: "--danger-allow-loopback-http",

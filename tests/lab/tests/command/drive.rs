@@ -243,3 +243,87 @@ async fn driver_whose_reader_went_away_ends() {
     }
     tokio::time::timeout(crate::support::PATIENCE, child.wait()).await.expect("in time").unwrap();
 }
+
+#[tokio::test]
+async fn tokens_bound_to_a_key_are_proved_to_every_origin_with_its_own_nonce_and_renewed_once() {
+    let tenant = tenant().await;
+    tenant.set(|settings| {
+        settings.dpop_nonce = Some("nonce-of-the-tenant".to_owned());
+        settings.api_dpop_nonce = Some("nonce-of-the-api".to_owned());
+    });
+    let mut driver = Driver::start();
+    let mut config = config(&tenant);
+    config["dpop"] = json!(true);
+    let opened = driver.ok("open", json!({ "config": config })).await;
+    let session = json!({ "session": opened["session"] });
+    driver.log_in(opened["session"].as_str().unwrap()).await;
+    assert_eq!(count(&tenant, Endpoint::Token), 2, "the nonce was asked for once");
+    assert_eq!(driver.ok("credentials", session.clone()).await["token_type"], "DPoP");
+
+    let call = json!({ "session": session["session"], "method": "GET", "url": tenant.api_url() });
+    let reply = driver.ok("call", call.clone()).await;
+    assert_eq!((&reply["status"], &reply["renewals"]), (&json!(200), &json!(0)));
+    driver.ok("userinfo", session.clone()).await;
+    tenant.clear_requests();
+    tenant.expire_access_tokens();
+    let reply = driver.ok("call", call).await;
+    assert_eq!((&reply["status"], &reply["renewals"]), (&json!(200), &json!(1)));
+    assert_eq!((count(&tenant, Endpoint::Api), count(&tenant, Endpoint::Token)), (2, 1));
+    assert_eq!(driver.ok("logout", session).await, json!({ "erased": true, "revoked": true }));
+}
+
+#[tokio::test]
+async fn thousand_calls_with_an_expired_bound_token_make_one_renewal() {
+    let tenant = tenant().await;
+    let mut driver = Driver::start();
+    let mut config = config(&tenant);
+    config["dpop"] = json!(true);
+    let opened = driver.ok("open", json!({ "config": config })).await;
+    driver.log_in(opened["session"].as_str().unwrap()).await;
+    tenant.advance(Duration::from_secs(3_600));
+    driver.ok("advance", json!({ "seconds": 3_600 })).await;
+    tenant.clear_requests();
+    let call = json!({ "session": opened["session"], "method": "GET", "url": tenant.api_url() });
+    let mut sent = Vec::new();
+    for _ in 0..1_000 {
+        sent.push(driver.send("call", call.clone()).await);
+    }
+    for id in sent {
+        assert_eq!(driver.answer(id).await["ok"]["status"], 200);
+    }
+    assert_eq!((count(&tenant, Endpoint::Token), count(&tenant, Endpoint::Api)), (1, 1_000));
+}
+
+#[tokio::test]
+async fn tenant_whose_clock_is_hours_off_takes_the_proofs_of_a_process_that_has_just_started() {
+    let tenant = tenant().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("file:{}", folder.path().display());
+    let mut config = config(&tenant);
+    config["dpop"] = json!(true);
+    let mut driver = Driver::start();
+    let opened = driver.ok("open", json!({ "config": config, "store": store })).await;
+    driver.log_in(opened["session"].as_str().unwrap()).await;
+    assert!(driver.end().await.success());
+    tenant.advance(Duration::from_secs(7 * 3_600));
+    tenant.clear_requests();
+
+    let mut driver = Driver::start();
+    let opened = driver.ok("open", json!({ "config": config, "store": store })).await;
+    assert_eq!(driver.ok("renew", json!({ "session": opened["session"] })).await["renewed"], true);
+    assert_eq!(count(&tenant, Endpoint::Token), 2, "the first answer told the time");
+}
+
+#[tokio::test]
+async fn tenant_that_issues_bearer_tokens_although_a_key_was_proved_is_not_trusted() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.dpop = false);
+    let mut driver = Driver::start();
+    let mut config = config(&tenant);
+    config["dpop"] = json!(true);
+    let opened = driver.ok("open", json!({ "config": config })).await;
+    let started = driver.ok("login_start", json!({ "session": opened["session"] })).await;
+    let callback = crate::support::sign_in(started["url"].as_str().unwrap()).await;
+    let finish = json!({ "session": opened["session"], "callback": callback });
+    assert_eq!(driver.error("login_finish", finish).await, "Untrusted/token_not_sender_constrained");
+}

@@ -250,3 +250,21 @@ async fn login_that_the_user_cancels_on_the_page_is_refused() {
     support::press_cancel(&address).await;
     assert_eq!(Ended::of_child(child).await.code, 5);
 }
+
+#[tokio::test]
+async fn login_bound_to_a_key_stays_so_for_the_commands_after_it() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "dpop = true\n");
+    let ended = log_in(&folder).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = run(&folder, &["call", &tenant.api_url(), "--fail"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = run(&folder, &["renew"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let requests = tenant.requests();
+    let sent = |endpoint| requests.iter().filter(move |request| request.endpoint == endpoint);
+    assert!(sent(Endpoint::Token).chain(sent(Endpoint::Api)).all(|request| request.headers.contains_key("dpop")));
+    assert!(sent(Endpoint::Api).all(|request| request.headers["authorization"].starts_with("DPoP #")));
+    let ended = run(&folder, &["logout"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}

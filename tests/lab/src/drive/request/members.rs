@@ -50,6 +50,8 @@ pub struct OpenConfig {
     pub api_origins: Vec<String>,
     pub post_logout_redirect_uri: Option<String>,
     pub telemetry: Option<bool>,
+    #[serde(default)]
+    pub dpop: bool,
 }
 
 /// `dialect` of `open`.
