@@ -8,7 +8,7 @@
 
 mod targets;
 
-use targets::{callback, client_settings, id_token, lab, renewal, responses, stored_record};
+use targets::{callback, client_settings, id_token, lab, proof, renewal, responses, stored_record};
 
 /// Something that reads what others wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Target {
     TokenResponse,
     /// The answer of a token endpoint that says that it is not.
     ErrorBody,
+    /// What a server has against a proof of possession.
+    ProofRefusal,
     /// A provider's keys.
     KeySet,
     /// An ID token.
@@ -39,12 +41,13 @@ pub enum Target {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Callback,
         Self::ClientSettings,
         Self::Discovery,
         Self::TokenResponse,
         Self::ErrorBody,
+        Self::ProofRefusal,
         Self::KeySet,
         Self::IdToken,
         Self::RenewalAnswer,
@@ -62,6 +65,7 @@ impl Target {
             Self::Discovery => "discovery",
             Self::TokenResponse => "token_response",
             Self::ErrorBody => "error_body",
+            Self::ProofRefusal => "proof_refusal",
             Self::KeySet => "key_set",
             Self::IdToken => "id_token",
             Self::RenewalAnswer => "renewal_answer",
@@ -88,6 +92,7 @@ impl Target {
             Self::Discovery => responses::discovery(data),
             Self::TokenResponse => responses::token_response(data),
             Self::ErrorBody => responses::error_body(data),
+            Self::ProofRefusal => proof::refused(data),
             Self::KeySet => responses::key_set(data),
             Self::IdToken => id_token::run(data),
             Self::RenewalAnswer => renewal::run(data),
