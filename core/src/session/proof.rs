@@ -17,7 +17,7 @@ use hallpass_protocol::token::TokenType;
 use url::{Origin, Url};
 
 use super::credentials::CredentialsRequest;
-use super::engine::Engine;
+use super::engine::{Engine, LONGEST_REQUEST};
 use super::record::Content;
 use crate::error::{Error, LoginReason, Result};
 use crate::ports::{KeySigner, SignerError, TransportError};
@@ -53,7 +53,7 @@ impl Prover {
         if let Some(key) = told {
             return Ok(key);
         }
-        let public = self.signer.public_key().await?;
+        let public = patiently(self.signer.public_key()).await?;
         let key = (public, public.thumbprint());
         *lock(&self.key) = Some(key);
         Ok(key)
@@ -62,7 +62,7 @@ impl Prover {
     /// Deletes the key, which nothing is bound to any more.
     pub(crate) async fn delete_key(&self) {
         *lock(&self.key) = None;
-        if let Err(error) = self.signer.delete().await {
+        if let Err(error) = patiently(self.signer.delete()).await {
             tracing::debug!(%error, "the signing key stays, for the next login");
         }
     }
@@ -94,7 +94,7 @@ impl Engine {
         }
         let key = match self.prover.key(true).await {
             Err(SignerError::Invalidated) => {
-                self.prover.signer.delete().await?;
+                patiently(self.prover.signer.delete()).await?;
                 self.prover.key(true).await?
             }
             key => key?,
@@ -187,7 +187,7 @@ impl Engine {
                 continue;
             }
             let unsigned = claims.unsigned(&key);
-            let signature = self.prover.signer.sign(unsigned.signing_input()).await.map_err(failed)?;
+            let signature = patiently(self.prover.signer.sign(unsigned.signing_input())).await.map_err(failed)?;
             match unsigned.signed(&signature) {
                 Ok(proof) => return Ok(proof),
                 Err(dpop::SignatureMismatch) => {
@@ -256,6 +256,12 @@ impl Engine {
             Err(error) => error,
         }
     }
+}
+
+/// Waits for a signer for as long as for a transport: one that asks the user to be there may take its time, and one that
+/// never answers keeps no caller for ever.
+async fn patiently<T>(answer: impl Future<Output = Result<T, SignerError>>) -> Result<T, SignerError> {
+    tokio::time::timeout(LONGEST_REQUEST, answer).await.unwrap_or(Err(SignerError::Failed("the signer did not answer")))
 }
 
 /// The type of token that a request with or without a proof asks for.

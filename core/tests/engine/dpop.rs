@@ -1,6 +1,8 @@
 //! Tokens bound to a key (RFC 9449): what goes with each request, what a nonce costs, and what becomes of a session whose
 //! key is locked, fails or is gone.
 
+use std::time::Duration;
+
 use hallpass_core::ports::SignerError;
 use hallpass_core::protocol::http::{Headers, Method};
 use hallpass_core::protocol::token::TokenType;
@@ -195,7 +197,7 @@ async fn a_server_that_wants_a_nonce_and_names_none_is_asked_once() {
 #[tokio::test(start_paused = true)]
 async fn rule_8_after_a_nonce_a_lost_answer_is_still_asked_for_again_and_with_another_proof() {
     let device = Device::bound().await;
-    device.server.change(|server| server.reuse_interval = std::time::Duration::from_secs(10));
+    device.server.change(|server| server.reuse_interval = Duration::from_secs(10));
     let refusal = Fault::Answer(400, vec![("DPoP-Nonce", "n1".to_owned())], r#"{"error":"use_dpop_nonce"}"#.to_owned());
     device.server.fail([refusal, Fault::AnswerLost]);
     device.session().renew().await.unwrap();
@@ -219,6 +221,10 @@ async fn rule_10_a_device_clock_that_is_hours_wrong_makes_proofs_by_the_servers_
         assert_eq!(device.server.count("token"), 2, "{ahead}");
         device.session().renew().await.unwrap();
         assert_eq!(device.server.count("token"), 3, "{ahead}");
+        // An API is not asked for the time: its refusal leads to the renewal that tells.
+        device.restart();
+        let reply = device.session().call(api_call()).await.unwrap();
+        assert_eq!((reply.status, reply.renewals), (200, 1), "{ahead}");
     }
 }
 
@@ -258,6 +264,23 @@ async fn the_key_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn rule_11_every_version_of_a_key_and_of_a_bound_record_that_ever_shipped_still_loads() {
+    const JKT: &str = "y7gHGqKps9IKVuKpvv0ho6EBaVhABljFzKo9At33bO8";
+    // Written once for each version and never again, as for the record without a key.
+    for (key, record) in [(include_str!("golden/key-1.txt"), include_str!("golden/record-1-bound.txt"))] {
+        let mut device = Device::bound().await;
+        device.store.tamper("session", |stored| record.trim_end().clone_into(stored));
+        device.store.tamper("key", |stored| key.trim_end().clone_into(stored));
+        device.restart();
+        assert_eq!(device.state().await.user().unwrap().sub(), "ada");
+        device.expire();
+        device.access_token().await.unwrap_err();
+        assert_eq!(device.server.seen("token")[0].parameters["refresh_token"], "golden-refresh-token");
+        assert_eq!(latest(&device, ISSUER).jkt, JKT);
+    }
+}
+
+#[tokio::test]
 async fn a_login_under_way_is_finished_with_its_key_after_a_restart() {
     let mut device = Device::new();
     device.dpop = true;
@@ -283,6 +306,17 @@ async fn a_key_that_is_locked_or_fails_is_an_error_of_the_store_and_sends_nothin
         device.session().renew().await.unwrap();
         assert_eq!(device.session().call(api_call()).await.unwrap().status, 200);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signer_that_never_answers_keeps_nobody_for_ever_and_signs_nobody_out() {
+    let signer = TestSigner::new();
+    let device = Device::bound_to(Some(signer.clone())).await;
+    signer.fall_silent();
+    let longest = Duration::from_secs(100);
+    let error = tokio::time::timeout(longest, device.session().renew()).await.unwrap().unwrap_err();
+    assert_eq!(error, Error::Storage { problem: StorageProblem::Failed("the signer did not answer") });
+    assert!(matches!(device.session().state(), State::SignedIn { .. }));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A signing key that fails on cue. Clones are the same key.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,12 +14,13 @@ pub(crate) struct TestSigner {
     /// Signs in place of `key`, which is the one that is shown.
     signing: Arc<SoftwareSigner>,
     failure: Arc<Mutex<Option<SignerError>>>,
+    silent: Arc<AtomicBool>,
 }
 
 impl TestSigner {
     pub(crate) fn new() -> Self {
         let key = software();
-        Self { signing: Arc::clone(&key), key, failure: Arc::default() }
+        Self { signing: Arc::clone(&key), key, failure: Arc::default(), silent: Arc::default() }
     }
 
     /// One whose signatures are by another key than the one that it shows.
@@ -35,13 +37,21 @@ impl TestSigner {
         *self.failure.lock().unwrap() = None;
     }
 
+    /// From now on nothing is ever answered.
+    pub(crate) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+
     /// Another key is in the place of the one that was there, as on another device.
     pub(crate) async fn replace(&self) {
         self.key.delete().await.unwrap();
         self.key.public_key().await.unwrap();
     }
 
-    fn works(&self) -> Result<(), SignerError> {
+    async fn works(&self) -> Result<(), SignerError> {
+        if self.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.failure.lock().unwrap().map_or(Ok(()), Err)
     }
 }
@@ -53,13 +63,13 @@ fn software() -> Arc<SoftwareSigner> {
 #[async_trait]
 impl KeySigner for TestSigner {
     async fn public_key(&self) -> Result<PublicKey, SignerError> {
-        self.works()?;
+        self.works().await?;
         self.signing.public_key().await?;
         self.key.public_key().await
     }
 
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
-        self.works()?;
+        self.works().await?;
         self.signing.sign(message).await
     }
 
