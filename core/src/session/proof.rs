@@ -102,9 +102,10 @@ impl Engine {
         Ok(Some(key.1))
     }
 
-    /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for at most `limit`. When the server wants its
-    /// nonce in the proof, or when its answer shows that the clock was wrong, the request is sent once more for either:
-    /// the server has not acted on it, so this is neither a renewal nor a second try.
+    /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
+    /// for at most `limit`. When the server wants its nonce in the proof, or when its answer shows that the clock was
+    /// wrong, the request is sent once more for either: the server has not acted on it, so this is neither a renewal
+    /// nor a second try.
     ///
     /// # Errors
     /// [`Undelivered`].
@@ -258,8 +259,8 @@ impl Engine {
     }
 }
 
-/// Waits for a signer for as long as for a transport: one that asks the user to be there may take its time, and one that
-/// never answers keeps no caller for ever.
+/// Waits for a signer for as long as for a transport: one that asks the user to be there may take its time, and one
+/// that never answers keeps no caller for ever.
 async fn patiently<T>(answer: impl Future<Output = Result<T, SignerError>>) -> Result<T, SignerError> {
     tokio::time::timeout(LONGEST_REQUEST, answer).await.unwrap_or(Err(SignerError::Failed("the signer did not answer")))
 }

@@ -1,6 +1,7 @@
 //! What the tests of the engine stand on: a device (clock, store, session) and a server.
 
 pub(crate) mod clock;
+pub(crate) mod keys;
 pub(crate) mod proofs;
 pub(crate) mod server;
 pub(crate) mod signer;
