@@ -52,6 +52,16 @@ pub(crate) struct CodeBinding {
     pub(crate) dpop_jkt: Option<String>,
 }
 
+/// What comes with a code, to be compared with what it is bound to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CodeRequest<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) code_verifier: &'a str,
+    /// The key that was proved, if one was.
+    pub(crate) jkt: Option<&'a str>,
+}
+
 struct AuthorizationCode {
     grant: GrantId,
     binding: CodeBinding,
@@ -130,13 +140,11 @@ impl Grants {
     pub(crate) fn redeem_code(
         &mut self,
         code: &str,
-        client_id: &str,
-        redirect_uri: &str,
-        code_verifier: &str,
-        jkt: Option<&str>,
+        request: CodeRequest<'_>,
         lifetime_seconds: u64,
         now: Timestamp,
     ) -> Result<(GrantId, Option<String>), CodeRefusal> {
+        let CodeRequest { client_id, redirect_uri, code_verifier, jkt } = request;
         let record = self.codes.get_mut(code).ok_or(CodeRefusal::Unknown)?;
         let grant = record.grant;
         if self.grants[&grant].client_id != client_id {

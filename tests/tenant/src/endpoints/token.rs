@@ -7,7 +7,7 @@ use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use crate::{
     answer::{self, OAuthError},
     dpop::{self, ProofRefusal},
-    grants::{CodeRefusal, RefreshRefusal, Renewal},
+    grants::{CodeRefusal, CodeRequest, RefreshRefusal, Renewal},
     parameters::{Parameters, Repeated},
     scope::Scope,
     server::Exchange,
@@ -83,11 +83,9 @@ fn redeem_code(
     let code = required(parameters, "code")?;
     let redirect_uri = required(parameters, "redirect_uri")?;
     let code_verifier = required(parameters, "code_verifier")?;
+    let request = CodeRequest { client_id, redirect_uri, code_verifier, jkt: jkt.as_deref() };
     let lifetime = state.settings.code_lifetime_seconds;
-    let (grant_id, nonce) = state
-        .grants
-        .redeem_code(code, client_id, redirect_uri, code_verifier, jkt.as_deref(), lifetime, exchange.now)
-        .map_err(code_error)?;
+    let (grant_id, nonce) = state.grants.redeem_code(code, request, lifetime, exchange.now).map_err(code_error)?;
     let grant = state.grants.grant(grant_id);
     let (scope, audience) = (grant.scope.clone(), grant.audience.clone());
     let refresh_token = scope
