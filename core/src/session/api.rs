@@ -158,7 +158,7 @@ impl Engine {
     /// Sends a request with its access token, and with a proof where the token is bound to a key.
     async fn present(&self, credentials: &Credentials, request: Request) -> Result<Response> {
         let bound_to = credentials.bound_to();
-        match self.transmit_bound(bound_to, Some(credentials.access_token()), LONGEST_REQUEST, request).await {
+        match self.transmit_bound(bound_to, Some(credentials.access_token()), None, LONGEST_REQUEST, request).await {
             Ok(response) => Ok(response),
             Err(undelivered) => Err(self.concluded(undelivered).await),
         }

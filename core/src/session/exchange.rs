@@ -38,6 +38,13 @@ pub(super) struct Prepared {
     pub(super) bound_to: Option<Thumbprint>,
 }
 
+impl Prepared {
+    /// From when on the record has to be looked at again before the token is sent, by `Clock::elapsed`.
+    fn send_before(&self) -> Duration {
+        self.looked.saturating_add(lease::PATIENCE)
+    }
+}
+
 /// What the server made of it.
 pub(super) enum Exchanged {
     Tokens(Box<Answer>),
@@ -97,7 +104,7 @@ impl Engine {
             );
             let is_patient = sender == Sender::Caller && attempts == 1;
             let limit = if is_patient { LONGEST_REQUEST } else { self.doubt.patience() };
-            let error = match self.attempt(request, prepared.bound_to, limit, sender).await {
+            let error = match self.attempt(request, prepared, limit, sender).await {
                 Attempted::Tokens(tokens) => {
                     self.patience.reset();
                     // The server has acted; until the answer is saved, this token is one that may be spent.
@@ -112,6 +119,10 @@ impl Engine {
                 Attempted::KeyGone(key) => {
                     self.settle(prepared, !in_doubt).await;
                     return Ok(Exchanged::KeyGone(key));
+                }
+                Attempted::OutOfDate => {
+                    self.settle(prepared, !in_doubt).await;
+                    return Ok(Exchanged::OutOfDate);
                 }
                 Attempted::Unused(error) => break error,
                 Attempted::Unanswered { error, told } => {
@@ -139,7 +150,7 @@ impl Engine {
     /// Whether another process may have used the token since: the device or this process has slept, for longer than
     /// anybody waits for the lease (rule 5).
     fn is_out_of_date(&self, prepared: &Prepared) -> bool {
-        self.clock.elapsed().saturating_sub(prepared.looked) >= lease::PATIENCE
+        self.clock.elapsed() >= prepared.send_before()
     }
 
     /// Remembers, in memory, whether the server may have used the token up.
@@ -153,13 +164,7 @@ impl Engine {
     }
 
     /// Sends one request and reads what came back.
-    async fn attempt(
-        &self,
-        request: Request,
-        bound_to: Option<Thumbprint>,
-        limit: Duration,
-        sender: Sender,
-    ) -> Attempted {
+    async fn attempt(&self, request: Request, prepared: &Prepared, limit: Duration, sender: Sender) -> Attempted {
         let sent = self.now();
         let fail = |cause, told: Option<Duration>| match (sender, told) {
             // Nobody asked for it, so it makes nobody wait longer.
@@ -168,24 +173,26 @@ impl Engine {
                 self.patience.fail(self.clock.elapsed(), cause, told, self.jitter())
             }
         };
-        let response = match self.transmit_bound(bound_to, None, limit, request).await {
-            Ok(response) => response,
-            Err(Undelivered::KeyGone(key)) => return Attempted::KeyGone(key),
-            Err(Undelivered::KeyUnusable(error)) => return Attempted::Unused(error),
-            Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::TooLarge { .. })) => {
-                return Attempted::Unanswered { error: fail(OfflineCause::NoAnswer, None), told: None };
-            }
-            // Nothing reached the server, so nothing has to be spared.
-            Err(Undelivered::Transport(
-                error @ (TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest),
-            )) => return Attempted::Unused(error.into()),
-        };
+        let response =
+            match self.transmit_bound(prepared.bound_to, None, Some(prepared.send_before()), limit, request).await {
+                Ok(response) => response,
+                Err(Undelivered::KeyGone(key)) => return Attempted::KeyGone(key),
+                Err(Undelivered::KeyUnusable(error)) => return Attempted::Unused(error),
+                Err(Undelivered::TooLate) => return Attempted::OutOfDate,
+                Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::TooLarge { .. })) => {
+                    return Attempted::Unanswered { error: fail(OfflineCause::NoAnswer, None), told: None };
+                }
+                // Nothing reached the server, so nothing has to be spared.
+                Err(Undelivered::Transport(
+                    error @ (TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest),
+                )) => return Attempted::Unused(error.into()),
+            };
         self.observe_time(&response);
         if let Some(took) = sent.age(self.now()) {
             self.doubt.answered_after(took);
         }
         let told = patience::told(&response, self.server_now());
-        match (token::parse(&response, token_type(bound_to)), response.status) {
+        match (token::parse(&response, token_type(prepared.bound_to)), response.status) {
             (Ok(tokens), _) => Attempted::Tokens(Box::new(Answer { tokens, sent, arrived: self.now() })),
             (Err(TokenError::Server(_)), 429) => Attempted::Unused(fail(OfflineCause::RateLimited, told)),
             (Err(TokenError::Server(error)), _) if error.is_invalid_grant() => Attempted::InvalidGrant,
@@ -213,6 +220,8 @@ enum Attempted {
     InvalidGrant,
     /// Nothing was sent: the key that the token is bound to is gone.
     KeyGone(Thumbprint),
+    /// As for the exchange.
+    OutOfDate,
     /// No tokens, and the refresh token is certainly unused.
     Unused(Error),
     /// No usable answer, and nobody knows whether the refresh token was used; `told` is how long the server asks to wait.

@@ -249,10 +249,10 @@ impl Engine {
         bound_to: Option<Thumbprint>,
         request: impl Fn() -> hallpass_protocol::http::Request,
     ) -> Result<TokenResponse> {
-        let response = match self.transmit_bound(bound_to, None, LONGEST_REQUEST, request()).await {
+        let response = match self.transmit_bound(bound_to, None, None, LONGEST_REQUEST, request()).await {
             Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::Unreachable)) => {
                 tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.jitter()))).await;
-                self.transmit_bound(bound_to, None, LONGEST_REQUEST, request()).await?
+                self.transmit_bound(bound_to, None, None, LONGEST_REQUEST, request()).await?
             }
             other => other?,
         };

@@ -19,7 +19,7 @@ use url::{Origin, Url};
 use super::credentials::CredentialsRequest;
 use super::engine::{Engine, LONGEST_REQUEST};
 use super::record::Content;
-use crate::error::{Error, LoginReason, Result};
+use crate::error::{Error, LoginReason, OfflineCause, Result};
 use crate::ports::{KeySigner, SignerError, TransportError};
 
 /// A clock that an answer sets right by more than this may be why a proof was refused, in milliseconds.
@@ -41,6 +41,8 @@ pub(crate) enum Undelivered {
     KeyGone(Thumbprint),
     /// The key cannot be used now. Nothing was sent.
     KeyUnusable(Error),
+    /// The signer took until after the time from which nothing is to be sent. Nothing was, or the server has not acted on it.
+    TooLate,
 }
 
 impl Prover {
@@ -105,7 +107,7 @@ impl Engine {
     /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
     /// for at most `limit`. When the server wants its nonce in the proof, or when its answer shows that the clock was
     /// wrong, the request is sent once more for either: the server has not acted on it, so this is neither a renewal
-    /// nor a second try.
+    /// nor a second try. A proof that is not there by `send_before`, by `Clock::elapsed`, is not sent.
     ///
     /// # Errors
     /// [`Undelivered`].
@@ -113,13 +115,14 @@ impl Engine {
         &self,
         bound_to: Option<Thumbprint>,
         access_token: Option<&AccessToken>,
+        send_before: Option<Duration>,
         limit: Duration,
         request: Request,
     ) -> Result<Response, Undelivered> {
         match bound_to {
             None => Ok(self.transmit_within(limit, request).await?),
             // Boxed, so that a bearer session does not make room for what only this needs.
-            Some(key) => Box::pin(self.transmit_proven(key, access_token, limit, request)).await,
+            Some(key) => Box::pin(self.transmit_proven(key, access_token, send_before, limit, request)).await,
         }
     }
 
@@ -127,6 +130,7 @@ impl Engine {
         &self,
         bound_to: Thumbprint,
         access_token: Option<&AccessToken>,
+        send_before: Option<Duration>,
         limit: Duration,
         request: Request,
     ) -> Result<Response, Undelivered> {
@@ -135,6 +139,9 @@ impl Engine {
         loop {
             let nonce = self.prover.nonce(&origin);
             let proof = self.prove(bound_to, request.method, &request.url, access_token, nonce.as_ref()).await?;
+            if send_before.is_some_and(|end| self.clock.elapsed() >= end) {
+                return Err(Undelivered::TooLate);
+            }
             let mut proven = request.clone();
             proven.headers.push(dpop::HEADER, proof);
             let skew = self.skew.load(Ordering::Relaxed);
@@ -282,6 +289,7 @@ impl From<Undelivered> for Error {
             Undelivered::Transport(error) => error.into(),
             Undelivered::KeyGone(_) => Error::LoginRequired { reason: LoginReason::StorageInvalidated },
             Undelivered::KeyUnusable(error) => error,
+            Undelivered::TooLate => Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None },
         }
     }
 }

@@ -469,3 +469,20 @@ async fn headers_of_a_bearer_session_have_no_proof() {
     assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Authorization"]);
     assert_eq!(device.server.ask(&url, headers).status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_5_a_proof_that_took_too_long_is_not_sent_before_the_record_is_looked_at() {
+    let signer = TestSigner::new();
+    let app = Device::bound_to(Some(signer.clone())).await;
+    let extension = app.extension();
+    app.expire();
+    let release = signer.hold_next();
+    let caller = app.caller().await;
+    app.pass(60);
+    let theirs = extension.access_token().await.unwrap();
+    release.send(()).unwrap();
+    let ours = within(caller).await.unwrap().unwrap();
+    assert_eq!(ours.access_token().expose(), theirs, "what the extension has brought meanwhile");
+    assert_eq!(app.server.count("token"), 1, "the extension's alone has reached the server");
+    app.session().renew().await.unwrap();
+}

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
 use hallpass_core::ports::{EntryName, KeySigner, SignerError};
 use hallpass_core::protocol::dpop::{PublicKey, Signature};
+use tokio::sync::oneshot;
 
 #[derive(Clone)]
 pub(crate) struct TestSigner {
@@ -15,12 +16,14 @@ pub(crate) struct TestSigner {
     signing: Arc<SoftwareSigner>,
     failure: Arc<Mutex<Option<SignerError>>>,
     silent: Arc<AtomicBool>,
+    /// What the next call waits for.
+    hold: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
 }
 
 impl TestSigner {
     pub(crate) fn new() -> Self {
         let key = software();
-        Self { signing: Arc::clone(&key), key, failure: Arc::default(), silent: Arc::default() }
+        Self { signing: Arc::clone(&key), key, failure: Arc::default(), silent: Arc::default(), hold: Arc::default() }
     }
 
     /// One whose signatures are by another key than the one that it shows.
@@ -42,6 +45,13 @@ impl TestSigner {
         self.silent.store(true, Ordering::SeqCst);
     }
 
+    /// The next call waits until what is returned is told something.
+    pub(crate) fn hold_next(&self) -> oneshot::Sender<()> {
+        let (release, hold) = oneshot::channel();
+        *self.hold.lock().unwrap() = Some(hold);
+        release
+    }
+
     /// Another key is in the place of the one that was there, as on another device.
     pub(crate) async fn replace(&self) {
         self.key.delete().await.unwrap();
@@ -51,6 +61,10 @@ impl TestSigner {
     async fn works(&self) -> Result<(), SignerError> {
         if self.silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
+        }
+        let hold = self.hold.lock().unwrap().take();
+        if let Some(hold) = hold {
+            hold.await.unwrap();
         }
         self.failure.lock().unwrap().map_or(Ok(()), Err)
     }
