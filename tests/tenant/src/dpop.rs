@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::Response,
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -26,6 +26,21 @@ const WINDOW_SECONDS: i64 = 60;
 #[derive(Default)]
 pub(crate) struct UsedProofs(HashMap<String, i64>);
 
+/// What a proof has to fit.
+pub(crate) struct ProvenRequest<'a> {
+    pub(crate) method: &'a str,
+    /// Without its query.
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> From<&'a Exchange> for ProvenRequest<'a> {
+    fn from(exchange: &'a Exchange) -> Self {
+        Self { method: &exchange.method, url: &exchange.target, headers: &exchange.headers, now: exchange.now }
+    }
+}
+
 /// Why a proof is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProofRefusal {
@@ -40,11 +55,11 @@ impl UsedProofs {
     /// `access_token` is the one that the proof has to be for, `nonce` the one that it has to state.
     pub(crate) fn check(
         &mut self,
-        exchange: &Exchange,
+        request: &ProvenRequest<'_>,
         access_token: Option<&str>,
         nonce: Option<&str>,
     ) -> Result<Option<String>, ProofRefusal> {
-        let mut fields = exchange.headers.get_all("dpop").iter();
+        let mut fields = request.headers.get_all("dpop").iter();
         let (Some(proof), another) = (fields.next(), fields.next()) else { return Ok(None) };
         if another.is_some() {
             return Err(ProofRefusal::Invalid("there are two proofs"));
@@ -52,16 +67,16 @@ impl UsedProofs {
         let proof = proof.to_str().map_err(|_| ProofRefusal::Invalid("the proof is not a JWT"))?;
         let Proof { jkt, claims } = Proof::read(proof)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let now = exchange.now.seconds();
+        let now = request.now.seconds();
         let issued = claims.get("iat").and_then(Value::as_i64);
         let identifier = text("jti").filter(|identifier| !identifier.is_empty());
         let (Some(identifier), Some(issued)) = (identifier, issued) else {
             return Err(ProofRefusal::Invalid("the proof lacks jti or iat"));
         };
-        if text("htm") != Some(exchange.method.as_str()) {
+        if text("htm") != Some(request.method) {
             return Err(ProofRefusal::Invalid("the proof is for another method"));
         }
-        if text("htu") != Some(exchange.target.as_str()) {
+        if text("htu") != Some(request.url) {
             return Err(ProofRefusal::Invalid("the proof is for another URL"));
         }
         if nonce.is_some() && text("nonce") != nonce {
@@ -73,7 +88,7 @@ impl UsedProofs {
         if text("ath") != access_token.map(sha256).as_deref() {
             return Err(ProofRefusal::Invalid("the proof is for another access token"));
         }
-        self.use_up(&format!("{jkt} {identifier}"), issued, exchange.now)?;
+        self.use_up(&format!("{jkt} {identifier}"), issued, request.now)?;
         Ok(Some(jkt))
     }
 
@@ -92,7 +107,7 @@ impl UsedProofs {
             (Some(_), Scheme::Bearer) => {
                 Err(ProofRefusal::Invalid("the token is bound to a key, and came without proof"))
             }
-            (Some(jkt), Scheme::Dpop) => match self.check(exchange, Some(presented.token), nonce)? {
+            (Some(jkt), Scheme::Dpop) => match self.check(&exchange.into(), Some(presented.token), nonce)? {
                 Some(proved) if proved == jkt => Ok(()),
                 Some(_) => Err(ProofRefusal::Invalid("the proof is by another key than the token's")),
                 None => Err(ProofRefusal::Invalid("there is no proof")),

@@ -29,6 +29,7 @@ mod behaviour;
 mod id_token;
 mod issuer;
 mod keys;
+mod possession;
 mod server;
 mod template;
 

@@ -38,7 +38,7 @@ fn prepare(state: &mut shared::State, exchange: &Exchange) -> Result<UnsignedTok
     // Before anything is used up.
     let jkt = if state.settings.dpop {
         let shared::State { used_proofs, settings, .. } = state;
-        used_proofs.check(exchange, None, settings.dpop_nonce.as_deref())?
+        used_proofs.check(&exchange.into(), None, settings.dpop_nonce.as_deref())?
     } else {
         None
     };

@@ -14,10 +14,11 @@ use url::form_urlencoded;
 use super::{
     behaviour::{Answer, PublishedKey},
     id_token::edited,
-    issuer::{Issuer, bearer_token},
+    issuer::{Issuer, Refused, proven},
     keys,
     template::{TemplateError, expand_members},
 };
+use crate::dpop::with_nonce;
 
 /// A request to an issuer, with the path below it.
 pub(super) struct Asked<'a> {
@@ -65,6 +66,7 @@ impl Issuer {
             "id_token_signing_alg_values_supported":
                 ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
             "code_challenge_methods_supported": ["S256"],
+            "dpop_signing_alg_values_supported": ["ES256"],
         });
         self.document(document, &answer)
     }
@@ -93,16 +95,24 @@ impl Issuer {
     }
 
     fn token(&mut self, asked: &Asked<'_>) -> Result<Response, TemplateError> {
-        let Some(grant) = self.grant(asked.method, asked.headers, asked.body) else {
-            let answer = Answer { status: Some(400), ..Answer::default() };
-            return self.document(json!({ "error": "invalid_grant" }), &answer);
+        let grant = match self.grant(asked.method, asked.headers, asked.body) {
+            Ok(grant) => grant,
+            Err(refused) => {
+                let answer = Answer { status: Some(400), ..Answer::default() };
+                let error = match refused {
+                    Refused::Grant => "invalid_grant",
+                    Refused::Proof(refusal) => refusal.error(),
+                };
+                let response = self.document(json!({ "error": error }), &answer)?;
+                return Ok(with_nonce(response, self.behaviour.dpop_nonce.as_deref()));
+            }
         };
         let answer = self.next_answer("token");
         let (access_token, refresh_token) = self.next_tokens(&grant);
         let id_token = self.id_token(&grant, &access_token)?;
         let mut document = json!({
-            "access_token": access_token, "token_type": "Bearer", "expires_in": 3600, "scope": self.scope(),
-            "id_token": id_token,
+            "access_token": access_token, "token_type": if self.possession.is_bound() { "DPoP" } else { "Bearer" },
+            "expires_in": 3600, "scope": self.scope(), "id_token": id_token,
         });
         if let Some(refresh_token) = refresh_token {
             document["refresh_token"] = refresh_token.into();
@@ -111,7 +121,9 @@ impl Issuer {
     }
 
     fn userinfo(&mut self, asked: &Asked<'_>) -> Result<Response, TemplateError> {
-        self.saw(format!("userinfo {}", bearer_token(asked.headers)));
+        if let Some(refused) = self.refusal_of("userinfo", asked) {
+            return Ok(refused);
+        }
         let answer = self.next_answer("userinfo");
         self.document(json!({ "sub": "ada", "name": "Ada Lovelace" }), &answer)
     }
@@ -128,9 +140,28 @@ impl Issuer {
     }
 
     fn api(&mut self, method: &str, asked: &Asked<'_>) -> Result<Response, TemplateError> {
-        self.saw(format!("{method} api {}", bearer_token(asked.headers)));
+        if let Some(refused) = self.refusal_of(&format!("{method} api"), asked) {
+            return Ok(refused);
+        }
         let answer = self.next_answer("api");
         self.document(json!({ "expenses": [] }), &answer)
+    }
+
+    /// Notes a request with an access token down. One that comes without the proof that its token wants is refused with this.
+    fn refusal_of(&mut self, name: &str, asked: &Asked<'_>) -> Option<Response> {
+        let url = self.url(asked.path);
+        let nonce = self.behaviour.dpop_nonce.as_deref();
+        match self.possession.of_presented(&proven(asked.method, &url, asked.headers), nonce) {
+            Ok(token) => {
+                self.saw(format!("{name} {token}"));
+                None
+            }
+            Err(refusal) => {
+                let refused = with_nonce(refusal.challenge(), nonce);
+                self.saw(format!("{name}, refused: {}", refusal.reason()));
+                Some(refused)
+            }
+        }
     }
 
     /// `document` as an answer, with what `answer` says done to it.

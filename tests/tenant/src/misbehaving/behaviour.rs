@@ -13,6 +13,8 @@ pub struct Behaviour {
     pub trailing_slash: bool,
     /// Whether each renewal brings a new refresh token, and the one before is refused from then on.
     pub rotation: bool,
+    /// The nonce that proofs of possession have to state (RFC 9449 §8, §9), at every endpoint.
+    pub dpop_nonce: Option<String>,
     /// The answers of `/.well-known/openid-configuration`.
     pub discovery: Sequence<Answer>,
     /// The answers of `/jwks`.

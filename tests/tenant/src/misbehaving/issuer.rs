@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     body::Bytes,
-    http::{HeaderMap, Method, header::AUTHORIZATION},
+    http::{HeaderMap, Method},
 };
 use url::form_urlencoded;
 
@@ -12,9 +12,14 @@ use super::{
     authorization::{AuthorizeError, Authorized, Request},
     behaviour::{Answer, Behaviour},
     id_token::{self, Subject},
+    possession::Possession,
     template::{TemplateError, expand, now},
 };
-use crate::jwt;
+use crate::{
+    clock::Timestamp,
+    dpop::{ProofRefusal, ProvenRequest},
+    jwt,
+};
 
 /// The state of one issuer.
 pub(super) struct Issuer {
@@ -33,6 +38,13 @@ pub(super) struct Issuer {
     auth_time: i64,
     /// The latest ID token, for templates of later answers.
     id_token: String,
+    pub(super) possession: Possession,
+}
+
+/// Why a token request is refused.
+pub(super) enum Refused {
+    Grant,
+    Proof(ProofRefusal),
 }
 
 /// A token request that is in order.
@@ -55,6 +67,7 @@ impl Issuer {
             refresh_tokens: 0,
             auth_time: now(),
             id_token: String::new(),
+            possession: Possession::default(),
         }
     }
 
@@ -100,8 +113,8 @@ impl Issuer {
         Ok(authorized)
     }
 
-    /// Judges a token request as RFC 6749 §4.1.3 and §6 and RFC 7636 §4.6 have it, and notes it down.
-    pub(super) fn grant(&mut self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Option<Grant> {
+    /// Judges a token request as RFC 6749 §4.1.3 and §6, RFC 7636 §4.6 and RFC 9449 §5 have it, and notes it down.
+    pub(super) fn grant(&mut self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<Grant, Refused> {
         let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
         let is_form = headers
             .get("content-type")
@@ -133,20 +146,34 @@ impl Issuer {
         };
         if let Some(why) = refused {
             self.saw(format!("{method} /token, refused: {why}"));
-            return None;
+            return Err(Refused::Grant);
         }
-        match parameter("refresh_token") {
-            Some(token) => {
-                let line = format!("refresh {token}");
-                self.saw(line);
-                Some(Grant::Refresh)
+        let grant = if parameter("refresh_token").is_some() { Grant::Refresh } else { Grant::Code };
+        let url = self.url("token");
+        let request = proven(method, &url, headers);
+        let asked_for = self.authorized.as_ref().and_then(|request| request.parameters.get("dpop_jkt"));
+        let nonce = self.behaviour.dpop_nonce.as_deref();
+        let proved = match self.possession.of_token_request(&request, &grant, asked_for.map(String::as_str), nonce) {
+            Ok(is_proved) => {
+                if is_proved {
+                    ", proved"
+                } else {
+                    ""
+                }
             }
+            Err(refusal) => {
+                self.saw(format!("{method} /token, refused: {}", refusal.reason()));
+                return Err(Refused::Proof(refusal));
+            }
+        };
+        match parameter("refresh_token") {
+            Some(token) => self.saw(format!("refresh {token}{proved}")),
             None => {
                 self.code = None;
-                self.saw("code");
-                Some(Grant::Code)
+                self.saw(format!("code{proved}"));
             }
         }
+        Ok(grant)
     }
 
     /// The next access token, and for a code (or with rotation) the next refresh token.
@@ -222,8 +249,12 @@ impl Issuer {
     }
 }
 
-/// The bearer token of a request (RFC 6750 §2.1); empty when there is none.
-pub(super) fn bearer_token(headers: &HeaderMap) -> &str {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+/// A request whose proof is judged now.
+pub(super) fn proven<'a>(method: &'a Method, url: &'a str, headers: &'a HeaderMap) -> ProvenRequest<'a> {
+    ProvenRequest {
+        method: method.as_str(),
+        url,
+        headers,
+        now: Timestamp::from_milliseconds(now().saturating_mul(1_000)),
+    }
 }

@@ -96,8 +96,9 @@ impl MisbehavingIssuer {
     }
 
     /// What the issuer was asked, in this order: `discovery`, `keys`, `code` (a token request with a code), `refresh rt-1`
-    /// (a token request with this refresh token), `userinfo at-1`, `GET api at-1`, `revoke rt-1`; a refused token request
-    /// with what was wrong; anything else as method and path below the issuer.
+    /// (a token request with this refresh token), `userinfo at-1`, `GET api at-1`, `revoke rt-1`; with `, proved` behind
+    /// it when a proof of possession came along; a refused request with what was wrong; anything else as method and path
+    /// below the issuer.
     pub fn requests(&self, name: &str) -> Vec<String> {
         self.issuers.lock().get(name).map(|issuer| issuer.seen().to_vec()).unwrap_or_default()
     }

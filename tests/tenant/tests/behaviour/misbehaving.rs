@@ -66,6 +66,33 @@ async fn issuer_without_deviations_gives_what_is_asked_for_and_lists_it() {
 }
 
 #[tokio::test]
+async fn code_for_tokens_bound_to_a_key_is_refused_without_a_proof_by_that_key() {
+    let server = MisbehavingIssuer::start().await.unwrap();
+    let issuer = server.add("good", Behaviour::default());
+    let client = client();
+    let authorized = server.authorize("good", &format!("{}&dpop_jkt=of-a-key", authorization_url(&issuer))).unwrap();
+    for proof in [None, Some("no proof")] {
+        let mut request = client.post(format!("{issuer}/token")).form(&exchange(&authorized.code, VERIFIER));
+        if let Some(proof) = proof {
+            request = request.header("DPoP", proof);
+        }
+        let refused = request.send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(refused.json::<Value>().await.unwrap()["error"], "invalid_dpop_proof");
+    }
+    let presented = client.get(format!("{issuer}/userinfo")).header("Authorization", "DPoP at-1").send().await.unwrap();
+    assert_eq!(presented.status(), StatusCode::UNAUTHORIZED);
+    let another = "refused: the proof is by another key, or there is none";
+    let seen = [
+        format!("POST /token, {another}"),
+        "POST /token, refused: the proof is not a JWT".to_owned(),
+        format!("userinfo, {another}"),
+    ];
+    assert_eq!(server.requests("good"), seen);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn token_request_that_does_not_fit_its_authorization_is_refused() {
     let server = MisbehavingIssuer::start().await.unwrap();
     let issuer = server.add("good", Behaviour::default());
