@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hallpass_core as core;
+use hallpass_core::protocol::http::Method;
 
 use crate::credentials::CredentialsRequest;
 use crate::ports::transport::HttpHeader;
@@ -41,13 +42,20 @@ impl TryFrom<ApiRequest> for core::ApiRequest {
     type Error = core::Error;
 
     fn try_from(request: ApiRequest) -> core::Result<Self> {
-        let method = request.method.parse().map_err(|_| core::Error::Misconfigured {
-            field: "method",
-            fix: "use GET, POST, PUT, PATCH, DELETE or HEAD",
-        })?;
-        let whole = Self::new(method, request.url).body(request.body).credentials(request.credentials.try_into()?);
+        let whole = Self::new(method(&request.method)?, request.url)
+            .body(request.body)
+            .credentials(request.credentials.try_into()?);
         Ok(request.headers.into_iter().fold(whole, |whole, header| whole.header(header.name, header.value)))
     }
+}
+
+/// Reads a method.
+///
+/// # Errors
+/// [`core::Error::Misconfigured`] naming `method`.
+pub(crate) fn method(text: &str) -> core::Result<Method> {
+    text.parse()
+        .map_err(|_| core::Error::Misconfigured { field: "method", fix: "use GET, POST, PUT, PATCH, DELETE or HEAD" })
 }
 
 impl From<core::ApiResponse> for ApiReply {

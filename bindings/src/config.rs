@@ -33,6 +33,8 @@ pub struct Config {
     pub post_logout_redirect_uri: Option<String>,
     /// Whether requests to an Auth0 tenant name the SDK.
     pub telemetry: bool,
+    /// Whether the tokens of the next login are bound to a key of this device (DPoP).
+    pub dpop: bool,
     /// Whether plain HTTP is allowed on this very machine.
     pub danger_allow_loopback_http: bool,
 }
@@ -87,6 +89,9 @@ impl TryFrom<Config> for core::Config {
         }
         if let Some(uri) = &config.post_logout_redirect_uri {
             settings = settings.post_logout_redirect_uri(uri)?;
+        }
+        if config.dpop {
+            settings = settings.dpop();
         }
         Ok(if config.danger_allow_loopback_http { settings.danger_allow_loopback_http() } else { settings })
     }

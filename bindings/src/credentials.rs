@@ -12,7 +12,7 @@ use hallpass_core::protocol::time::Timestamp;
 pub struct Credentials {
     /// The access token.
     pub access_token: String,
-    /// How it is to be presented: `Bearer`.
+    /// How it is to be presented: `Bearer`, or `DPoP` with a proof for each request.
     pub token_type: String,
     /// The scope granted, its values separated by spaces.
     pub scope: String,

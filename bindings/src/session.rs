@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hallpass_core as core;
 
-use crate::api::{ApiReply, ApiRequest};
+use crate::api::{self, ApiReply, ApiRequest};
 use crate::clock::{Shifted, ShiftedClock};
 use crate::config::Config;
 use crate::credentials::{Credentials, CredentialsRequest};
@@ -12,7 +12,8 @@ use crate::error::HallpassError;
 use crate::login::{LoggedOut, LoginOptions, LogoutOptions, StartedLogin};
 use crate::observer::{Observing, SessionObserver, State};
 use crate::ports::browser::{Browser, ForeignBrowser};
-use crate::ports::transport::{ForeignTransport, Transport};
+use crate::ports::signer::{ForeignSigner, KeySigner};
+use crate::ports::transport::{ForeignTransport, HttpHeader, Transport};
 use crate::runtime;
 use crate::store::Store;
 use crate::user::User;
@@ -30,6 +31,8 @@ pub struct SessionOptions {
     pub transport: Option<Arc<dyn Transport>>,
     /// In which browser the user signs in; without one, `start_login` and `resume` serve.
     pub browser: Option<Arc<dyn Browser>>,
+    /// The key that tokens are bound to; by default one in software, beside the session.
+    pub signer: Option<Arc<dyn KeySigner>>,
     /// Who is told of each change.
     pub observer: Option<Arc<dyn SessionObserver>>,
     /// The folder in which processes that share the account take turns.
@@ -108,6 +111,28 @@ impl Session {
     /// As for [`core::Session::call`].
     pub async fn call(&self, request: ApiRequest) -> Result<ApiReply, HallpassError> {
         Ok(self.0.call(request.try_into()?).await?.into())
+    }
+
+    /// The header fields that authorize one request of the app's own HTTP client.
+    ///
+    /// # Errors
+    /// As for [`core::Session::proof`].
+    pub async fn proof(
+        &self,
+        method: String,
+        url: String,
+        request: CredentialsRequest,
+    ) -> Result<Vec<HttpHeader>, HallpassError> {
+        let request = core::CredentialsRequest::try_from(request)?;
+        Ok(HttpHeader::all(&self.0.proof(api::method(&method)?, &url, request).await?))
+    }
+
+    /// Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
+    ///
+    /// # Errors
+    /// As for [`core::Session::note_nonce`].
+    pub fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool, HallpassError> {
+        Ok(self.0.note_nonce(url, nonce)?)
     }
 
     /// Asks the provider for the user's claims; one JSON object.
@@ -190,6 +215,9 @@ fn opened(options: SessionOptions) -> core::Result<core::Session> {
     };
     if let Some(browser) = options.browser {
         builder = builder.browser(ForeignBrowser(browser));
+    }
+    if let Some(signer) = options.signer {
+        builder = builder.signer(ForeignSigner(signer));
     }
     if let Some(folder) = options.lease_folder {
         builder = builder.lease(core::adapters::FileLease::in_directory(folder));

@@ -8,10 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hallpass::{
     ApiRequest, Browser, BrowserFailure, Config, Credentials, CredentialsRequest, Event, HallpassError, HttpHeader,
-    HttpRequest, HttpResponse, LoginOptions, LoginReason, LogoutOptions, ObserverFailure, Provider, SecureStore,
-    Session, SessionObserver, SessionOptions, ShiftedClock, State, StorageProblem, Store, StoreFailure, Transport,
-    TransportFailure,
+    HttpRequest, HttpResponse, KeySigner, LoginOptions, LoginReason, LogoutOptions, ObserverFailure, Provider,
+    SecureStore, Session, SessionObserver, SessionOptions, ShiftedClock, SignerFailure, State, StorageProblem, Store,
+    StoreFailure, Transport, TransportFailure,
 };
+use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
+use hallpass_core::ports::{EntryName, KeySigner as _, SignerError};
 use hallpass_tenant::{Tenant, TenantOptions, browser};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -114,6 +116,53 @@ async fn what_a_store_throws_is_a_typed_error_and_never_a_sign_out() {
         assert!(matches!(session.state(), State::Restoring), "{:?}", session.state());
         *store.failure.lock().unwrap() = None;
         assert!(matches!(within(session.restored()).await.unwrap(), State::SignedOut { .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_signer_binds_the_tokens_and_proves_them() {
+    let tenant = tenant().await;
+    let session = bound(&tenant, &Arc::new(NotedSigner::new()));
+    within(session.login(LoginOptions::default())).await.unwrap();
+    assert_eq!(within(session.credentials(LASTING_A_MINUTE)).await.unwrap().token_type, "DPoP");
+    assert_eq!(within(session.call(get(&tenant.api_url()))).await.unwrap().status, 200);
+    let headers = within(session.proof("GET".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap();
+    assert_eq!(headers.iter().map(|header| header.name.as_str()).collect::<Vec<_>>(), ["Authorization", "DPoP"]);
+    assert!(session.note_nonce(&tenant.api_url(), "nonce").unwrap());
+    let wrong = within(session.proof("get".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap_err();
+    assert!(matches!(&wrong, HallpassError::Misconfigured { details, .. } if details.code == "method"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn what_a_signer_throws_is_an_error_of_the_store_until_its_key_is_gone() {
+    let tenant = tenant().await;
+    let signer = Arc::new(NotedSigner::new());
+    let session = bound(&tenant, &signer);
+    within(session.login(LoginOptions::default())).await.unwrap();
+    for (failure, code) in [(SignerFailure::Locked, "storage_locked"), (SignerFailure::Failed, "storage_failed")] {
+        signer.fail(Some(failure));
+        let error = within(session.renew()).await.unwrap_err();
+        assert!(matches!(&error, HallpassError::Storage { details, .. } if details.code == code), "{error:?}");
+        assert!(matches!(session.state(), State::SignedIn { .. }));
+    }
+    signer.fail(None);
+    within(session.renew()).await.unwrap();
+    signer.fail(Some(SignerFailure::Invalidated));
+    let error = within(session.renew()).await.unwrap_err();
+    let gone = LoginReason::StorageInvalidated;
+    assert!(matches!(&error, HallpassError::LoginRequired { reason, .. } if *reason == gone), "{error:?}");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_key_or_no_signature_are_an_error_of_the_store() {
+    let tenant = tenant().await;
+    for cut in [Cut::Key, Cut::Signature] {
+        let session = bound(&tenant, &Arc::new(NotedSigner { cut, ..NotedSigner::new() }));
+        let error = within(session.login(LoginOptions::default())).await.unwrap_err();
+        assert!(
+            matches!(&error, HallpassError::Storage { details, .. } if details.code == "storage_failed"),
+            "{error:?}"
+        );
     }
 }
 
@@ -256,16 +305,27 @@ fn options(tenant: &Tenant) -> SessionOptions {
             api_origins: vec![tenant.api_url()],
             post_logout_redirect_uri: None,
             telemetry: true,
+            dpop: false,
             danger_allow_loopback_http: true,
         },
         account: None,
         store: Store::Memory,
         transport: None,
         browser: None,
+        signer: None,
         observer: None,
         lease_folder: None,
         clock: None,
     }
+}
+
+/// A session at `tenant` whose tokens are bound to the key of `signer`.
+fn bound(tenant: &Tenant, signer: &Arc<NotedSigner>) -> Arc<Session> {
+    let mut options = options(tenant);
+    options.config.dpop = true;
+    options.browser = Some(Arc::new(ScriptedBrowser));
+    options.signer = Some(signer.clone());
+    opened(options)
 }
 
 fn opened(options: SessionOptions) -> Arc<Session> {
@@ -294,6 +354,54 @@ impl Browser for ScriptedBrowser {
     async fn open(&self, url: String, _redirect_uri: String) -> Result<String, BrowserFailure> {
         let mut browser = browser::Browser::new();
         browser.log_in(&url, "ada@example.com", "correct horse").await.map_err(|_| BrowserFailure::Failed)
+    }
+}
+
+/// A key in software that fails on cue.
+struct NotedSigner {
+    key: SoftwareSigner,
+    cut: Cut,
+    failure: Mutex<Option<SignerFailure>>,
+}
+
+/// What comes back with a byte too few.
+#[derive(PartialEq)]
+enum Cut {
+    Nothing,
+    Key,
+    Signature,
+}
+
+impl NotedSigner {
+    fn new() -> Self {
+        let key = SoftwareSigner::new(MemoryStore::new(), EntryName::parse("key").unwrap());
+        Self { key, cut: Cut::Nothing, failure: Mutex::default() }
+    }
+
+    fn fail(&self, failure: Option<SignerFailure>) {
+        *self.failure.lock().unwrap() = failure;
+    }
+
+    fn told<T>(&self, outcome: Result<T, SignerError>) -> Result<T, SignerFailure> {
+        self.failure.lock().unwrap().map_or(Ok(()), Err)?;
+        outcome.map_err(|_| SignerFailure::Failed)
+    }
+}
+
+#[async_trait]
+impl KeySigner for NotedSigner {
+    async fn public_key(&self) -> Result<Vec<u8>, SignerFailure> {
+        let point = self.told(self.key.public_key().await)?.sec1().to_vec();
+        Ok(if self.cut == Cut::Key { point[1..].to_vec() } else { point })
+    }
+
+    async fn sign(&self, message: Vec<u8>) -> Result<Vec<u8>, SignerFailure> {
+        let signature = self.told(self.key.sign(&message).await)?.as_bytes().to_vec();
+        Ok(if self.cut == Cut::Signature { signature[1..].to_vec() } else { signature })
+    }
+
+    async fn delete(&self) -> Result<(), SignerFailure> {
+        self.told(self.key.delete().await)
     }
 }
 
