@@ -14,8 +14,14 @@ let ffiLinking: [LinkerSetting] = [
 // ld.bfd refuses a symbol of Swift 6.0's libswiftObservation.so (swiftlang/swift#75670).
 let programLinking: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]
 // Stands in for Apple's frameworks, so that the sources for Apple's systems are compiled and tested. See Stubs/README.md.
-let stubs: [Target] = [.target(name: "AuthenticationServices", path: "Stubs/AuthenticationServices")]
-let apple: [Target.Dependency] = ["AuthenticationServices"]
+let stubs: [Target] = [
+    .target(name: "AuthenticationServices", path: "Stubs/AuthenticationServices"),
+    .target(name: "CryptoKit", dependencies: ["Security"], path: "Stubs/CryptoKit"),
+    .target(name: "Security", path: "Stubs/Security"),
+]
+// For the tests of the app, which need the same one.
+let stubProducts: [Product] = [.library(name: "SecurityStub", targets: ["Security"])]
+let apple: [Target.Dependency] = ["AuthenticationServices", "CryptoKit", "Security"]
 let appleSettings: [SwiftSetting] = [.define("HALLPASS_STUBS")]
 #else
 // Made by `cargo xtask xcframework`; a release of this package names its address and checksum instead.
@@ -23,6 +29,7 @@ let ffi = Target.binaryTarget(name: "HallpassFFI", path: "HallpassFFI.xcframewor
 let ffiLinking: [LinkerSetting] = [.linkedFramework("Security"), .linkedFramework("SystemConfiguration")]
 let programLinking: [LinkerSetting] = []
 let stubs: [Target] = []
+let stubProducts: [Product] = []
 let apple: [Target.Dependency] = []
 let appleSettings: [SwiftSetting] = []
 #endif
@@ -58,7 +65,7 @@ let package = Package(
         .library(name: "HallpassTesting", targets: ["HallpassTesting"]),
         .library(name: "LabSupport", targets: ["LabSupport"]),
         .executable(name: "hallpass-drive", targets: ["HallpassDrive"]),
-    ],
+    ] + stubProducts,
     targets: [ffi, bindings] + sources + tests + stubs,
     swiftLanguageModes: [.v6]
 )

@@ -5,12 +5,11 @@ import PackageDescription
 // Stand in for Apple's, so that the views and the tests that only Xcode runs are type-checked. See Stubs/README.md.
 let stubs: [Target] = [
     .target(name: "SwiftUI", path: "Stubs/SwiftUI", swiftSettings: [.swiftLanguageMode(.v5)]),
-    .target(name: "Security", path: "Stubs/Security"),
     .target(name: "XCUIAutomation", path: "Stubs/XCUIAutomation"),
     .target(
         name: "HostedTests",
         dependencies: [
-            "LabModel", "Security", .product(name: "Hallpass", package: "Hallpass"),
+            "LabModel", .product(name: "Hallpass", package: "Hallpass"), .product(name: "SecurityStub", package: "Hallpass"),
             .product(name: "HallpassTesting", package: "Hallpass"), .product(name: "LabSupport", package: "Hallpass"),
         ], path: "HostedTests"),
     .target(name: "UITests", dependencies: ["XCUIAutomation"], path: "UITests"),

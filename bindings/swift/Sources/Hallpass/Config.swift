@@ -7,7 +7,7 @@
 /// config.scope = "openid profile read:reports offline_access"
 /// ```
 ///
-/// Nothing is checked here: ``Session/init(_:account:store:browser:transport:leaseDirectory:clock:)`` throws
+/// Nothing is checked here: ``Session/init(_:account:store:browser:transport:signer:leaseDirectory:clock:)`` throws
 /// ``HallpassError/misconfigured(field:fix:)`` naming what is wrong. Identifiers that the server compares byte for byte are
 /// text rather than `URL`, which could change them.
 public struct Config: Sendable, Hashable {
@@ -45,6 +45,9 @@ public struct Config: Sendable, Hashable {
     public var postLogoutRedirectURI: String?
     /// Whether requests to an Auth0 tenant name this SDK and its version.
     public var telemetry = true
+    /// Whether the tokens of the next login are bound to a key of this device (DPoP, RFC 9449), so that one that is stolen is of
+    /// no use elsewhere. A session that is there already stays what it is.
+    public var dpop = false
     /// Whether plain HTTP is allowed to a server on this very machine. For development only.
     public var dangerAllowLoopbackHTTP = false
 

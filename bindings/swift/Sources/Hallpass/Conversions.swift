@@ -139,7 +139,7 @@ extension HallpassBindings.Config {
             maxAgeSeconds: config.maxAge?.wholeSeconds, leewaySeconds: config.leeway?.wholeSeconds,
             loginLifetimeSeconds: config.loginLifetime?.wholeSeconds, apiOrigins: config.apiOrigins,
             postLogoutRedirectUri: config.postLogoutRedirectURI, telemetry: config.telemetry,
-            dangerAllowLoopbackHttp: config.dangerAllowLoopbackHTTP)
+            dpop: config.dpop, dangerAllowLoopbackHttp: config.dangerAllowLoopbackHTTP)
     }
 }
 

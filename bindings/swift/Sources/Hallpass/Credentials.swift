@@ -6,7 +6,7 @@ import Foundation
 public struct Credentials: Sendable, Hashable {
     /// The access token.
     public let accessToken: String
-    /// How it is presented: `Bearer` (RFC 6750).
+    /// How it is presented: `Bearer` (RFC 6750), or `DPoP` with a proof for each request; see ``Session/proof(_:_:minTTL:audience:scope:)``.
     public let tokenType: String
     /// The scope granted, its values separated by spaces.
     public let scope: String

@@ -57,18 +57,21 @@ public final class Session: Sendable {
     ///   - browser: where the user signs in; ``WebBrowser`` on Apple's systems when `nil`. Elsewhere, or when the app opens
     ///     the page itself, ``startLogin(_:)`` and ``resume(_:)`` need none.
     ///   - transport: how requests are sent; by the core when `nil`, with TLS by rustls and the system's trust decisions.
+    ///   - signer: the key that tokens are bound to with ``Config/dpop``, such as ``SecureEnclaveSigner``; one in software, kept in
+    ///     `store`, when `nil`.
     ///   - leaseDirectory: the folder in which an app and its extensions take turns to renew, in their app group's
     ///     container. Leave it out when this process alone uses the account.
     ///   - clock: clocks that a test moves.
     /// - Throws: ``HallpassError/misconfigured(field:fix:)`` naming what is missing or wrong; ``HallpassError/storage(_:)``.
     public init(
         _ config: Config, account: String? = nil, store: Store = .keychain(), browser: (any Browser)? = nil,
-        transport: (any Transport)? = nil, leaseDirectory: URL? = nil, clock: ShiftedClock? = nil
+        transport: (any Transport)? = nil, signer: (any KeySigner)? = nil, leaseDirectory: URL? = nil, clock: ShiftedClock? = nil
     ) throws(HallpassError) {
         let (relay, logins) = (Relay(), LoginTurns())
         let options = SessionOptions(
             config: .init(config), account: account, store: .init(store), transport: transport.map(TransportPort.init),
-            browser: (browser ?? Self.systemBrowser).map { BrowserPort($0, logins: logins) }, observer: relay,
+            browser: (browser ?? Self.systemBrowser).map { BrowserPort($0, logins: logins) },
+            signer: signer.map(KeySignerPort.init), observer: relay,
             leaseFolder: leaseDirectory?.path, clock: clock?.core)
         do {
             core = try HallpassBindings.Session.open(options: options)
@@ -141,6 +144,35 @@ public final class Session: Sendable {
     ///   that is not one of ``Config/apiOrigins``.
     public func call(_ request: ApiRequest) async throws(HallpassError) -> ApiReply {
         try await crossing { ApiReply(try await self.core.call(request: .init(request))) }
+    }
+
+    /// Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
+    /// access token is bound to a key. A proof is for this method and this URL (without its query), and for once: ask again for
+    /// the next request, and for a repeat.
+    ///
+    /// - Throws: as ``credentials(minTTL:audience:scope:)``, and ``HallpassError/misconfigured(field:fix:)`` for an origin
+    ///   that is not one of ``Config/apiOrigins``.
+    public func proof(
+        _ method: String, _ url: URL, minTTL: Duration = defaultMinTTL, audience: String? = nil, scope: String? = nil
+    ) async throws(HallpassError) -> [HTTPHeader] {
+        let request = CredentialsRequest(minTtlMilliseconds: minTTL.wholeMilliseconds, audience: audience, scope: scope)
+        return try await crossing {
+            try await self.core.proof(method: method, url: url.absoluteString, request: request).map(HTTPHeader.init)
+        }
+    }
+
+    /// Notes the `DPoP-Nonce` of an answer that the app's own client got from `url`, for the next proof to the same origin.
+    ///
+    /// - Returns: whether it is another than before: a request refused with `use_dpop_nonce` is then worth repeating, once and
+    ///   with a new proof.
+    /// - Throws: ``HallpassError/misconfigured(field:fix:)`` for an origin that is not one of ``Config/apiOrigins``.
+    @discardableResult
+    public func noteNonce(_ nonce: String, from url: URL) throws(HallpassError) -> Bool {
+        do {
+            return try core.noteNonce(url: url.absoluteString, nonce: nonce)
+        } catch {
+            throw HallpassError(crossing: error)
+        }
     }
 
     /// Asks the provider for the user's claims (OpenID Connect Core §5.3), about the same user as the ID token.

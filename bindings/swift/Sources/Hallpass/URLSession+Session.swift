@@ -4,10 +4,12 @@ import FoundationNetworking
 #endif
 
 extension URLSession {
-    /// Sends `request` with the access token of `session`; when the API answers 401, renews once and repeats once.
+    /// Sends `request` with the access token of `session`; when the API answers 401, renews once and repeats once. A token that is
+    /// bound to a key is sent with a proof, and once more when the API wants its nonce in the proof.
     ///
     /// For requests that need this `URLSession`; ``Session/call(_:)`` needs none. The request's body has to be in
-    /// `httpBody`, since a stream could not be repeated. The token does not follow a redirect to another origin.
+    /// `httpBody`, since a stream could not be repeated. The token does not follow a redirect to another origin, and one that is
+    /// bound to a key follows none: the redirect is then the answer.
     ///
     /// - Parameters:
     ///   - request: the request, to an origin of ``Config/apiOrigins``.
@@ -25,13 +27,36 @@ extension URLSession {
                 fix: "add the API's origin (scheme, host and port) to the configuration; tokens go nowhere else")
         }
         let first = try await session.credentials(minTTL: minTTL, audience: audience)
-        let (data, response) = try await data(for: request, with: first)
+        let (data, response) = try await data(for: request, to: url, with: first, of: session, audience: audience)
         guard response.statusCode == 401 else { return (data, response) }
         // Somebody else may have renewed the refused token meanwhile.
         let latest = try await session.credentials(minTTL: minTTL, audience: audience)
         let second =
             latest.accessToken != first.accessToken ? latest : try await session.replacement(audience: audience, minTTL: minTTL)
-        return try await self.data(for: request, with: second)
+        return try await self.data(for: request, to: url, with: second, of: session, audience: audience)
+    }
+
+    private func data(
+        for request: URLRequest, to url: URL, with credentials: Credentials, of session: Session, audience: String?
+    ) async throws -> (Data, HTTPURLResponse) {
+        guard credentials.tokenType != "Bearer" else { return try await data(for: request, with: credentials) }
+        let first = try await proven(request, to: url, of: session, audience: audience)
+        guard first.isNewNonce, first.response.wantsNonce else { return (first.data, first.response) }
+        let second = try await proven(request, to: url, of: session, audience: audience)
+        return (second.data, second.response)
+    }
+
+    /// Sends the request with a proof, and hands the nonce of the answer on.
+    private func proven(
+        _ request: URLRequest, to url: URL, of session: Session, audience: String?
+    ) async throws -> (data: Data, response: HTTPURLResponse, isNewNonce: Bool) {
+        var whole = request
+        for field in try await session.proof(request.httpMethod ?? "GET", url, audience: audience) {
+            whole.setValue(field.value, forHTTPHeaderField: field.name)
+        }
+        let (data, response) = try await followed(whole)
+        let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce")
+        return (data, response, try nonce.map { try session.noteNonce($0, from: url) } ?? false)
     }
 
     private func data(for request: URLRequest, with credentials: Credentials) async throws -> (Data, HTTPURLResponse) {
@@ -57,8 +82,18 @@ extension URLSession {
     #endif
 }
 
-/// Follows a redirect, without the token where it leads to another origin.
-private func withinOrigin(_ first: URLRequest, _ next: URLRequest) -> URLRequest {
+extension HTTPURLResponse {
+    /// Whether the API wants its nonce in the proof (RFC 9449 §9).
+    fileprivate var wantsNonce: Bool {
+        guard statusCode == 401, let challenge = value(forHTTPHeaderField: "WWW-Authenticate") else { return false }
+        return challenge.contains("use_dpop_nonce")
+    }
+}
+
+/// Follows a redirect, without the token where it leads to another origin. One of a request with a proof is the answer: a proof
+/// is for one URL and no other.
+private func withinOrigin(_ first: URLRequest, _ next: URLRequest) -> URLRequest? {
+    if first.value(forHTTPHeaderField: "DPoP") != nil { return nil }
     var next = next
     if next.url.flatMap(Origin.init) != first.url.flatMap(Origin.init) { next.setValue(nil, forHTTPHeaderField: "Authorization") }
     return next
@@ -72,7 +107,7 @@ private final class RedirectsWithinOrigin: NSObject, URLSessionTaskDelegate {
         _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
     ) {
-        completionHandler(task.originalRequest.map { withinOrigin($0, request) })
+        completionHandler(task.originalRequest.flatMap { withinOrigin($0, request) })
     }
 }
 #endif

@@ -870,6 +870,390 @@ public func FfiConverterTypeBrowser_lower(_ value: Browser) -> UInt64 {
 
 
 /**
+ * Holds a key pair on P-256; what is asked of one is documented at [`ports::KeySigner`].
+ */
+public protocol KeySigner: AnyObject, Sendable {
+
+    /**
+     * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
+     * §2.3.3).
+     *
+     * # Errors
+     * [`SignerFailure`].
+     */
+    func publicKey() async throws  -> Data
+
+    /**
+     * Signs `message` with ECDSA over its SHA-256: 64 bytes, `r` and `s` (RFC 7518 §3.4).
+     *
+     * # Errors
+     * [`SignerFailure`]; `Invalidated` when there is no key.
+     */
+    func sign(message: Data) async throws  -> Data
+
+    /**
+     * Deletes the key; it is no error when there is none.
+     *
+     * # Errors
+     * [`SignerFailure`]; the key is then still there.
+     */
+    func delete() async throws
+
+}
+/**
+ * Holds a key pair on P-256; what is asked of one is documented at [`ports::KeySigner`].
+ */
+open class KeySignerImpl: KeySigner, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hallpass_fn_clone_keysigner(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hallpass_fn_free_keysigner(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
+     * §2.3.3).
+     *
+     * # Errors
+     * [`SignerFailure`].
+     */
+open func publicKey()async throws  -> Data  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_keysigner_public_key(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterData.lift,
+            errorHandler: FfiConverterTypeSignerFailure_lift
+        )
+}
+
+    /**
+     * Signs `message` with ECDSA over its SHA-256: 64 bytes, `r` and `s` (RFC 7518 §3.4).
+     *
+     * # Errors
+     * [`SignerFailure`]; `Invalidated` when there is no key.
+     */
+open func sign(message: Data)async throws  -> Data  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_keysigner_sign(
+                        self.uniffiCloneHandle(),FfiConverterData.lower(message)
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterData.lift,
+            errorHandler: FfiConverterTypeSignerFailure_lift
+        )
+}
+
+    /**
+     * Deletes the key; it is no error when there is none.
+     *
+     * # Errors
+     * [`SignerFailure`]; the key is then still there.
+     */
+open func delete()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_keysigner_delete(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_void,
+            completeFunc: ffi_hallpass_rust_future_complete_void,
+            freeFunc: ffi_hallpass_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeSignerFailure_lift
+        )
+}
+
+
+
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceKeySigner {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceKeySigner = UniffiVTableCallbackInterfaceKeySigner(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeKeySigner.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface KeySigner: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeKeySigner.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface KeySigner: handle missing in uniffiClone")
+            }
+        },
+        publicKey: { (
+            uniffiHandle: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteRustBuffer,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> Data in
+                guard let uniffiObj = try? FfiConverterTypeKeySigner.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.publicKey(
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: Data) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: FfiConverterData.lower(returnValue),
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: RustBuffer.empty(),
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeSignerFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        sign: { (
+            uniffiHandle: UInt64,
+            message: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteRustBuffer,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> Data in
+                guard let uniffiObj = try? FfiConverterTypeKeySigner.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.sign(
+                     message: try FfiConverterData.lift(message)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: Data) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: FfiConverterData.lower(returnValue),
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: RustBuffer.empty(),
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeSignerFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        },
+        delete: { (
+            uniffiHandle: UInt64,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteVoid,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeKeySigner.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.delete(
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: ()) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid(
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeSignerFailure_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceKeySigner> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceKeySigner>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitKeySigner() {
+    uniffi_hallpass_fn_init_callback_vtable_keysigner(UniffiCallbackInterfaceKeySigner.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeKeySigner: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<KeySigner>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = KeySigner
+
+    public static func lift(_ handle: UInt64) throws -> KeySigner {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return KeySignerImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: KeySigner) -> UInt64 {
+         if let rustImpl = value as? KeySignerImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> KeySigner {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: KeySigner, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeKeySigner_lift(_ handle: UInt64) throws -> KeySigner {
+    return try FfiConverterTypeKeySigner.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeKeySigner_lower(_ value: KeySigner) -> UInt64 {
+    return FfiConverterTypeKeySigner.lower(value)
+}
+
+
+
+
+
+
+/**
  * A secure store; what is asked of one is documented at [`ports::SecureStore`].
  */
 public protocol SecureStore: AnyObject, Sendable {
@@ -1426,6 +1810,22 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func logoutUrl(postLogoutRedirectUri: String?) async throws  -> String
 
     /**
+     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
+     *
+     * # Errors
+     * As for [`core::Session::note_nonce`].
+     */
+    func noteNonce(url: String, nonce: String) throws  -> Bool
+
+    /**
+     * The header fields that authorize one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::proof`].
+     */
+    func proof(method: String, url: String, request: CredentialsRequest) async throws  -> [HttpHeader]
+
+    /**
      * Renews the access token of the login now.
      *
      * # Errors
@@ -1683,6 +2083,45 @@ open func logoutUrl(postLogoutRedirectUri: String?)async throws  -> String  {
             completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
             freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
             liftFunc: FfiConverterString.lift,
+            errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
+
+    /**
+     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
+     *
+     * # Errors
+     * As for [`core::Session::note_nonce`].
+     */
+open func noteNonce(url: String, nonce: String)throws  -> Bool  {
+    return try  FfiConverterBool.lift(try rustCallWithError(FfiConverterTypeHallpassError_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_session_note_nonce(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(url),
+        FfiConverterString.lower(nonce),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The header fields that authorize one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::proof`].
+     */
+open func proof(method: String, url: String, request: CredentialsRequest)async throws  -> [HttpHeader]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_proof(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(method),FfiConverterString.lower(url),FfiConverterTypeCredentialsRequest_lower(request)
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeHttpHeader.lift,
             errorHandler: FfiConverterTypeHallpassError_lift
         )
 }
@@ -2890,6 +3329,10 @@ public struct Config: Equatable, Hashable {
      */
     public let telemetry: Bool
     /**
+     * Whether the tokens of the next login are bound to a key of this device (DPoP).
+     */
+    public let dpop: Bool
+    /**
      * Whether plain HTTP is allowed on this very machine.
      */
     public let dangerAllowLoopbackHttp: Bool
@@ -2937,6 +3380,9 @@ public struct Config: Equatable, Hashable {
          * Whether requests to an Auth0 tenant name the SDK.
          */telemetry: Bool,
         /**
+         * Whether the tokens of the next login are bound to a key of this device (DPoP).
+         */dpop: Bool,
+        /**
          * Whether plain HTTP is allowed on this very machine.
          */dangerAllowLoopbackHttp: Bool) {
         self.provider = provider
@@ -2952,6 +3398,7 @@ public struct Config: Equatable, Hashable {
         self.apiOrigins = apiOrigins
         self.postLogoutRedirectUri = postLogoutRedirectUri
         self.telemetry = telemetry
+        self.dpop = dpop
         self.dangerAllowLoopbackHttp = dangerAllowLoopbackHttp
     }
 
@@ -2984,6 +3431,7 @@ public struct FfiConverterTypeConfig: FfiConverterRustBuffer {
                 apiOrigins: FfiConverterSequenceString.read(from: &buf),
                 postLogoutRedirectUri: FfiConverterOptionString.read(from: &buf),
                 telemetry: FfiConverterBool.read(from: &buf),
+                dpop: FfiConverterBool.read(from: &buf),
                 dangerAllowLoopbackHttp: FfiConverterBool.read(from: &buf)
         )
     }
@@ -3002,6 +3450,7 @@ public struct FfiConverterTypeConfig: FfiConverterRustBuffer {
         FfiConverterSequenceString.write(value.apiOrigins, into: &buf)
         FfiConverterOptionString.write(value.postLogoutRedirectUri, into: &buf)
         FfiConverterBool.write(value.telemetry, into: &buf)
+        FfiConverterBool.write(value.dpop, into: &buf)
         FfiConverterBool.write(value.dangerAllowLoopbackHttp, into: &buf)
     }
 }
@@ -3031,7 +3480,7 @@ public struct Credentials: Equatable, Hashable, CustomDebugStringConvertible, Cu
      */
     public let accessToken: String
     /**
-     * How it is to be presented: `Bearer`.
+     * How it is to be presented: `Bearer`, or `DPoP` with a proof for each request.
      */
     public let tokenType: String
     /**
@@ -3054,7 +3503,7 @@ public struct Credentials: Equatable, Hashable, CustomDebugStringConvertible, Cu
          * The access token.
          */accessToken: String,
         /**
-         * How it is to be presented: `Bearer`.
+         * How it is to be presented: `Bearer`, or `DPoP` with a proof for each request.
          */tokenType: String,
         /**
          * The scope granted, its values separated by spaces.
@@ -3936,6 +4385,10 @@ public struct SessionOptions {
      */
     public let browser: Browser?
     /**
+     * The key that tokens are bound to; by default one in software, beside the session.
+     */
+    public let signer: KeySigner?
+    /**
      * Who is told of each change.
      */
     public let observer: SessionObserver?
@@ -3967,6 +4420,9 @@ public struct SessionOptions {
          * In which browser the user signs in; without one, `start_login` and `resume` serve.
          */browser: Browser?,
         /**
+         * The key that tokens are bound to; by default one in software, beside the session.
+         */signer: KeySigner?,
+        /**
          * Who is told of each change.
          */observer: SessionObserver?,
         /**
@@ -3980,6 +4436,7 @@ public struct SessionOptions {
         self.store = store
         self.transport = transport
         self.browser = browser
+        self.signer = signer
         self.observer = observer
         self.leaseFolder = leaseFolder
         self.clock = clock
@@ -4006,6 +4463,7 @@ public struct FfiConverterTypeSessionOptions: FfiConverterRustBuffer {
                 store: FfiConverterTypeStore.read(from: &buf),
                 transport: FfiConverterOptionTypeTransport.read(from: &buf),
                 browser: FfiConverterOptionTypeBrowser.read(from: &buf),
+                signer: FfiConverterOptionTypeKeySigner.read(from: &buf),
                 observer: FfiConverterOptionTypeSessionObserver.read(from: &buf),
                 leaseFolder: FfiConverterOptionString.read(from: &buf),
                 clock: FfiConverterOptionTypeShiftedClock.read(from: &buf)
@@ -4018,6 +4476,7 @@ public struct FfiConverterTypeSessionOptions: FfiConverterRustBuffer {
         FfiConverterTypeStore.write(value.store, into: &buf)
         FfiConverterOptionTypeTransport.write(value.transport, into: &buf)
         FfiConverterOptionTypeBrowser.write(value.browser, into: &buf)
+        FfiConverterOptionTypeKeySigner.write(value.signer, into: &buf)
         FfiConverterOptionTypeSessionObserver.write(value.observer, into: &buf)
         FfiConverterOptionString.write(value.leaseFolder, into: &buf)
         FfiConverterOptionTypeShiftedClock.write(value.clock, into: &buf)
@@ -5276,6 +5735,101 @@ public func FfiConverterTypeProvider_lower(_ value: Provider) -> RustBuffer {
 
 
 /**
+ * Why a signer did not do as told.
+ */
+public
+enum SignerFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * Its key cannot be used now.
+     */
+    case Locked
+    /**
+     * Its key is gone for good.
+     */
+    case Invalidated
+    /**
+     * Anything else.
+     */
+    case Failed
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension SignerFailure: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSignerFailure: FfiConverterRustBuffer {
+    typealias SwiftType = SignerFailure
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SignerFailure {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .Locked
+        case 2: return .Invalidated
+        case 3: return .Failed
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: SignerFailure, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .Locked:
+            writeInt(&buf, Int32(1))
+
+
+        case .Invalidated:
+            writeInt(&buf, Int32(2))
+
+
+        case .Failed:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSignerFailure_lift(_ buf: RustBuffer) throws -> SignerFailure {
+    return try FfiConverterTypeSignerFailure.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSignerFailure_lower(_ value: SignerFailure) -> RustBuffer {
+    return FfiConverterTypeSignerFailure.lower(value)
+}
+
+
+/**
  * Whether somebody is signed in.
  */
 
@@ -5912,6 +6466,30 @@ fileprivate struct FfiConverterOptionTypeBrowser: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeKeySigner: FfiConverterRustBuffer {
+    typealias SwiftType = KeySigner?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeKeySigner.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeKeySigner.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeSessionObserver: FfiConverterRustBuffer {
     typealias SwiftType = SessionObserver?
 
@@ -6320,6 +6898,15 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_browser_open() != 43428) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_keysigner_public_key() != 59851) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_keysigner_sign() != 38119) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_keysigner_delete() != 55486) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_securestore_identity() != 56437) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -6356,6 +6943,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_session_logout_url() != 3317) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_session_note_nonce() != 53852) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_session_proof() != 20074) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_session_renew() != 34413) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -6388,6 +6981,7 @@ private let initializationResult: InitializationResult = {
     }
 
     uniffiCallbackInitBrowser()
+    uniffiCallbackInitKeySigner()
     uniffiCallbackInitSecureStore()
     uniffiCallbackInitSessionObserver()
     uniffiCallbackInitTransport()

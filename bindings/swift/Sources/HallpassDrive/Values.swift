@@ -7,6 +7,7 @@ extension Config {
     static let members: Set<String> = [
         "issuer", "client_id", "redirect_uri", "scope", "audience", "resource", "dialect", "allow_loopback_http", "max_age",
         "organization", "leeway_seconds", "login_lifetime_seconds", "api_origins", "post_logout_redirect_uri", "telemetry",
+        "dpop",
     ]
 
     init(_ members: Members) throws(Refusal) {
@@ -29,6 +30,7 @@ extension Config {
         apiOrigins = try members.texts("api_origins")
         postLogoutRedirectURI = try members.text("post_logout_redirect_uri")
         telemetry = try members.bool("telemetry") ?? true
+        dpop = try members.bool("dpop") ?? false
         dangerAllowLoopbackHTTP = try members.bool("allow_loopback_http") ?? false
     }
 }

@@ -270,6 +270,24 @@ typedef void (*UniffiCallbackInterfaceBrowserMethod0)(uint64_t, RustBuffer, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD0
+typedef void (*UniffiCallbackInterfaceKeySignerMethod0)(uint64_t, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD1
+typedef void (*UniffiCallbackInterfaceKeySignerMethod1)(uint64_t, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD2
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD2
+typedef void (*UniffiCallbackInterfaceKeySignerMethod2)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_SECURE_STORE_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_SECURE_STORE_METHOD0
 typedef void (*UniffiCallbackInterfaceSecureStoreMethod0)(uint64_t, RustBuffer* _Nonnull,
@@ -325,6 +343,17 @@ typedef struct UniffiVTableCallbackInterfaceBrowser {
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceBrowserMethod0 _Nonnull visit;
 } UniffiVTableCallbackInterfaceBrowser;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_KEY_SIGNER
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_KEY_SIGNER
+typedef struct UniffiVTableCallbackInterfaceKeySigner {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceKeySignerMethod0 _Nonnull publicKey;
+    UniffiCallbackInterfaceKeySignerMethod1 _Nonnull sign;
+    UniffiCallbackInterfaceKeySignerMethod2 _Nonnull delete;
+} UniffiVTableCallbackInterfaceKeySigner;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_SECURE_STORE
@@ -418,6 +447,36 @@ void uniffi_hallpass_fn_init_callback_vtable_browser(const UniffiVTableCallbackI
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_BROWSER_OPEN
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_BROWSER_OPEN
 uint64_t uniffi_hallpass_fn_method_browser_open(uint64_t ptr, RustBuffer url, RustBuffer redirect_uri
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_KEYSIGNER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_KEYSIGNER
+uint64_t uniffi_hallpass_fn_clone_keysigner(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_KEYSIGNER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_KEYSIGNER
+void uniffi_hallpass_fn_free_keysigner(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_KEYSIGNER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_KEYSIGNER
+void uniffi_hallpass_fn_init_callback_vtable_keysigner(const UniffiVTableCallbackInterfaceKeySigner* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_PUBLIC_KEY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_PUBLIC_KEY
+uint64_t uniffi_hallpass_fn_method_keysigner_public_key(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_SIGN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_SIGN
+uint64_t uniffi_hallpass_fn_method_keysigner_sign(uint64_t ptr, RustBuffer message
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_DELETE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_DELETE
+uint64_t uniffi_hallpass_fn_method_keysigner_delete(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_SECURESTORE
@@ -523,6 +582,16 @@ uint64_t uniffi_hallpass_fn_method_session_logout(uint64_t ptr, RustBuffer optio
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_LOGOUT_URL
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_LOGOUT_URL
 uint64_t uniffi_hallpass_fn_method_session_logout_url(uint64_t ptr, RustBuffer post_logout_redirect_uri
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_NOTE_NONCE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_NOTE_NONCE
+int8_t uniffi_hallpass_fn_method_session_note_nonce(uint64_t ptr, RustBuffer url, RustBuffer nonce, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_PROOF
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_PROOF
+uint64_t uniffi_hallpass_fn_method_session_proof(uint64_t ptr, RustBuffer method, RustBuffer url, RustBuffer request
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RENEW
@@ -926,6 +995,24 @@ uint16_t uniffi_hallpass_checksum_method_browser_open(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_PUBLIC_KEY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_PUBLIC_KEY
+uint16_t uniffi_hallpass_checksum_method_keysigner_public_key(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_SIGN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_SIGN
+uint16_t uniffi_hallpass_checksum_method_keysigner_sign(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_DELETE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_DELETE
+uint16_t uniffi_hallpass_checksum_method_keysigner_delete(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SECURESTORE_IDENTITY
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SECURESTORE_IDENTITY
 uint16_t uniffi_hallpass_checksum_method_securestore_identity(void
@@ -995,6 +1082,18 @@ uint16_t uniffi_hallpass_checksum_method_session_logout(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_LOGOUT_URL
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_LOGOUT_URL
 uint16_t uniffi_hallpass_checksum_method_session_logout_url(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_NOTE_NONCE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_NOTE_NONCE
+uint16_t uniffi_hallpass_checksum_method_session_note_nonce(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_PROOF
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_PROOF
+uint16_t uniffi_hallpass_checksum_method_session_proof(void
 
 );
 #endif

@@ -60,6 +60,15 @@ private func shared(config: Config, appGroupFolder: URL) throws {
     _ = session
 }
 
+private func bound(given: Config) throws {
+    var config = given
+
+    config.dpop = true
+    let session = try Session(config, signer: SecureEnclaveSigner())
+
+    _ = session
+}
+
 private func tested(config: Config) throws {
     let store = InMemoryStore()
     let session = try Session(config, store: .custom(store), browser: FakeBrowser { page, redirectURI in

@@ -56,6 +56,29 @@ final class DriveTests: XCTestCase {
         _ = try drive.result(#"{"id":10,"op":"close","session":"s1"}"#)
         drive.end()
     }
+
+    func testTokensAreBoundToAKeyWhenTheConfigurationSaysSo() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        try await lab.set(["api_dpop_nonce": "of-the-api"])
+        let drive = try Drive()
+        let config = """
+            {"issuer":"\(lab.about.issuer)","client_id":"\(lab.about.clientID)","redirect_uri":"\(LabServer.redirectURI)",
+            "dialect":"auth0","audience":"\(lab.about.audience)","scope":"openid profile read:reports offline_access",
+            "api_origins":["\(lab.about.apiURL)"],"allow_loopback_http":true,"dpop":true}
+            """.replacingOccurrences(of: "\n", with: "")
+        _ = try drive.result(#"{"id":1,"op":"open","config":\#(config)}"#)
+        let started = try drive.result(#"{"id":2,"op":"login_start","session":"s1"}"#)
+        let page = try XCTUnwrap(URL(string: try XCTUnwrap(started["url"] as? String)))
+        let callback = try await LabBrowser().open(page, redirectURI: LabServer.redirectURI)
+        _ = try drive.result(#"{"id":3,"op":"login_finish","session":"s1","callback":"\#(callback.absoluteString)"}"#)
+        let credentials = try drive.result(#"{"id":4,"op":"credentials","session":"s1"}"#)
+        XCTAssertEqual(credentials["token_type"] as? String, "DPoP")
+        let reply = try drive.result(#"{"id":5,"op":"call","session":"s1","method":"GET","url":"\#(lab.about.apiURL)"}"#)
+        XCTAssertEqual(reply["status"] as? Int, 200)
+        XCTAssertEqual(reply["renewals"] as? Int, 0)
+        drive.end()
+    }
 }
 
 private struct Ended: Error {}

@@ -38,6 +38,37 @@ final class SecureStorePort: HallpassBindings.SecureStore {
     }
 }
 
+/// An app's signer, as the core calls it. Whatever it throws crosses as one of three failures.
+final class KeySignerPort: HallpassBindings.KeySigner {
+    private let signer: any KeySigner
+
+    init(_ signer: any KeySigner) { self.signer = signer }
+
+    func publicKey() async throws -> Data {
+        try await translated { try await self.signer.publicKey() }
+    }
+
+    func sign(message: Data) async throws -> Data {
+        try await translated { try await self.signer.sign(message) }
+    }
+
+    func delete() async throws {
+        try await translated { try await self.signer.delete() }
+    }
+
+    private func translated<Value: Sendable>(_ operation: @Sendable () async throws -> Value) async throws -> Value {
+        do {
+            return try await operation()
+        } catch SignerError.locked {
+            throw SignerFailure.Locked
+        } catch SignerError.invalidated {
+            throw SignerFailure.Invalidated
+        } catch {
+            throw SignerFailure.Failed
+        }
+    }
+}
+
 /// An app's transport, as the core calls it.
 final class TransportPort: HallpassBindings.Transport {
     private let transport: any Transport

@@ -1,0 +1,81 @@
+#if canImport(CryptoKit)
+import CryptoKit
+import Foundation
+import Security
+
+/// A P-256 key in the Secure Enclave, which signs there and never leaves it.
+///
+/// ```swift
+/// config.dpop = true
+/// let session = try Session(config, signer: SecureEnclaveSigner())
+/// ```
+///
+/// It can be used after the first unlock, so that tokens can be renewed in the background. What is kept in a file, out of
+/// backups, is the Enclave's own sealed form of it: of no use on another device.
+public struct SecureEnclaveSigner: KeySigner {
+    private let file: URL
+
+    /// A key of one account's own; `nil` where there is no Secure Enclave, as on a simulator. Without a signer, a session keeps
+    /// a key in software in its store, which is the Keychain.
+    ///
+    /// - Parameters:
+    ///   - name: the name of the key; valid as a file name.
+    ///   - folder: where its sealed form is kept; the app's Application Support folder when `nil`.
+    public init?(name: String = "hallpass.signer", folder: URL? = nil) {
+        guard SecureEnclave.isAvailable else { return nil }
+        let support = FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask).first
+        guard let folder = folder ?? support else { return nil }
+        file = folder.appendingPathComponent("\(name).key")
+    }
+
+    public func publicKey() async throws -> Data {
+        try (existing() ?? create()).publicKey.x963Representation
+    }
+
+    public func sign(_ message: Data) async throws -> Data {
+        guard let key = try existing() else { throw SignerError.invalidated }
+        do {
+            return try key.signature(for: message).rawRepresentation
+        } catch let error as NSError where error.code == Int(errSecInteractionNotAllowed) {
+            throw SignerError.locked
+        }
+    }
+
+    public func delete() async throws {
+        if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
+    }
+
+    private func existing() throws -> SecureEnclave.P256.Signing.PrivateKey? {
+        guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+        // Before the first unlock the file is there and cannot be read.
+        guard let sealed = try? Data(contentsOf: file) else { throw SignerError.locked }
+        do {
+            return try SecureEnclave.P256.Signing.PrivateKey(dataRepresentation: sealed)
+        } catch is CryptoKitError {
+            // Damaged, or sealed by another device's Enclave: no key any more.
+            throw SignerError.invalidated
+        }
+    }
+
+    private func create() throws -> SecureEnclave.P256.Signing.PrivateKey {
+        let protection = kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly
+        guard let access = SecAccessControlCreateWithFlags(nil, protection, .privateKeyUsage, nil) else { throw SignerError.failed }
+        let key = try SecureEnclave.P256.Signing.PrivateKey(accessControl: access)
+        let folder = file.deletingLastPathComponent()
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try key.dataRepresentation.write(to: file, options: [.atomic])
+        try keepOutOfBackups()
+        return key
+    }
+
+    private func keepOutOfBackups() throws {
+        #if !os(Linux)
+        var (values, file) = (URLResourceValues(), file)
+        values.isExcludedFromBackup = true
+        try file.setResourceValues(values)
+        try FileManager.default.setAttributes(
+            [.protectionKey: FileProtectionType.completeUntilFirstUserAuthentication], ofItemAtPath: file.path)
+        #endif
+    }
+}
+#endif

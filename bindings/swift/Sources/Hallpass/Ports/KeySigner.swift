@@ -1,0 +1,32 @@
+import Foundation
+
+/// A key pair on P-256 that access tokens are bound to (``Config/dpop``), one for each account.
+///
+/// It is made when it is asked for and there is none, and stays until it is deleted, also in the next process. Methods may be
+/// called at the same time.
+public protocol KeySigner: Sendable {
+    /// Returns the public half, made when there is none: 65 bytes, 0x04 and both coordinates (X9.63).
+    ///
+    /// - Throws: ``SignerError``. Any other error counts as ``SignerError/failed``.
+    func publicKey() async throws -> Data
+
+    /// Signs `message` with ECDSA over its SHA-256; returns 64 bytes, `r` and `s` (a raw representation), not DER.
+    ///
+    /// - Throws: as ``publicKey()``; ``SignerError/invalidated`` when there is no key.
+    func sign(_ message: Data) async throws -> Data
+
+    /// Deletes the key; it is no error when there is none.
+    ///
+    /// - Throws: as ``publicKey()``; the key is then still there.
+    func delete() async throws
+}
+
+/// Why a signer did not do as told.
+public enum SignerError: Error, Sendable, Hashable {
+    /// The key cannot be used now, such as before the device is first unlocked. It is tried again.
+    case locked
+    /// The key is gone for good, and what is bound to it is of no use. A login is required.
+    case invalidated
+    /// Anything else. It is tried again.
+    case failed
+}

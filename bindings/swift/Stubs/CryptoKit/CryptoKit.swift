@@ -1,0 +1,74 @@
+import Foundation
+import Security
+
+// Declarations of what this package uses of Apple's CryptoKit; see the README beside this folder. The stub's keys are random
+// bytes and its signatures prove nothing: what is tested with them is which key signs.
+
+/// Why something did not work.
+public enum CryptoKitError: Error {
+    case incorrectParameterSize
+}
+
+/// The curve.
+public enum P256 {
+    public enum Signing {
+        public struct PublicKey: Sendable {
+            public let x963Representation: Data
+        }
+
+        public struct ECDSASignature: Sendable {
+            public let rawRepresentation: Data
+        }
+    }
+}
+
+/// The Secure Enclave. One that is there, so that what needs it is compiled and run.
+public enum SecureEnclave {
+    public static let isAvailable = true
+
+    /// What the next signature throws; for tests.
+    public static let failure = Failure()
+
+    /// An error that is thrown once.
+    public final class Failure: @unchecked Sendable {
+        private let lock = NSLock()
+        private var next: NSError?
+
+        public func plan(_ error: NSError) { lock.withLock { next = error } }
+
+        fileprivate func take() throws {
+            let planned = lock.withLock {
+                defer { next = nil }
+                return next
+            }
+            if let planned { throw planned }
+        }
+    }
+
+    public enum P256 {
+        public enum Signing {
+            public struct PrivateKey: Sendable {
+                public let dataRepresentation: Data
+
+                public init(accessControl: SecAccessControl) throws {
+                    dataRepresentation = Data((0..<64).map { _ in UInt8.random(in: 0...255) })
+                }
+
+                public init(dataRepresentation: Data) throws {
+                    guard dataRepresentation.count == 64 else { throw CryptoKitError.incorrectParameterSize }
+                    self.dataRepresentation = dataRepresentation
+                }
+
+                public var publicKey: CryptoKit.P256.Signing.PublicKey {
+                    .init(x963Representation: Data([4]) + dataRepresentation)
+                }
+
+                /// The key's own bytes in the place of a signature.
+                public func signature(for data: some DataProtocol) throws -> CryptoKit.P256.Signing.ECDSASignature {
+                    try SecureEnclave.failure.take()
+                    return .init(rawRepresentation: dataRepresentation)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+#if HALLPASS_STUBS
+import CryptoKit
+import Foundation
+import Security
+import Testing
+
+@testable import Hallpass
+
+/// The key in the Secure Enclave, over the stub of one. The stub fails on cue for all tests at once.
+@Suite(.serialized, .timeLimit(.minutes(1)))
+struct SecureEnclaveSignerTests {
+    @Test func keyOfTheEnclaveOutlivesItsSignerAndADeletedOneDoesNot() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let signer = try #require(SecureEnclaveSigner(folder: folder))
+        await #expect(throws: SignerError.invalidated) { try await signer.sign(Data([1])) }
+        let key = try await signer.publicKey()
+        let other = try #require(SecureEnclaveSigner(folder: folder))
+        #expect(try await other.publicKey() == key)
+        #expect(try await other.sign(Data([1])).count == 64)
+        for _ in 0..<2 { try await other.delete() }
+        await #expect(throws: SignerError.invalidated) { try await signer.sign(Data([1])) }
+        #expect(try await signer.publicKey() != key)
+    }
+
+    @Test func enclaveThatIsLockedIsToldFromAKeyThatItDoesNotTake() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let signer = try #require(SecureEnclaveSigner(name: "key", folder: folder))
+        let key = try await signer.publicKey()
+        SecureEnclave.failure.plan(NSError(domain: NSOSStatusErrorDomain, code: Int(errSecInteractionNotAllowed)))
+        await #expect(throws: SignerError.locked) { try await signer.sign(Data([1])) }
+        #expect(try await signer.publicKey() == key)
+        try Data("of another device".utf8).write(to: folder.appendingPathComponent("key.key"))
+        await #expect(throws: SignerError.invalidated) { try await signer.publicKey() }
+        try await signer.delete()
+        #expect(try await signer.publicKey() != key)
+    }
+}
+#endif
