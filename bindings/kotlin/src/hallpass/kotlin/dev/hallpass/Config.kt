@@ -19,6 +19,8 @@ import kotlin.time.Duration
  * @property apiOrigins the origins, such as `https://api.example.com`, that [Session.call] may send the access token to
  * @property postLogoutRedirectUri where the browser returns after a logout that ends the server's session too
  * @property telemetry whether requests to an Auth0 tenant name this library
+ * @property dpop whether the tokens of the next login are bound to a key of this device (RFC 9449), so that a stolen one is of no
+ *   use elsewhere; a session that is there stays what it is
  * @property dangerAllowLoopbackHttp whether plain HTTP is allowed to this very device, and from an emulator to the machine that
  * it runs on (`10.0.2.2`): for development, never in a release
  */
@@ -36,6 +38,7 @@ public data class Config(
     public val apiOrigins: List<String> = emptyList(),
     public val postLogoutRedirectUri: String? = null,
     public val telemetry: Boolean = true,
+    public val dpop: Boolean = false,
     public val dangerAllowLoopbackHttp: Boolean = false,
 )
 

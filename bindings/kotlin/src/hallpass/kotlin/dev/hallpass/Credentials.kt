@@ -6,7 +6,7 @@ import kotlin.time.Instant
  * A valid access token.
  *
  * @property accessToken the access token
- * @property tokenType how it is to be presented: `Bearer`
+ * @property tokenType how it is to be presented: `Bearer`, or `DPoP` with a proof for each request ([Session.proof])
  * @property scope the scope granted, its values separated by spaces
  * @property expiresAt when it expires, by this device's clock; `null` when the server did not say
  * @property renewed whether the call that returned it waited for a renewal
@@ -18,8 +18,8 @@ public data class Credentials(
     public val expiresAt: Instant?,
     public val renewed: Boolean,
 ) {
-    /** The value of an `Authorization` header (RFC 6750 §2.1). */
-    public val authorization: String get() = "Bearer $accessToken"
+    /** The value of an `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). */
+    public val authorization: String get() = "$tokenType $accessToken"
 
     /** Shows no secret. */
     override fun toString(): String =

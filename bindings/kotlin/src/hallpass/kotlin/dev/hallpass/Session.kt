@@ -3,6 +3,8 @@ package dev.hallpass
 import dev.hallpass.internal.CoreSession
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.HttpHeader
+import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
@@ -93,6 +95,31 @@ public interface Session : AutoCloseable {
     public suspend fun call(request: ApiRequest): ApiReply
 
     /**
+     * Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
+     * access token is bound to a key. A proof is for this method and this URL (without its query), and for once: ask again for
+     * the next request, and for a repeat.
+     *
+     * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins]
+     * @throws HallpassException any other, as [credentials]
+     */
+    public suspend fun proof(
+        method: String,
+        url: String,
+        minTtl: Duration = DEFAULT_MIN_TTL,
+        audience: String? = null,
+        scope: String? = null,
+    ): List<HttpHeader>
+
+    /**
+     * Notes the `DPoP-Nonce` of an answer that the app's own client got from [url], for the next [proof] to the same origin.
+     * Returns whether it is another than before: a request refused with `use_dpop_nonce` is then worth repeating, once and with
+     * a new proof.
+     *
+     * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins]
+     */
+    public fun noteNonce(url: String, nonce: String): Boolean
+
+    /**
      * Asks the provider for the user's claims (OpenID Connect Core §5.3); returns one JSON object.
      *
      * @throws HallpassException.Untrusted when they are about somebody else
@@ -147,6 +174,7 @@ public interface Session : AutoCloseable {
          * @param account which of several accounts of this device
          * @param leaseFolder a folder in which processes that share [store] take turns
          * @param elapsed the clock by which the lifetime of credentials is judged
+         * @param signer the key that tokens are bound to with [Config.dpop]; by default one in software, kept in [store]
          * @param clock clocks that a test moves; credentials are then always asked for at the core
          * @throws HallpassException.Misconfigured naming what is missing or wrong, such as an account that is open already
          * @throws HallpassException.Storage when [store] does not tell its identity
@@ -160,6 +188,7 @@ public interface Session : AutoCloseable {
             leaseFolder: String? = null,
             elapsed: Elapsed = Elapsed.SYSTEM,
             clock: MovableClock? = null,
-        ): Session = CoreSession.open(config, store, transport, browser, account, leaseFolder, elapsed, clock)
+            signer: KeySigner? = null,
+        ): Session = CoreSession.open(config, store, transport, browser, account, leaseFolder, elapsed, clock, signer)
     }
 }

@@ -8,6 +8,7 @@ import dev.hallpass.Session
 import dev.hallpass.net.UrlConnectionTransport
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
 import kotlinx.coroutines.CoroutineScope
@@ -28,6 +29,8 @@ public object HallpassAndroid {
      *
      * @param context any; the application's is kept
      * @param account which of several accounts of this device
+     * @param signer the key that tokens are bound to with [Config.dpop], such as a [KeystoreSigner] of this account's own; `null`
+     *   is one in software, kept in [store]
      * @throws HallpassException.Misconfigured naming what is missing or wrong
      */
     public fun session(
@@ -37,9 +40,10 @@ public object HallpassAndroid {
         store: SecureStore = KeystoreStore(context),
         transport: Transport = UrlConnectionTransport(),
         browser: Browser = SystemBrowser(context),
+        signer: KeySigner? = null,
         onLateLoginFailed: (HallpassException) -> Unit = {},
     ): Session {
-        val session = Session.open(config, store, transport, browser, account, elapsed = BOOT_TIME)
+        val session = Session.open(config, store, transport, browser, account, elapsed = BOOT_TIME, signer = signer)
         return ResumingSession(session, onLateLoginFailed)
     }
 

@@ -5,6 +5,13 @@ import android.os.Build
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
 import android.security.keystore.StrongBoxUnavailableException
+import dev.hallpass.ports.KeySigner
+import dev.hallpass.ports.SignerException
+import dev.hallpass.store.Fault
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.withContext
+import java.math.BigInteger
 import java.security.KeyPairGenerator
 import java.security.PrivateKey
 import java.security.ProviderException
@@ -14,36 +21,45 @@ import java.security.spec.ECGenParameterSpec
 
 /**
  * A P-256 key of the Android Keystore that signs and never leaves it: in the StrongBox where the device has one that works, in
- * the TEE otherwise. Blocks: call it off the main thread.
+ * the TEE otherwise. Give it to [HallpassAndroid.session] with [dev.hallpass.Config.dpop], one for each account.
+ *
+ * It is not bound to the user's authentication, so that tokens can be renewed in the background.
  *
  * @param alias the name of the key
  */
-public class KeystoreSigner(private val alias: String = "hallpass.signer") {
-    /**
-     * The public key, made with its private half when there is none yet.
-     *
-     * @throws java.security.GeneralSecurityException when the Keystore does not do as told
-     * @throws ProviderException likewise
-     */
-    public fun publicKey(): ECPublicKey =
-        (keystore().getCertificate(alias)?.publicKey ?: create()) as ECPublicKey
-
-    /**
-     * Signs [data] with ECDSA over SHA-256; returns the 64 bytes of `r` and `s` as a JWS has them (ES256, RFC 7518 §3.4).
-     *
-     * @throws java.security.GeneralSecurityException when the Keystore does not do as told
-     * @throws ProviderException likewise
-     */
-    public fun sign(data: ByteArray): ByteArray {
-        if (!keystore().containsAlias(alias)) create()
-        val signature = Signature.getInstance("SHA256withECDSA")
-        signature.initSign(keystore().getKey(alias, null) as PrivateKey)
-        signature.update(data)
-        return EcdsaSignature.toJose(signature.sign())
+public class KeystoreSigner(
+    private val alias: String = "hallpass.signer",
+    private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
+) : KeySigner {
+    override suspend fun publicKey(): ByteArray = told {
+        val key = (keystore().getCertificate(alias)?.publicKey ?: create()) as ECPublicKey
+        EcdsaKey.toSec1(key)
     }
 
-    /** Deletes the key; what it has signed can still be verified. */
-    public fun delete(): Unit = keystore().deleteEntry(alias)
+    override suspend fun sign(message: ByteArray): ByteArray = told {
+        val key = keystore().getKey(alias, null) as PrivateKey? ?: throw SignerException.Invalidated()
+        val signature = Signature.getInstance("SHA256withECDSA")
+        signature.initSign(key)
+        signature.update(message)
+        EcdsaSignature.toJose(signature.sign())
+    }
+
+    override suspend fun delete(): Unit = told { keystore().run { if (containsAlias(alias)) deleteEntry(alias) } }
+
+    /** The Keystore blocks, and tells what is the matter in many ways. */
+    private suspend fun <T> told(work: () -> T): T = withContext(dispatcher) {
+        try {
+            work()
+        } catch (known: SignerException) {
+            throw known
+        } catch (@Suppress("TooGenericExceptionCaught") error: Exception) {
+            throw when (KeystoreFaults.judge(error)) {
+                Fault.Locked -> SignerException.Locked(error)
+                Fault.KeyGone -> SignerException.Invalidated(error)
+                Fault.Passing, Fault.Damaged, Fault.Unknown -> SignerException.Failed(error)
+            }
+        }
+    }
 
     private fun create(): java.security.PublicKey =
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P) StrongBox.create(alias) else generate(parameters(alias).build())
@@ -72,6 +88,20 @@ private fun generate(specification: KeyGenParameterSpec): java.security.PublicKe
         initialize(specification)
         generateKeyPair().public
     }
+
+/** Public keys on P-256, from Java's shape to that of SEC 1 §2.3.3. */
+internal object EcdsaKey {
+    private const val COORDINATE = 32
+    private const val UNCOMPRESSED: Byte = 4
+
+    fun toSec1(key: ECPublicKey): ByteArray = byteArrayOf(UNCOMPRESSED) + fixed(key.w.affineX) + fixed(key.w.affineY)
+
+    private fun fixed(number: BigInteger): ByteArray {
+        // A sign byte before a first bit that is set; fewer bytes for a small number.
+        val digits = number.toByteArray().takeLast(COORDINATE).toByteArray()
+        return ByteArray(COORDINATE - digits.size) + digits
+    }
+}
 
 /** ECDSA signatures over P-256, from Java's shape to that of a JWS. */
 internal object EcdsaSignature {

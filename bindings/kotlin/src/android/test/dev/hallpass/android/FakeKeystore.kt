@@ -112,7 +112,8 @@ internal class FakeKeyPairGenerator : KeyPairGeneratorSpi() {
 
     override fun initialize(parameters: AlgorithmParameterSpec, random: SecureRandom?) {
         val specification = parameters as android.security.keystore.KeyGenParameterSpec
-        check(specification.purposes == android.security.keystore.KeyProperties.PURPOSE_SIGN)
+        check(specification.purposes == android.security.keystore.KeyProperties.PURPOSE_SIGN && !specification.isUserAuthenticationRequired)
+        check(specification.digests.toList() == listOf("SHA-256"))
         generator.initialize(specification.algorithmParameterSpec)
         this.specification = specification
     }

@@ -1,19 +1,27 @@
 package dev.hallpass.android
 
 import android.security.keystore.StrongBoxUnavailableException
+import android.security.keystore.UserNotAuthenticatedException
+import dev.hallpass.ports.SignerException
+import kotlinx.coroutines.runBlocking
 import org.junit.After
+import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
-import org.junit.Assert.assertNotEquals
-import org.junit.Assert.assertThrows
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
+import org.junit.Assert.fail
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.Config
 import java.math.BigInteger
+import java.security.KeyFactory
 import java.security.ProviderException
-import java.security.PublicKey
 import java.security.Signature
+import java.security.UnrecoverableKeyException
+import java.security.interfaces.ECPublicKey
+import java.security.spec.ECPoint
+import java.security.spec.ECPublicKeySpec
 
 /** The signing key over a fake Keystore that throws on cue. */
 @RunWith(RobolectricTestRunner::class)
@@ -21,54 +29,86 @@ import java.security.Signature
 class KeystoreSignerTest {
     private val keystore = FakeKeystore()
     private val signer = KeystoreSigner("signer")
-    private val data = "to be signed".encodeToByteArray()
+    private val message = "to be signed".encodeToByteArray()
 
     @After
     fun remove() = keystore.close()
 
     @Test
-    fun `device with a StrongBox, the key is made there once and what it signs is verified`() {
-        val key = signer.publicKey()
-        assertTrue(verifies(key, signer.sign(data)))
+    fun `device with a StrongBox, the key is made there once and what anybody signs with it is verified`() = runBlocking {
+        val point = signer.publicKey()
         assertTrue(keystore.pairs.getValue("signer").isInStrongBox)
-        assertEquals(key, KeystoreSigner("signer").publicKey())
+        assertArrayEquals(point, KeystoreSigner("signer").publicKey())
+        // Often enough for numbers that begin with a zero, or with a bit that Java puts one before.
+        repeat(50) { round ->
+            val message = "message $round".encodeToByteArray()
+            assertTrue(verifies(point, message, KeystoreSigner("signer").sign(message)))
+        }
     }
 
     @Test
-    fun `no StrongBox, or one that fails, the key is made in the TEE`() {
+    fun `no StrongBox, or one that fails, the key is made in the TEE`() = runBlocking {
         for (fault in listOf(StrongBoxUnavailableException(), ProviderException("Failed to generate key pair"))) {
             keystore.failures += fault
-            val key = signer.publicKey()
-            assertTrue("$fault", verifies(key, signer.sign(data)) && !keystore.pairs.getValue("signer").isInStrongBox)
+            val point = signer.publicKey()
+            assertTrue("$fault", verifies(point, message, signer.sign(message)) && !keystore.pairs.getValue("signer").isInStrongBox)
             signer.delete()
         }
     }
 
     @Test
-    fun `Keystore that makes no key at all, its exception is passed on`() {
+    fun `Keystore that makes no key at all, has failed and later makes one`() = runBlocking {
         repeat(2) { keystore.failures += ProviderException("Failed to generate key pair") }
-        assertThrows(ProviderException::class.java) { signer.publicKey() }
+        failure<SignerException.Failed> { signer.publicKey() }
         assertTrue(keystore.pairs.isEmpty())
+        assertEquals(65, signer.publicKey().size)
     }
 
     @Test
-    fun `signs before it was asked for its key, the key is made, and after a deletion there is another`() {
-        val signature = signer.sign(data)
-        val first = signer.publicKey()
-        assertTrue(verifies(first, signature))
+    fun `no key, nothing is signed and a deleted one does not come back`() = runBlocking {
+        failure<SignerException.Invalidated> { signer.sign(message) }
         signer.delete()
-        assertNotEquals(first, signer.publicKey())
+        val before = signer.publicKey()
+        repeat(2) { signer.delete() }
+        failure<SignerException.Invalidated> { signer.sign(message) }
+        assertFalse(before.contentEquals(signer.publicKey()))
     }
 
-    /** By a verifier of Java's, which wants the two numbers as DER. */
-    private fun verifies(key: PublicKey, signature: ByteArray): Boolean {
-        assertEquals(64, signature.size)
-        val numbers = listOf(signature.copyOf(32), signature.copyOfRange(32, 64)).map { BigInteger(1, it).toByteArray() }
-        val content = numbers.map { byteArrayOf(2, it.size.toByte()) + it }.reduce(ByteArray::plus)
-        return Signature.getInstance("SHA256withECDSA").run {
-            initVerify(key)
-            update(data)
-            verify(byteArrayOf(0x30, content.size.toByte()) + content)
+    @Test
+    fun `what the Keystore throws, is told apart and destroys nothing`() = runBlocking {
+        val point = signer.publicKey()
+        keystore.failures += UserNotAuthenticatedException()
+        failure<SignerException.Locked> { signer.sign(message) }
+        keystore.failures += UnrecoverableKeyException("gone")
+        failure<SignerException.Invalidated> { signer.sign(message) }
+        for (unclear in listOf(ProviderException("the daemon died"), IllegalStateException("?"))) {
+            keystore.failures += unclear
+            failure<SignerException.Failed> { signer.sign(message) }
         }
+        assertArrayEquals(point, signer.publicKey())
+        assertTrue(verifies(point, message, signer.sign(message)))
+    }
+
+    /** By a verifier of Java's, with the key as the point says. */
+    private fun verifies(point: ByteArray, message: ByteArray, signature: ByteArray): Boolean {
+        assertEquals(65 to 64, point.size to signature.size)
+        val parameters = (keystore.pairs.values.single().pair.public as ECPublicKey).params
+        val (x, y) = listOf(point.copyOfRange(1, 33), point.copyOfRange(33, 65)).map { BigInteger(1, it) }
+        val key = KeyFactory.getInstance("EC").generatePublic(ECPublicKeySpec(ECPoint(x, y), parameters))
+        return Signature.getInstance("SHA256withECDSAinP1363Format").run {
+            initVerify(key)
+            update(message)
+            verify(signature)
+        }
+    }
+
+    private inline fun <reified E : SignerException> failure(work: () -> Unit) {
+        try {
+            work()
+        } catch (error: SignerException) {
+            assertTrue("$error", error is E)
+            return
+        }
+        fail("no ${E::class.simpleName}")
     }
 }

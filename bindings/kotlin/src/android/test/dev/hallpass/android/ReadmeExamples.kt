@@ -3,6 +3,7 @@
 package dev.hallpass.android
 
 import android.app.Application
+import android.content.Context
 import dev.hallpass.ApiRequest
 import dev.hallpass.Config
 import dev.hallpass.LoginReason
@@ -35,6 +36,10 @@ private suspend fun callAnApi(session: Session) {
 
 private fun withOkHttp(session: Session) {
     val client = OkHttpClient.Builder().hallpass(session, "https://api.example.com").build()
+}
+
+private fun bound(context: Context, config: Config) {
+    val session = HallpassAndroid.session(context, config.copy(dpop = true), signer = KeystoreSigner())
 }
 
 private interface Screens {

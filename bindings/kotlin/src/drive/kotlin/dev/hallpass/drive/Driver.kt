@@ -238,6 +238,7 @@ private fun config(members: Members): Config = members.run {
         apiOrigins = strings("api_origins"),
         postLogoutRedirectUri = optionalString("post_logout_redirect_uri"),
         telemetry = optionalBoolean("telemetry") ?: true,
+        dpop = optionalBoolean("dpop") ?: false,
         dangerAllowLoopbackHttp = optionalBoolean("allow_loopback_http") ?: false,
     ).also { end() }
 }

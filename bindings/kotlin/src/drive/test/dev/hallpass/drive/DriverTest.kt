@@ -73,6 +73,22 @@ class DriverTest {
     }
 
     @Test
+    fun `configuration that asks for a key, binds the tokens to one`(): Unit = runBlocking {
+        Tenant.start().use { tenant ->
+            tenant.set("""{"api_dpop_nonce": "of-the-api"}""")
+            val config = config(tenant).dropLast(1) + ""","dpop":true}"""
+            val session = ok("""{"id":1,"op":"open","config":$config}""").text("session")
+            fun line(op: String, more: String = "") = """{"id":"x","op":"$op","session":"$session"$more}"""
+            val callback = ScriptedBrowser().open(ok(line("login_start")).text("url"), Tenant.REDIRECT_URI)
+            ok(line("login_finish", ""","callback":"$callback""""))
+            assertEquals("DPoP", ok(line("credentials")).text("token_type"))
+            val reply = ok(line("call", ""","method":"GET","url":"${tenant.api}""""))
+            assertEquals("200" to "0", reply.text("status") to reply.text("renewals"))
+            ok(line("close"))
+        }
+    }
+
+    @Test
     fun `line that is no request, is refused under its id where it has one`(): Unit = runBlocking {
         val refused = mapOf(
             "nonsense" to "not_json",

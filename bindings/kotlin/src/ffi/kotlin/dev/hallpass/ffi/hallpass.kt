@@ -669,6 +669,15 @@ internal interface UniffiCallbackInterfaceSessionObserverMethod2 : com.sun.jna.C
 internal interface UniffiCallbackInterfaceBrowserMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
+internal interface UniffiCallbackInterfaceKeySignerMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceKeySignerMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`message`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceKeySignerMethod2 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
 internal interface UniffiCallbackInterfaceSecureStoreMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: RustBuffer,uniffiCallStatus: UniffiRustCallStatus,)
 }
@@ -728,6 +737,31 @@ internal open class UniffiVTableCallbackInterfaceBrowser(
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `open` = other.`open`
+    }
+
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "publicKey", "sign", "delete")
+internal open class UniffiVTableCallbackInterfaceKeySigner(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `publicKey`: UniffiCallbackInterfaceKeySignerMethod0? = null,
+    @JvmField internal var `sign`: UniffiCallbackInterfaceKeySignerMethod1? = null,
+    @JvmField internal var `delete`: UniffiCallbackInterfaceKeySignerMethod2? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `publicKey`: UniffiCallbackInterfaceKeySignerMethod0? = null,
+        `sign`: UniffiCallbackInterfaceKeySignerMethod1? = null,
+        `delete`: UniffiCallbackInterfaceKeySignerMethod2? = null,
+    ): UniffiVTableCallbackInterfaceKeySigner(`uniffiFree`,`uniffiClone`,`publicKey`,`sign`,`delete`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceKeySigner) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `publicKey` = other.`publicKey`
+        `sign` = other.`sign`
+        `delete` = other.`delete`
     }
 
 }
@@ -818,6 +852,12 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_browser_open(
     ): Int
+    external fun uniffi_hallpass_checksum_method_keysigner_public_key(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_keysigner_sign(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_keysigner_delete(
+    ): Int
     external fun uniffi_hallpass_checksum_method_securestore_identity(
     ): Int
     external fun uniffi_hallpass_checksum_method_securestore_load(
@@ -841,6 +881,10 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_hallpass_checksum_method_session_logout(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_logout_url(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_session_note_nonce(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_session_proof(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_renew(
     ): Int
@@ -879,6 +923,7 @@ internal object UniffiLib {
     init {
         Native.register(UniffiLib::class.java, findLibraryName(componentName = "hallpass"))
         uniffiCallbackInterfaceBrowser.register(this)
+        uniffiCallbackInterfaceKeySigner.register(this)
         uniffiCallbackInterfaceSecureStore.register(this)
         uniffiCallbackInterfaceSessionObserver.register(this)
         uniffiCallbackInterfaceTransport.register(this)
@@ -913,6 +958,18 @@ internal object UniffiLib {
     external fun uniffi_hallpass_fn_init_callback_vtable_browser(`vtable`: UniffiVTableCallbackInterfaceBrowser,
     ): Unit
     external fun uniffi_hallpass_fn_method_browser_open(`ptr`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_hallpass_fn_clone_keysigner(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hallpass_fn_free_keysigner(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_init_callback_vtable_keysigner(`vtable`: UniffiVTableCallbackInterfaceKeySigner,
+    ): Unit
+    external fun uniffi_hallpass_fn_method_keysigner_public_key(`ptr`: Long,
+    ): Long
+    external fun uniffi_hallpass_fn_method_keysigner_sign(`ptr`: Long,`message`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_hallpass_fn_method_keysigner_delete(`ptr`: Long,
     ): Long
     external fun uniffi_hallpass_fn_clone_securestore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -955,6 +1012,10 @@ internal object UniffiLib {
     external fun uniffi_hallpass_fn_method_session_logout(`ptr`: Long,`options`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_hallpass_fn_method_session_logout_url(`ptr`: Long,`postLogoutRedirectUri`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_hallpass_fn_method_session_note_nonce(`ptr`: Long,`url`: RustBuffer.ByValue,`nonce`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_hallpass_fn_method_session_proof(`ptr`: Long,`method`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,`request`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_hallpass_fn_method_session_renew(`ptr`: Long,
     ): Long
@@ -1135,6 +1196,15 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_browser_open() and 0xFFFF) != 43428) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_public_key() and 0xFFFF) != 59851) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_sign() and 0xFFFF) != 38119) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_delete() and 0xFFFF) != 55486) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hallpass_checksum_method_securestore_identity() and 0xFFFF) != 56437) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1169,6 +1239,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_logout_url() and 0xFFFF) != 3317) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_session_note_nonce() and 0xFFFF) != 53852) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_session_proof() and 0xFFFF) != 20074) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_renew() and 0xFFFF) != 34413) {
@@ -2147,6 +2223,505 @@ public object FfiConverterTypeBrowser: FfiConverter<Browser, Long> {
 
 
 /**
+ * Holds a key pair on P-256; what is asked of one is documented at [`ports::KeySigner`].
+ */
+public interface KeySigner {
+
+    /**
+     * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
+     * §2.3.3).
+     *
+     * # Errors
+     * [`SignerFailure`].
+     */
+    suspend fun `publicKey`(): kotlin.ByteArray
+
+    /**
+     * Signs `message` with ECDSA over its SHA-256: 64 bytes, `r` and `s` (RFC 7518 §3.4).
+     *
+     * # Errors
+     * [`SignerFailure`]; `Invalidated` when there is no key.
+     */
+    suspend fun `sign`(`message`: kotlin.ByteArray): kotlin.ByteArray
+
+    /**
+     * Deletes the key; it is no error when there is none.
+     *
+     * # Errors
+     * [`SignerFailure`]; the key is then still there.
+     */
+    suspend fun `delete`()
+
+    companion object
+}
+
+/**
+ * Holds a key pair on P-256; what is asked of one is documented at [`ports::KeySigner`].
+ */
+open class KeySignerImpl: Disposable, AutoCloseable, KeySigner
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hallpass_fn_free_keysigner(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hallpass_fn_clone_keysigner(handle, status)
+        }
+    }
+
+
+    /**
+     * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
+     * §2.3.3).
+     *
+     * # Errors
+     * [`SignerFailure`].
+     */
+    @Throws(SignerFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `publicKey`() : kotlin.ByteArray {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_keysigner_public_key(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterByteArray.lift(it) },
+        // Error FFI converter
+        SignerFailure.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Signs `message` with ECDSA over its SHA-256: 64 bytes, `r` and `s` (RFC 7518 §3.4).
+     *
+     * # Errors
+     * [`SignerFailure`]; `Invalidated` when there is no key.
+     */
+    @Throws(SignerFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `sign`(`message`: kotlin.ByteArray) : kotlin.ByteArray {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_keysigner_sign(
+                uniffiHandle,
+
+        FfiConverterByteArray.lower(`message`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterByteArray.lift(it) },
+        // Error FFI converter
+        SignerFailure.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Deletes the key; it is no error when there is none.
+     *
+     * # Errors
+     * [`SignerFailure`]; the key is then still there.
+     */
+    @Throws(SignerFailure::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `delete`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_keysigner_delete(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        SignerFailure.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceKeySigner {
+    internal object `publicKey`: UniffiCallbackInterfaceKeySignerMethod0 {
+        override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`publicKey`(
+                )
+            }
+            val uniffiHandleSuccess = { returnValue: kotlin.ByteArray ->
+                val uniffiResult = UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                    FfiConverterByteArray.lower(returnValue),
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                        RustBuffer.ByValue(),
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: SignerFailure -> FfiConverterTypeSignerFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `sign`: UniffiCallbackInterfaceKeySignerMethod1 {
+        override fun callback(`uniffiHandle`: Long,`message`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`sign`(
+                    FfiConverterByteArray.lift(`message`),
+                )
+            }
+            val uniffiHandleSuccess = { returnValue: kotlin.ByteArray ->
+                val uniffiResult = UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                    FfiConverterByteArray.lower(returnValue),
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                        RustBuffer.ByValue(),
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: SignerFailure -> FfiConverterTypeSignerFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+    internal object `delete`: UniffiCallbackInterfaceKeySignerMethod2 {
+        override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`delete`(
+                )
+            }
+            val uniffiHandleSuccess = { _: Unit ->
+                val uniffiResult = UniffiForeignFutureResultVoid.UniffiByValue(
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultVoid.UniffiByValue(
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: SignerFailure -> FfiConverterTypeSignerFailure.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeKeySigner.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeKeySigner.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceKeySigner.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `publicKey`,
+        `sign`,
+        `delete`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_hallpass_fn_init_callback_vtable_keysigner(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeKeySigner: FfiConverter<KeySigner, Long> {
+    internal val handleMap = UniffiHandleMap<KeySigner>()
+
+    override fun lower(value: KeySigner): Long {
+        if (value is KeySignerImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): KeySigner {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return KeySignerImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): KeySigner {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: KeySigner) = 8UL
+
+    override fun write(value: KeySigner, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A secure store; what is asked of one is documented at [`ports::SecureStore`].
  */
 public interface SecureStore {
@@ -2816,6 +3391,22 @@ public interface SessionInterface {
     suspend fun `logoutUrl`(`postLogoutRedirectUri`: kotlin.String?): kotlin.String
 
     /**
+     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
+     *
+     * # Errors
+     * As for [`core::Session::note_nonce`].
+     */
+    fun `noteNonce`(`url`: kotlin.String, `nonce`: kotlin.String): kotlin.Boolean
+
+    /**
+     * The header fields that authorize one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::proof`].
+     */
+    suspend fun `proof`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest): List<HttpHeader>
+
+    /**
      * Renews the access token of the login now.
      *
      * # Errors
@@ -3143,6 +3734,58 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterString.lift(it) },
+        // Error FFI converter
+        HallpassException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
+     *
+     * # Errors
+     * As for [`core::Session::note_nonce`].
+     */
+    @Throws(HallpassException::class)override fun `noteNonce`(`url`: kotlin.String, `nonce`: kotlin.String): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCallWithError(HallpassException) { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_session_note_nonce(
+        it,
+
+        FfiConverterString.lower(`url`),
+        FfiConverterString.lower(`nonce`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The header fields that authorize one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::proof`].
+     */
+    @Throws(HallpassException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `proof`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest) : List<HttpHeader> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_proof(
+                uniffiHandle,
+
+        FfiConverterString.lower(`method`),
+        FfiConverterString.lower(`url`),
+        FfiConverterTypeCredentialsRequest.lower(`request`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeHttpHeader.lift(it) },
         // Error FFI converter
         HallpassException.ErrorHandler,
     )
@@ -4703,6 +5346,11 @@ data class Config (
     val `telemetry`: kotlin.Boolean
     ,
     /**
+     * Whether the tokens of the next login are bound to a key of this device (DPoP).
+     */
+    val `dpop`: kotlin.Boolean
+    ,
+    /**
      * Whether plain HTTP is allowed on this very machine.
      */
     val `dangerAllowLoopbackHttp`: kotlin.Boolean
@@ -4736,6 +5384,7 @@ public object FfiConverterTypeConfig: FfiConverterRustBuffer<Config> {
             FfiConverterOptionalString.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
@@ -4753,6 +5402,7 @@ public object FfiConverterTypeConfig: FfiConverterRustBuffer<Config> {
             FfiConverterSequenceString.allocationSize(value.`apiOrigins`) +
             FfiConverterOptionalString.allocationSize(value.`postLogoutRedirectUri`) +
             FfiConverterBoolean.allocationSize(value.`telemetry`) +
+            FfiConverterBoolean.allocationSize(value.`dpop`) +
             FfiConverterBoolean.allocationSize(value.`dangerAllowLoopbackHttp`)
     )
 
@@ -4770,6 +5420,7 @@ public object FfiConverterTypeConfig: FfiConverterRustBuffer<Config> {
             FfiConverterSequenceString.write(value.`apiOrigins`, buf)
             FfiConverterOptionalString.write(value.`postLogoutRedirectUri`, buf)
             FfiConverterBoolean.write(value.`telemetry`, buf)
+            FfiConverterBoolean.write(value.`dpop`, buf)
             FfiConverterBoolean.write(value.`dangerAllowLoopbackHttp`, buf)
     }
 }
@@ -4786,7 +5437,7 @@ data class Credentials (
     val `accessToken`: kotlin.String
     ,
     /**
-     * How it is to be presented: `Bearer`.
+     * How it is to be presented: `Bearer`, or `DPoP` with a proof for each request.
      */
     val `tokenType`: kotlin.String
     ,
@@ -5409,6 +6060,11 @@ data class SessionOptions (
     val `browser`: Browser?
     ,
     /**
+     * The key that tokens are bound to; by default one in software, beside the session.
+     */
+    val `signer`: KeySigner?
+    ,
+    /**
      * Who is told of each change.
      */
     val `observer`: SessionObserver?
@@ -5438,6 +6094,7 @@ data class SessionOptions (
         this.`store`,
         this.`transport`,
         this.`browser`,
+        this.`signer`,
         this.`observer`,
         this.`leaseFolder`,
         this.`clock`
@@ -5458,6 +6115,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
             FfiConverterTypeStore.read(buf),
             FfiConverterOptionalTypeTransport.read(buf),
             FfiConverterOptionalTypeBrowser.read(buf),
+            FfiConverterOptionalTypeKeySigner.read(buf),
             FfiConverterOptionalTypeSessionObserver.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalTypeShiftedClock.read(buf),
@@ -5470,6 +6128,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
             FfiConverterTypeStore.allocationSize(value.`store`) +
             FfiConverterOptionalTypeTransport.allocationSize(value.`transport`) +
             FfiConverterOptionalTypeBrowser.allocationSize(value.`browser`) +
+            FfiConverterOptionalTypeKeySigner.allocationSize(value.`signer`) +
             FfiConverterOptionalTypeSessionObserver.allocationSize(value.`observer`) +
             FfiConverterOptionalString.allocationSize(value.`leaseFolder`) +
             FfiConverterOptionalTypeShiftedClock.allocationSize(value.`clock`)
@@ -5481,6 +6140,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
             FfiConverterTypeStore.write(value.`store`, buf)
             FfiConverterOptionalTypeTransport.write(value.`transport`, buf)
             FfiConverterOptionalTypeBrowser.write(value.`browser`, buf)
+            FfiConverterOptionalTypeKeySigner.write(value.`signer`, buf)
             FfiConverterOptionalTypeSessionObserver.write(value.`observer`, buf)
             FfiConverterOptionalString.write(value.`leaseFolder`, buf)
             FfiConverterOptionalTypeShiftedClock.write(value.`clock`, buf)
@@ -6562,6 +7222,104 @@ public object FfiConverterTypeProvider : FfiConverterRustBuffer<Provider>{
 
 
 
+
+
+/**
+ * Why a signer did not do as told.
+ */
+sealed class SignerFailure: kotlin.Exception() {
+
+    /**
+     * Its key cannot be used now.
+     */
+    class Locked(
+        ) : SignerFailure() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Its key is gone for good.
+     */
+    class Invalidated(
+        ) : SignerFailure() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * Anything else.
+     */
+    class Failed(
+        ) : SignerFailure() {
+        override val message
+            get() = ""
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<SignerFailure> {
+        override fun lift(error_buf: RustBuffer.ByValue): SignerFailure = FfiConverterTypeSignerFailure.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSignerFailure : FfiConverterRustBuffer<SignerFailure> {
+    override fun read(buf: ByteBuffer): SignerFailure {
+
+
+        return when(buf.getInt()) {
+            1 -> SignerFailure.Locked()
+            2 -> SignerFailure.Invalidated()
+            3 -> SignerFailure.Failed()
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: SignerFailure): ULong {
+        return when(value) {
+            is SignerFailure.Locked -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is SignerFailure.Invalidated -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is SignerFailure.Failed -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: SignerFailure, buf: ByteBuffer) {
+        when(value) {
+            is SignerFailure.Locked -> {
+                buf.putInt(1)
+                Unit
+            }
+            is SignerFailure.Invalidated -> {
+                buf.putInt(2)
+                Unit
+            }
+            is SignerFailure.Failed -> {
+                buf.putInt(3)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
 /**
  * Whether somebody is signed in.
  */
@@ -7307,6 +8065,38 @@ public object FfiConverterOptionalTypeBrowser: FfiConverterRustBuffer<Browser?> 
         } else {
             buf.put(1)
             FfiConverterTypeBrowser.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeKeySigner: FfiConverterRustBuffer<KeySigner?> {
+    override fun read(buf: ByteBuffer): KeySigner? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeKeySigner.read(buf)
+    }
+
+    override fun allocationSize(value: KeySigner?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeKeySigner.allocationSize(value)
+        }
+    }
+
+    override fun write(value: KeySigner?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeKeySigner.write(value, buf)
         }
     }
 }

@@ -26,6 +26,7 @@ import dev.hallpass.ffi.Config as CoreConfig
 import dev.hallpass.ffi.Credentials as CoreCredentials
 import dev.hallpass.ffi.Event as CoreEvent
 import dev.hallpass.ffi.HallpassException as CoreException
+import dev.hallpass.ffi.HttpHeader as CoreHeader
 import dev.hallpass.ffi.LoginReason as CoreReason
 import dev.hallpass.ffi.OfflineCause as CoreCause
 import dev.hallpass.ffi.Prompt as CorePrompt
@@ -56,6 +57,7 @@ internal fun Config.toCore() = CoreConfig(
     apiOrigins = apiOrigins,
     postLogoutRedirectUri = postLogoutRedirectUri,
     telemetry = telemetry,
+    dpop = dpop,
     dangerAllowLoopbackHttp = dangerAllowLoopbackHttp,
 )
 
@@ -80,8 +82,9 @@ internal fun Login.toCore() = LoginOptions(
 internal fun ApiRequest.toCore() =
     CoreApiRequest(method, url, headers.toCore(), body, CredentialsRequest(minTtl.toMilliseconds(), audience, scope))
 
-internal fun CoreReply.toPublic() =
-    ApiReply(status.toInt(), headers.map { HttpHeader(it.name, it.value) }, body, renewals.toInt())
+internal fun CoreReply.toPublic() = ApiReply(status.toInt(), headers.toPublic(), body, renewals.toInt())
+
+internal fun List<CoreHeader>.toPublic() = map { HttpHeader(it.name, it.value) }
 
 internal fun CoreCredentials.toPublic() =
     Credentials(accessToken, tokenType, scope, expiresAt?.let(Instant::fromEpochSeconds), renewed)

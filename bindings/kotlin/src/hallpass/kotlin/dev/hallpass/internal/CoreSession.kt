@@ -18,6 +18,8 @@ import dev.hallpass.ffi.SessionOptions
 import dev.hallpass.ffi.Store
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.Elapsed
+import dev.hallpass.ports.HttpHeader
+import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
@@ -54,6 +56,18 @@ internal class CoreSession private constructor(private val core: Core, private v
 
     override suspend fun call(request: ApiRequest): ApiReply = converted { core.call(request.toCore()).toPublic() }
 
+    override suspend fun proof(
+        method: String,
+        url: String,
+        minTtl: Duration,
+        audience: String?,
+        scope: String?,
+    ): List<HttpHeader> = converted {
+        core.proof(method, url, CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic()
+    }
+
+    override fun noteNonce(url: String, nonce: String): Boolean = converted { core.noteNonce(url, nonce) }
+
     override suspend fun userinfo(): String = converted { core.userinfo() }
 
     override suspend fun logout(logout: Logout): LoggedOut = converted {
@@ -84,6 +98,7 @@ internal class CoreSession private constructor(private val core: Core, private v
             leaseFolder: String?,
             elapsed: Elapsed,
             clock: MovableClock?,
+            signer: KeySigner?,
         ): CoreSession {
             val watch = Watch(elapsed)
             val options = SessionOptions(
@@ -92,6 +107,7 @@ internal class CoreSession private constructor(private val core: Core, private v
                 store = Store.Custom(ForeignStore(store)),
                 transport = transport?.let(::ForeignTransport),
                 browser = browser?.let(::ForeignBrowser),
+                signer = signer?.let(::ForeignSigner),
                 observer = watch,
                 leaseFolder = leaseFolder,
                 clock = clock?.core,

@@ -1,13 +1,16 @@
 package dev.hallpass.internal
 
 import dev.hallpass.ffi.BrowserFailure
+import dev.hallpass.ffi.SignerFailure
 import dev.hallpass.ffi.StoreFailure
 import dev.hallpass.ffi.TransportFailure
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.BrowserException
 import dev.hallpass.ports.HttpHeader
 import dev.hallpass.ports.HttpRequest
+import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.SecureStore
+import dev.hallpass.ports.SignerException
 import dev.hallpass.ports.StoreException
 import dev.hallpass.ports.Transport
 import dev.hallpass.ports.TransportException
@@ -16,6 +19,7 @@ import dev.hallpass.ffi.Browser as CoreBrowser
 import dev.hallpass.ffi.HttpHeader as CoreHeader
 import dev.hallpass.ffi.HttpRequest as CoreRequest
 import dev.hallpass.ffi.HttpResponse as CoreResponse
+import dev.hallpass.ffi.KeySigner as CoreSigner
 import dev.hallpass.ffi.SecureStore as CoreStore
 import dev.hallpass.ffi.Transport as CoreTransport
 
@@ -39,6 +43,23 @@ internal class ForeignStore(private val store: SecureStore) : CoreStore {
                 is StoreException.Locked -> StoreFailure.Locked()
                 is StoreException.Invalidated -> StoreFailure.Invalidated()
                 else -> StoreFailure.Failed()
+            }
+        }
+}
+
+internal class ForeignSigner(private val signer: KeySigner) : CoreSigner {
+    override suspend fun publicKey(): ByteArray = told { signer.publicKey() }
+
+    override suspend fun sign(message: ByteArray): ByteArray = told { signer.sign(message) }
+
+    override suspend fun delete(): Unit = told { signer.delete() }
+
+    private inline fun <T> told(work: () -> T): T =
+        rethrown(work) { error ->
+            when (error) {
+                is SignerException.Locked -> SignerFailure.Locked()
+                is SignerException.Invalidated -> SignerFailure.Invalidated()
+                else -> SignerFailure.Failed()
             }
         }
 }

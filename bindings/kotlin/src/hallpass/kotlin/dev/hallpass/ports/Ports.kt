@@ -41,6 +41,39 @@ public sealed class StoreException(message: String, cause: Throwable?) : Excepti
 }
 
 /**
+ * A key pair on P-256 that access tokens are bound to ([dev.hallpass.Config.dpop]), one for each account.
+ *
+ * An implementation
+ * - makes the key when it is asked for and there is none, and goes on with it until [delete];
+ * - tells *locked* from *invalidated* and *failed*: only an invalidated key ends a session;
+ * - may be called from any thread, several calls at once.
+ *
+ * Whatever it throws besides [SignerException] counts as [SignerException.Failed].
+ */
+public interface KeySigner {
+    /** Returns the public half, made when there is none: 65 bytes, `0x04` and both coordinates (SEC 1 §2.3.3). */
+    public suspend fun publicKey(): ByteArray
+
+    /** Signs [message] with ECDSA over its SHA-256; returns 64 bytes, `r` and `s` (RFC 7518 §3.4), not DER. */
+    public suspend fun sign(message: ByteArray): ByteArray
+
+    /** Deletes the key; it is no error when there is none. */
+    public suspend fun delete()
+}
+
+/** Why a signer did not do as told. */
+public sealed class SignerException(message: String, cause: Throwable?) : Exception(message, cause) {
+    /** The key cannot be used now. Later it will do. */
+    public class Locked(cause: Throwable? = null) : SignerException("the signing key is locked", cause)
+
+    /** The key is gone for good, and what is bound to it is of no use: a login is required. */
+    public class Invalidated(cause: Throwable? = null) : SignerException("the signing key is gone", cause)
+
+    /** Anything else. Trying again may help. */
+    public class Failed(cause: Throwable? = null) : SignerException("the signing key failed", cause)
+}
+
+/**
  * The network, one request at a time.
  *
  * An implementation follows no redirect, keeps no cookie and no cache, reuses connections, gives up after 10 seconds

@@ -15,14 +15,18 @@ import java.io.IOException
 
 /**
  * Sends the session's access token with every request to [origins], such as `https://api.example.com`, and to no other; when
- * the API answers 401, renews it once and repeats the request once.
+ * the API answers 401, renews it once and repeats the request once. A token that is bound to a key goes with a proof for each
+ * request that is really sent, and once more when the API wants its nonce in the proof; [origins] have to be among
+ * [dev.hallpass.Config.apiOrigins] then.
  *
  * A request that has an `Authorization` header is left alone. A request without a valid token fails with
  * [NotAuthorizedException], and nothing is sent.
  */
 public fun OkHttpClient.Builder.hallpass(session: Session, vararg origins: String): OkHttpClient.Builder {
     val allowed = Origins(origins.map { it.toHttpUrl() })
-    return addInterceptor(BearerInterceptor(session, allowed)).authenticator(RenewingAuthenticator(session, allowed))
+    return addInterceptor(AuthorizingInterceptor(session, allowed))
+        .addNetworkInterceptor(ProvingInterceptor(session, allowed))
+        .authenticator(RenewingAuthenticator(session, allowed))
 }
 
 /** There is no access token to send; [cause] says what to do. OkHttp wants an [IOException]. */
@@ -39,7 +43,7 @@ internal class Origins(private val allowed: List<HttpUrl>) {
 }
 
 /** Attaches the token. OkHttp drops it itself when a redirect leads to another host. */
-private class BearerInterceptor(private val session: Session, private val origins: Origins) : Interceptor {
+private class AuthorizingInterceptor(private val session: Session, private val origins: Origins) : Interceptor {
     override fun intercept(chain: Interceptor.Chain): Response {
         val request = chain.request()
         if (request.url !in origins || request.header(AUTHORIZATION) != null) return chain.proceed(request)
@@ -48,17 +52,41 @@ private class BearerInterceptor(private val session: Session, private val origin
     }
 }
 
+/**
+ * Adds the proof that a token bound to a key needs: a new one for each request that goes out, also after a redirect and on
+ * another connection, since it is for one URL and for once.
+ */
+private class ProvingInterceptor(private val session: Session, private val origins: Origins) : Interceptor {
+    override fun intercept(chain: Interceptor.Chain): Response {
+        val request = chain.request()
+        val needsProof = request.header(AUTHORIZATION)?.startsWith(BOUND) == true && request.header(PROOF) == null
+        if (!needsProof || request.url !in origins) return chain.proceed(request)
+        val url = request.url.toString()
+        val fields = authorized { session.proof(request.method, url) }
+        val response = chain.proceed(request.newBuilder().apply { fields.forEach { header(it.name, it.value) } }.build())
+        response.header("DPoP-Nonce")?.let { nonce -> authorized { session.noteNonce(url, nonce) } }
+        return response
+    }
+}
+
 /** Renews only the token that was refused: when the session has another by now, that one is tried first and alone. */
 private class RenewingAuthenticator(private val session: Session, private val origins: Origins) : Authenticator {
     override fun authenticate(route: Route?, response: Response): Request? {
         val request = response.request
-        val refused = request.header(AUTHORIZATION)?.takeIf { it.startsWith("Bearer ") }
-        val wasRepeated = generateSequence(response.priorResponse) { it.priorResponse }.any { it.code == UNAUTHORIZED }
-        if (refused == null || wasRepeated || request.url !in origins) return null
+        val refused = request.header(AUTHORIZATION)?.takeIf { it.startsWith("Bearer ") || it.startsWith(BOUND) }
+        if (refused == null || request.url !in origins) return null
+        val earlier = generateSequence(response.priorResponse) { it.priorResponse }.filter { it.code == UNAUTHORIZED }
+        // The nonce is known by now; the request that goes out gets a proof with it.
+        if (response.wantsNonce()) return request.takeIf { earlier.none { it.wantsNonce() } }
+        if (earlier.any { !it.wantsNonce() }) return null
         val credentials = authorized { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
         return request.newBuilder().header(AUTHORIZATION, credentials.authorization).build()
     }
 }
+
+/** Whether the API wants its nonce in the proof (RFC 9449 §9). */
+private fun Response.wantsNonce(): Boolean =
+    challenges().any { it.scheme.equals("DPoP", ignoreCase = true) && it.authParams["error"] == "use_dpop_nonce" }
 
 /** On OkHttp's own thread, which waits for the network anyway; a hit does not suspend. */
 private fun <T> authorized(work: suspend () -> T): T =
@@ -69,4 +97,8 @@ private fun <T> authorized(work: suspend () -> T): T =
     }
 
 private const val AUTHORIZATION = "Authorization"
+
+/** How the value begins for a token that is bound to a key. */
+private const val BOUND = "DPoP "
+private const val PROOF = "DPoP"
 private const val UNAUTHORIZED = 401

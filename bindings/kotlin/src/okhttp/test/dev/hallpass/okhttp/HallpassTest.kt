@@ -65,9 +65,36 @@ class HallpassTest {
         assertEquals(0, tenant.requests("api").size)
     }
 
-    private fun signedIn(test: suspend (Tenant, OkHttpClient, Session) -> Unit) = runBlocking {
+    @Test
+    fun `token bound to a key, goes with a proof and once more with the nonce that the API wants`() = signedIn(dpop = true) { tenant, client, _ ->
+        assertEquals(200, client.get(tenant.api))
+        tenant.set("""{"api_dpop_nonce": "one"}""")
+        assertEquals(200, client.get(tenant.api))
+        assertEquals(3, tenant.requests("api").size)
+        assertEquals(200, client.get(tenant.api))
+        assertEquals(4, tenant.requests("api").size)
+        assertEquals(0, tenant.grants("refresh_token"))
+    }
+
+    @Test
+    fun `bound token refused after a nonce was wanted, is renewed once`() = signedIn(dpop = true) { tenant, client, _ ->
+        tenant.set("""{"api_dpop_nonce": "one"}""")
+        tenant.endAccessTokens()
+        assertEquals(200, client.get(tenant.api))
+        assertEquals(1, tenant.grants("refresh_token"))
+    }
+
+    @Test
+    fun `bound token on a request that is redirected, has a proof for each URL`() = signedIn(dpop = true) { tenant, client, _ ->
+        tenant.plan("""{"endpoint": "api", "kind": {"redirect": {"status": 307, "location": "${tenant.api}"}}}""")
+        assertEquals(200, client.get(tenant.api))
+        assertEquals(2, tenant.requests("api").size)
+        assertEquals(0, tenant.grants("refresh_token"))
+    }
+
+    private fun signedIn(dpop: Boolean = false, test: suspend (Tenant, OkHttpClient, Session) -> Unit) = runBlocking {
         Tenant.start().use { tenant ->
-            Session.open(tenant.config(), MemoryStore(), browser = ScriptedBrowser()).use { session ->
+            Session.open(tenant.config().copy(dpop = dpop), MemoryStore(), browser = ScriptedBrowser()).use { session ->
                 session.login()
                 test(tenant, OkHttpClient.Builder().hallpass(session, tenant.api).build(), session)
             }

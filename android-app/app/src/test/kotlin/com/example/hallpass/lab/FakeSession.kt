@@ -13,6 +13,7 @@ import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
 import dev.hallpass.StartedLogin
 import dev.hallpass.User
+import dev.hallpass.ports.HttpHeader
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlin.time.Clock
@@ -64,6 +65,16 @@ class FakeSession : Session {
     override suspend fun resume(callback: String): User = error("the app does not")
 
     override suspend fun cancelLogin() = Unit
+
+    override suspend fun proof(
+        method: String,
+        url: String,
+        minTtl: Duration,
+        audience: String?,
+        scope: String?,
+    ): List<HttpHeader> = error("the app does not")
+
+    override fun noteNonce(url: String, nonce: String): Boolean = error("the app does not")
 
     override suspend fun userinfo(): String = error("the app does not")
 

@@ -1,0 +1,171 @@
+package dev.hallpass
+
+import dev.hallpass.ports.KeySigner
+import dev.hallpass.ports.MemoryStore
+import dev.hallpass.ports.SignerException
+import dev.hallpass.testing.ScriptedBrowser
+import dev.hallpass.testing.Tenant
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertInstanceOf
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.BeforeEach
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.TestInstance
+import java.math.BigInteger
+import java.security.KeyPair
+import java.security.KeyPairGenerator
+import java.security.Signature
+import java.security.interfaces.ECPublicKey
+import java.security.spec.ECGenParameterSpec
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/** Tokens bound to a key (RFC 9449): the core's own in software, and an app's that throws. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PossessionTest {
+    private lateinit var tenant: Tenant
+
+    @BeforeAll
+    fun start() {
+        tenant = Tenant.start()
+    }
+
+    @AfterAll
+    fun stop() = tenant.close()
+
+    @BeforeEach
+    fun reset() = tenant.reset()
+
+    @Test
+    fun `login with a key, every origin gets proofs with its own nonce and the token is renewed`() = test {
+        tenant.set("""{"dpop_nonce": "of-the-tenant", "api_dpop_nonce": "of-the-api"}""")
+        for (signer in listOf(null, JavaSigner())) {
+            session(signer).use { session ->
+                session.login()
+                assertEquals("DPoP", session.credentials().tokenType)
+                assertEquals(200, session.call(ApiRequest.get(tenant.api)).status)
+                tenant.endAccessTokens()
+                val reply = session.call(ApiRequest.get(tenant.api))
+                assertEquals(200 to 1, reply.status to reply.renewals)
+                assertTrue(session.logout().revoked)
+            }
+        }
+    }
+
+    @Test
+    fun `client of the app's own, gets the fields of one request and hands a nonce back`() = test {
+        session(JavaSigner()).use { session ->
+            session.login()
+            assertEquals(listOf("Authorization", "DPoP"), session.proof("GET", tenant.api).map { it.name })
+            assertTrue(session.noteNonce(tenant.api, "nonce"))
+            assertFalse(session.noteNonce(tenant.api, "nonce"))
+            val elsewhere = failure<HallpassException.Misconfigured> { session.proof("GET", "https://elsewhere.example/") }
+            assertEquals("api_origins", elsewhere.code)
+        }
+    }
+
+    @Test
+    fun `signer that throws anything, is trouble of the store and signs nobody out until its key is gone`() = test {
+        val signer = JavaSigner()
+        session(signer).use { session ->
+            session.login()
+            for ((thrown, problem) in listOf(
+                SignerException.Locked() to StorageProblem.Locked,
+                SignerException.Failed() to StorageProblem.Failed,
+                IllegalStateException("?") to StorageProblem.Failed,
+            )) {
+                signer.failure = thrown
+                assertEquals(problem, failure<HallpassException.Storage> { session.renew() }.problem)
+                assertInstanceOf(SessionState.SignedIn::class.java, session.state)
+            }
+            signer.failure = null
+            session.renew()
+            signer.failure = SignerException.Invalidated()
+            assertEquals(LoginReason.StorageInvalidated, failure<HallpassException.LoginRequired> { session.renew() }.reason)
+            assertEquals(SessionState.SignedOut(LoginReason.StorageInvalidated), session.state)
+        }
+    }
+
+    @Test
+    fun `signer that never answers, has failed after a minute and is told to stop`() = test(90.seconds) {
+        val stopped = CompletableDeferred<Unit>()
+        val silent = object : KeySigner by JavaSigner() {
+            override suspend fun publicKey(): ByteArray =
+                try {
+                    awaitCancellation()
+                } finally {
+                    stopped.complete(Unit)
+                }
+        }
+        session(silent).use { session ->
+            assertEquals(StorageProblem.Failed, failure<HallpassException.Storage> { session.login() }.problem)
+            stopped.await()
+        }
+    }
+
+    @Test
+    fun `tenant that binds nothing, is not trusted`() = test {
+        tenant.set("""{"dpop": false}""")
+        session(null).use { session ->
+            val error = failure<HallpassException.Untrusted> { session.login() }
+            assertEquals("token_not_sender_constrained", error.code)
+        }
+    }
+
+    private fun session(signer: KeySigner?) =
+        Session.open(tenant.config().copy(dpop = true), MemoryStore(), browser = ScriptedBrowser(), signer = signer)
+
+    private fun test(limit: Duration = 60.seconds, body: suspend CoroutineScope.() -> Unit) = runBlocking { withTimeout(limit, body) }
+}
+
+/** A key of Java's own, which throws on cue. */
+private class JavaSigner : KeySigner {
+    @Volatile
+    var failure: Exception? = null
+    private var pair: KeyPair? = null
+
+    override suspend fun publicKey(): ByteArray {
+        failure?.let { throw it }
+        val made = pair ?: KeyPairGenerator.getInstance("EC").run {
+            initialize(ECGenParameterSpec("secp256r1"))
+            generateKeyPair()
+        }
+        pair = made
+        val point = (made.public as ECPublicKey).w
+        return byteArrayOf(4) + bytes(point.affineX) + bytes(point.affineY)
+    }
+
+    override suspend fun sign(message: ByteArray): ByteArray {
+        failure?.let { throw it }
+        return Signature.getInstance("SHA256withECDSAinP1363Format").run {
+            initSign((pair ?: throw SignerException.Invalidated()).private)
+            update(message)
+            sign()
+        }
+    }
+
+    override suspend fun delete() {
+        failure = null
+        pair = null
+    }
+
+    private fun bytes(number: BigInteger): ByteArray =
+        number.toByteArray().takeLast(32).toByteArray().let { ByteArray(32 - it.size) + it }
+}
+
+/** The [E] that [work] throws. */
+private suspend inline fun <reified E : Exception> failure(crossinline work: suspend () -> Unit): E =
+    try {
+        work()
+        throw AssertionError("no ${E::class.simpleName}")
+    } catch (error: Exception) {
+        assertInstanceOf(E::class.java, error)
+    }
