@@ -3,7 +3,8 @@
 use hallpass_core::protocol::http::{Headers, Response};
 use hallpass_core::{Credentials, Error, LoginReason, State, StorageProblem, User};
 use ring::digest::{SHA256, digest};
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::device::Device;
 
@@ -79,8 +80,25 @@ pub(crate) fn framed(body: &str) -> String {
 }
 
 fn is_interrupted(record: &str) -> bool {
-    let body = record.splitn(3, '.').nth(2).and_then(|body| serde_json::from_str::<Value>(body).ok());
-    body.is_some_and(|body| !body["content"]["signed_in"]["refresh"]["attempt"].is_null())
+    // What a record may have beside its members is skipped, as the core does: it need not be text.
+    #[derive(Deserialize)]
+    struct Body {
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        signed_in: SignedIn,
+    }
+    #[derive(Deserialize)]
+    struct SignedIn {
+        refresh: Refresh,
+    }
+    #[derive(Deserialize)]
+    struct Refresh {
+        attempt: Option<IgnoredAny>,
+    }
+    let body = record.splitn(3, '.').nth(2).and_then(|body| serde_json::from_str(body).ok());
+    body.is_some_and(|body: Body| body.content.signed_in.refresh.attempt.is_some())
 }
 
 fn is_framed(text: &str) -> bool {
