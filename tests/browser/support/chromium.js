@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 
 import { chromium } from "playwright-core";
 
-import { PATIENCE } from "./waiting.js";
+import { PATIENCE, within } from "./waiting.js";
 
 /// `HALLPASS_CHROMIUM` names another Chromium than the distribution's.
 const EXECUTABLE = process.env.HALLPASS_CHROMIUM ?? "/usr/bin/chromium";
@@ -36,7 +36,7 @@ export class Chromium {
   }
 
   async close() {
-    await this.#browser?.close();
+    if (this.#browser) await within("Chromium to end", this.#browser.close());
     this.#outside.close();
     this.#outside.closeAllConnections();
   }
@@ -62,7 +62,7 @@ export class Chromium {
   async closePages() {
     const contexts = [...this.#contexts];
     this.#contexts.clear();
-    await Promise.all(contexts.map((context) => context.close()));
+    await within("the tabs to close", Promise.all(contexts.map((context) => context.close())));
   }
 
   /// Fails when anything but this machine was asked for since the last call.

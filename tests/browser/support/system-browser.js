@@ -5,6 +5,8 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
+import { within } from "./waiting.js";
+
 const OPENER = fileURLToPath(new URL("open.js", import.meta.url));
 
 export class SystemBrowser {
@@ -33,6 +35,6 @@ export class SystemBrowser {
   async close() {
     this.#server.close();
     this.#server.closeAllConnections();
-    await once(this.#server, "close");
+    await within("the openers to be gone", once(this.#server, "close"));
   }
 }

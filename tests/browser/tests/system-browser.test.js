@@ -89,10 +89,10 @@ test("user who is logged in already sees the last page alone", async () => {
   const first = await startLogin();
   await signIn(first.page);
   await succeeded(first.login);
-  await first.page.close();
 
   const login = terminal.start(["login", "--json", "--account", "second"], browser.environment);
-  const page = await tab((page) => page.url().includes("/callback"));
+  const redirectUri = redirectUriIn(await addressOf(login));
+  const page = await tab((page) => page.url().startsWith(redirectUri));
   await page.getByRole("heading", { name: "You can return to the app" }).waitFor();
   assert.equal((await succeeded(login)).name, ADA.name);
 });
