@@ -15,6 +15,8 @@ const TEXTS = {
   default_audience: ["https://expenses-api", "https://expenses-api"],
   public_host: ["localhost", "localhost"],
   token_type: ["bearer", "bearer"],
+  dpop_nonce: ["nonce-1", "nonce-1"],
+  api_dpop_nonce: ["nonce-2", "nonce-2"],
 };
 
 /// Sets a control to another value, and returns what the setting has to be then.
@@ -106,6 +108,8 @@ const CONSEQUENCES = [
   ["Errors", "RFC 6749: 400", async () => assert.equal((await tenant.renew("unknown")).status, 400)],
   ["Errors", "Auth0: 403", async () => assert.equal((await tenant.renew("unknown")).status, 403)],
   ["Header of a 401", "www-authenticate", async () => assert.ok((await fetch(tenant.apiUrl)).headers.has("www-authenticate"))],
+  ["Understand proofs", false, async () => assert.equal("dpop_signing_alg_values_supported" in (await metadata()), false)],
+  ["Understand proofs", true, async () => assert.deepEqual((await metadata()).dpop_signing_alg_values_supported, ["ES256"])],
   ["iss in authorization responses", false, async () => assert.equal((await metadata()).authorization_response_iss_parameter_supported, false)],
   ["Host in the issuer", "localhost", async () => assert.equal(new URL((await metadata()).issuer).hostname, "localhost")],
   ["Requests in a window", 1, async () => {
