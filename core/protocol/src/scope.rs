@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -14,7 +15,7 @@ use crate::client::ConfigError;
 ///
 /// Serialised as one string with single spaces.
 #[derive(Debug, Clone, Default)]
-pub struct Scope(Vec<String>);
+pub struct Scope(Arc<Vec<String>>);
 
 impl Scope {
     /// Reads scope tokens separated by spaces. More than one space counts as one, a repeated token as one; no token
@@ -43,7 +44,7 @@ impl Scope {
 
     fn insert(&mut self, token: &str) {
         if !self.contains(token) {
-            self.0.push(token.to_owned());
+            Arc::make_mut(&mut self.0).push(token.to_owned());
         }
     }
 

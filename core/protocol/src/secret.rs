@@ -1,9 +1,11 @@
-//! Secrets, one type each: shown by no `Debug` or `Display`, wiped from memory when dropped, not compared by accident.
+//! Secrets, one type each: shown by no `Debug` or `Display`, not compared by accident, and in memory once: a clone is a share
+//! in it, and the last one to be dropped wipes it.
 //!
 //! They can be serialised, because the session's record and a pending login are made of them; where that text goes is
 //! the store's business, and no log takes a value that serialises.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
 use ring::digest;
@@ -16,13 +18,13 @@ use crate::base64url;
 macro_rules! secret {
     ($(#[$documentation:meta])* $name:ident) => {
         $(#[$documentation])*
-        pub struct $name(Zeroizing<String>);
+        pub struct $name(Arc<Zeroizing<String>>);
 
         impl $name {
             /// Takes the text as it is.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
-                Self(Zeroizing::new(text.into()))
+                Self(Arc::new(Zeroizing::new(text.into())))
             }
 
             /// The text itself. Named so that every place where a secret leaves its type can be found.

@@ -147,8 +147,8 @@ impl Engine {
             return Ok((response, u32::from(credentials.renewed())));
         }
         let refused = credentials.access_token().fingerprint();
-        let renewed = self.renewed(key, Trigger::Replacing(refused)).await?;
-        if user.is_some() && user != self.user() {
+        let renewed = self.renewed(key, Trigger::Replacing(refused), self.user().as_ref()).await?;
+        if user.is_some() && !self.is_still(user.as_ref()) {
             return Err(Error::LoginRequired { reason: LoginReason::LoggedOut });
         }
         let response = self.present(&renewed, request(&renewed)).await?;

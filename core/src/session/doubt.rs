@@ -95,7 +95,7 @@ impl Engine {
     pub(crate) async fn finish_interrupted(self: &Arc<Self>, token: Fingerprint) {
         let begun = self.clock.elapsed();
         for _ in 0..TURNS {
-            match self.fly(GrantKey::default(), Trigger::Interrupted(token), self.user()).await {
+            match self.fly(GrantKey::default(), Trigger::Interrupted(token), self.user().as_ref()).await {
                 // Shared with callers to whom the present access token was good enough: that was no renewal.
                 Ok(Renewed::Credentials(credentials)) if !credentials.renewed() => {}
                 Ok(Renewed::Credentials(_) | Renewed::Needless) => return,
@@ -134,7 +134,7 @@ async fn ask_again(engine: Weak<Engine>, key: GrantKey, token: Fingerprint, unti
         if engine.clock.elapsed() > until.saturating_add(SHORTEST_PATIENCE) {
             return;
         }
-        match engine.fly(key.clone(), Trigger::InDoubt(token), engine.user()).await {
+        match engine.fly(key.clone(), Trigger::InDoubt(token), engine.user().as_ref()).await {
             // Shared with callers who needed no renewal.
             Ok(Renewed::Credentials(credentials)) if !credentials.renewed() => {}
             Ok(Renewed::Credentials(_) | Renewed::Needless) => return,

@@ -3,15 +3,21 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
 use crate::error::{Error, Result};
 
-/// The work in the air, and who waits for it, one piece a key.
-pub(crate) struct Flights<K, T>(Mutex<HashMap<K, Vec<oneshot::Sender<Result<T>>>>>);
+/// The work in the air, one piece a key.
+pub(crate) struct Flights<K, T>(Mutex<HashMap<K, Arc<Flight<T>>>>);
+
+/// One piece of work, and whoever waits for it. Who waits is a link in a list, and costs no allocation.
+struct Flight<T> {
+    outcome: OnceLock<Result<T>>,
+    landed: Notify,
+}
 
 impl<K, T> Default for Flights<K, T> {
     fn default() -> Self {
@@ -39,49 +45,63 @@ where
         O: Send + Sync + 'static,
         W: Future<Output = Result<T>> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut in_the_air = flights(owner).0.lock().unwrap_or_else(PoisonError::into_inner);
-            match in_the_air.get_mut(&key) {
-                Some(waiting) => waiting.push(sender),
-                None => {
-                    in_the_air.insert(key.clone(), vec![sender]);
-                    let work = begin();
-                    let mut landing = Landing { owner: Arc::clone(owner), key: Some(key), flights };
-                    runtime.spawn(async move {
-                        let outcome = work.await;
-                        // Off the map before anyone wakes: whoever asks from here on sees the result, or starts anew.
-                        for waiting in landing.take_off_the_map() {
-                            // Who has left is not told.
-                            let _ = waiting.send(outcome.clone());
-                        }
-                    });
-                }
-            }
+        // Nothing of the arguments is there any more while this waits.
+        let flight = Self::board(owner, runtime, key, flights, begin);
+        flight.outcome().await
+    }
+
+    fn board<O, W>(
+        owner: &Arc<O>,
+        runtime: &Handle,
+        key: K,
+        flights: fn(&O) -> &Self,
+        begin: impl FnOnce() -> W,
+    ) -> Arc<Flight<T>>
+    where
+        O: Send + Sync + 'static,
+        W: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mut in_the_air = flights(owner).0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = in_the_air.get(&key) {
+            return Arc::clone(flight);
         }
-        // Without an answer the task panicked, or its runtime is gone.
-        receiver.await.unwrap_or(Err(Error::Internal { reference: "renewal_task_ended" }))
+        let flight = Arc::new(Flight { outcome: OnceLock::new(), landed: Notify::new() });
+        in_the_air.insert(key.clone(), Arc::clone(&flight));
+        let work = begin();
+        let landing = Landing { owner: Arc::clone(owner), flights, key, flight: Arc::clone(&flight) };
+        runtime.spawn(async move {
+            let outcome = work.await;
+            // It is set once.
+            let _ = landing.flight.outcome.set(outcome);
+        });
+        flight
     }
 }
 
-/// Takes the work off the map once, however it ends, a panic included.
+impl<T: Clone> Flight<T> {
+    async fn outcome(&self) -> Result<T> {
+        // Told of a landing from here on, so that none can come between the look and the wait.
+        let landed = self.landed.notified();
+        if self.outcome.get().is_none() {
+            landed.await;
+        }
+        // Without an outcome the task panicked, or its runtime is gone.
+        self.outcome.get().cloned().unwrap_or(Err(Error::Internal { reference: "renewal_task_ended" }))
+    }
+}
+
+/// Ends a flight when it is dropped, however the work ended, a panic included.
 struct Landing<O, K: Eq + Hash, T> {
     owner: Arc<O>,
-    key: Option<K>,
     flights: fn(&O) -> &Flights<K, T>,
-}
-
-impl<O, K: Eq + Hash, T> Landing<O, K, T> {
-    /// Those who wait, in the order in which they came.
-    fn take_off_the_map(&mut self) -> Vec<oneshot::Sender<Result<T>>> {
-        let Some(key) = self.key.take() else { return Vec::new() };
-        let mut in_the_air = (self.flights)(&self.owner).0.lock().unwrap_or_else(PoisonError::into_inner);
-        in_the_air.remove(&key).unwrap_or_default()
-    }
+    key: K,
+    flight: Arc<Flight<T>>,
 }
 
 impl<O, K: Eq + Hash, T> Drop for Landing<O, K, T> {
     fn drop(&mut self) {
-        self.take_off_the_map();
+        // Off the map before anyone wakes: whoever asks from here on sees the result, or starts anew.
+        (self.flights)(&self.owner).0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.flight.landed.notify_waiters();
     }
 }

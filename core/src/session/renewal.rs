@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::exchange::{Exchanged, Prepared, Sender};
 use super::flight::Flights;
 use super::record::{self, Content, GrantKey, Record, Refresh, SignedIn};
-use super::state::Event;
+use super::state::{Event, User};
 use super::vault::Vault;
 use crate::error::{Error, LoginReason, OfflineCause, Result};
 
@@ -83,12 +83,12 @@ impl Engine {
             return Ok(credentials);
         }
         let user = self.user();
-        match self.renewed(request.key.clone(), Trigger::Lasting(request.min_ttl)).await {
+        match self.renewed(request.key.clone(), Trigger::Lasting(request.min_ttl), user.as_ref()).await {
             // The minimum lifetime is an aim: what has some time left is better than an error that nobody can help.
             Err(error @ (Error::Offline { .. } | Error::LoginRequired { reason: LoginReason::NoRefreshToken })) => {
                 // With the record in the hand, what is published and whose it is do not change.
                 let _vault = self.vault.lock().await;
-                if user != self.user() {
+                if !self.is_still(user.as_ref()) {
                     return Err(error);
                 }
                 self.published.unexpired(&request.key, self.clock.elapsed()).ok_or(error)
@@ -102,30 +102,35 @@ impl Engine {
         let key = GrantKey::default();
         let present = self.published.latest(&key).map(|present| present.access_token().fingerprint());
         let trigger = present.map_or(Trigger::Always, Trigger::Replacing);
-        let credentials = self.renewed(key.clone(), trigger).await?;
+        let credentials = self.renewed(key.clone(), trigger, self.user().as_ref()).await?;
         // Shared with callers to whom the present token was good enough: that was no renewal.
         if present == Some(credentials.access_token().fingerprint()) {
-            self.renewed(key, trigger).await
+            self.renewed(key, trigger, self.user().as_ref()).await
         } else {
             Ok(credentials)
         }
     }
 
-    /// Renews the access token called `key`, or waits for the renewal of it that is in the air.
+    /// Renews the access token called `key`, or waits for the renewal of it that is in the air. `user` is the one whom the
+    /// caller saw signed in, if any.
     ///
     /// # Errors
     /// Those of the renewal; everyone who waits for it gets the same.
-    pub(crate) async fn renewed(self: &Arc<Self>, key: GrantKey, trigger: Trigger) -> Result<Credentials> {
-        let user = self.user();
+    pub(crate) async fn renewed(
+        self: &Arc<Self>,
+        key: GrantKey,
+        trigger: Trigger,
+        user: Option<&User>,
+    ) -> Result<Credentials> {
         for _ in 0..TURNS {
-            match self.fly(key.clone(), trigger, user.clone()).await {
+            match self.fly(key.clone(), trigger, user).await {
                 // The renewal that was joined had begun before anybody knew who is signed in.
-                Ok(Renewed::Credentials(_)) if user.is_some() && user != self.user() => return Err(LOGGED_OUT),
+                Ok(Renewed::Credentials(_)) if user.is_some() && !self.is_still(user) => return Err(LOGGED_OUT),
                 Ok(Renewed::Credentials(credentials)) => return Ok(credentials),
                 // The engine's own, which had nothing to do.
                 Ok(Renewed::Needless) => {}
                 // Of the session before: the renewal that was joined had begun when another one was there.
-                Err(LOGGED_OUT) if user.is_some() && user == self.user() => {}
+                Err(LOGGED_OUT) if user.is_some() && self.is_still(user) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -133,36 +138,38 @@ impl Engine {
     }
 
     /// `user` is the one whom the caller saw signed in, if any.
-    pub(super) async fn fly(
-        self: &Arc<Self>,
-        key: GrantKey,
-        trigger: Trigger,
-        user: Option<String>,
-    ) -> Result<Renewed> {
+    pub(super) async fn fly(self: &Arc<Self>, key: GrantKey, trigger: Trigger, user: Option<&User>) -> Result<Renewed> {
         // The account stays registered until the renewal has landed, also when the session is dropped meanwhile.
         let registration = self.registration.upgrade().ok_or(Error::Cancelled)?;
-        let engine = Arc::clone(self);
         let renewal = {
             let key = key.clone();
-            move || async move {
-                let _registration = registration;
-                let outcome = engine.take_turn(&key, trigger, user.as_deref()).await;
-                match &outcome {
-                    Ok(Renewed::Credentials(credentials)) if credentials.renewed() => engine.emit(Event::Renewed),
-                    Ok(Renewed::Credentials(_) | Renewed::Needless) | Err(Error::LoginRequired { .. }) => {}
-                    // The app was told when the answer was lost.
-                    Err(error) if trigger.sender() == Sender::Engine => tracing::debug!(%error, "still no answer"),
-                    Err(error) => engine.emit(error.as_renewal_failure()),
+            move || {
+                let (engine, user) = (Arc::clone(self), user.cloned());
+                async move {
+                    let _registration = registration;
+                    let outcome = engine.take_turn(&key, trigger, user.as_ref().map(User::sub)).await;
+                    match &outcome {
+                        Ok(Renewed::Credentials(credentials)) if credentials.renewed() => engine.emit(Event::Renewed),
+                        Ok(Renewed::Credentials(_) | Renewed::Needless) | Err(Error::LoginRequired { .. }) => {}
+                        // The app was told when the answer was lost.
+                        Err(error) if trigger.sender() == Sender::Engine => tracing::debug!(%error, "still no answer"),
+                        Err(error) => engine.emit(error.as_renewal_failure()),
+                    }
+                    outcome
                 }
-                outcome
             }
         };
         Flights::join(self, &self.runtime, key, |engine| &engine.renewals, renewal).await
     }
 
     /// Who is signed in by what is published.
-    pub(crate) fn user(&self) -> Option<String> {
-        self.states.borrow().user().map(|user| user.sub().to_owned())
+    pub(crate) fn user(&self) -> Option<User> {
+        self.states.borrow().user().cloned()
+    }
+
+    /// Whether `user` is the one, or whether it is none and nobody is, as when it was read.
+    pub(crate) fn is_still(&self, user: Option<&User>) -> bool {
+        self.states.borrow().user().map(User::sub) == user.map(User::sub)
     }
 
     async fn take_turn(self: &Arc<Self>, key: &GrantKey, trigger: Trigger, user: Option<&str>) -> Result<Renewed> {

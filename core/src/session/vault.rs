@@ -23,8 +23,8 @@ pub(crate) struct Vault {
     writer: String,
     /// The record that counts; `None` when nobody ever signed in.
     record: Option<Record>,
-    /// Which record of this session is known to be durable.
-    durable: Option<Version>,
+    /// What the store is known to hold of this session.
+    durable: Option<Durable>,
     /// The refresh token with which the session ended here: its generation, and when it was received.
     ended_with: Option<(u64, Moment)>,
     opened: bool,
@@ -35,6 +35,13 @@ pub(crate) struct Vault {
     damaged: Option<StoredValue>,
     /// A newer version of Hallpass had written what was read last.
     is_newer: bool,
+}
+
+/// A record in the store.
+struct Durable {
+    version: Version,
+    /// As it stands there: when it is read again, nobody has to look into it.
+    text: StoredValue,
 }
 
 /// Names one state of one session's record.
@@ -85,7 +92,7 @@ impl Vault {
     /// Whether the record in memory is what the store holds.
     pub(crate) fn is_saved(&self) -> bool {
         match &self.record {
-            Some(record) => self.durable.as_ref() == Some(&Version::of(record)),
+            Some(record) => self.is_durable(record),
             None => self.durable.is_none(),
         }
     }
@@ -98,8 +105,8 @@ impl Vault {
     pub(crate) async fn open(&mut self) -> Result<()> {
         if !self.opened {
             match self.read().await? {
-                Found::Record(record) => self.take_over(record),
-                Found::Absent => {}
+                Found::Record(record, text) => self.take_over(record, text),
+                Found::Durable | Found::Absent => {}
                 Found::Unreadable => self.record = Some(signed_out(LoginReason::StorageInvalidated)),
                 Found::Newer => return Err(NEWER),
             }
@@ -117,15 +124,16 @@ impl Vault {
             return self.open().await;
         }
         match self.read().await? {
-            Found::Record(stored) if self.is_superseded_by(&stored) => self.take_over(stored),
+            Found::Durable => {}
+            Found::Record(stored, text) if self.is_superseded_by(&stored) => self.take_over(stored, text),
             // Not yet saved, or written over by somebody who had read the record before it was saved. What is saved over
             // another's record has to count as the newer one everywhere.
-            Found::Record(stored) if self.durable.as_ref() != Some(&Version::of(&stored)) => {
+            Found::Record(stored, _) if !self.is_durable(&stored) => {
                 if let Some(ours) = &mut self.record {
                     ours.revision = ours.revision.max(stored.revision).saturating_add(1);
                 }
             }
-            Found::Record(_) | Found::Unreadable => {}
+            Found::Record(..) | Found::Unreadable => {}
             Found::Newer => return Err(NEWER),
             // Somebody logged out in another process; a login that could not be saved yet has nothing there to lose.
             Found::Absent if self.durable.is_some() => {
@@ -175,10 +183,10 @@ impl Vault {
     /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
     pub(crate) async fn begin(&mut self, lineage: String, content: Content) -> Result<()> {
         match self.read().await {
-            Ok(Found::Record(stored)) => self.retire(stored.lineage),
+            Ok(Found::Record(stored, _)) => self.retire(stored.lineage),
             Ok(Found::Newer) => return Err(NEWER),
             // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
-            Ok(Found::Absent | Found::Unreadable) | Err(_) => {}
+            Ok(Found::Durable | Found::Absent | Found::Unreadable) | Err(_) => {}
         }
         self.opened = true;
         if let Some(damaged) = self.damaged.take()
@@ -213,8 +221,9 @@ impl Vault {
             return Err(NEWER);
         }
         if let Some(record) = &self.record {
-            self.store.save(&self.entry, &record.to_stored()).await?;
-            self.durable = Some(Version::of(record));
+            let text = record.to_stored();
+            self.store.save(&self.entry, &text).await?;
+            self.durable = Some(Durable { version: Version::of(record), text });
         }
         Ok(())
     }
@@ -232,8 +241,11 @@ impl Vault {
             Err(StoreError::Invalidated) => return Ok(Found::Unreadable),
             Err(error @ (StoreError::Locked | StoreError::Failed(_))) => return Err(error.into()),
         };
+        if self.durable.as_ref().is_some_and(|durable| durable.text.expose() == value.expose()) {
+            return Ok(Found::Durable);
+        }
         match Record::from_stored(&value) {
-            Ok(record) => Ok(Found::Record(record)),
+            Ok(record) => Ok(Found::Record(record, value)),
             Err(RecordError::Damaged) => {
                 self.damaged = Some(value);
                 Ok(Found::Unreadable)
@@ -242,8 +254,12 @@ impl Vault {
         }
     }
 
-    fn take_over(&mut self, record: Record) {
-        self.durable = Some(Version::of(&record));
+    fn is_durable(&self, record: &Record) -> bool {
+        self.durable.as_ref().is_some_and(|durable| durable.version == Version::of(record))
+    }
+
+    fn take_over(&mut self, record: Record, text: StoredValue) {
+        self.durable = Some(Durable { version: Version::of(&record), text });
         self.replace(record);
         self.damaged = None;
     }
@@ -268,7 +284,7 @@ impl Vault {
     /// Whether `stored` was written by somebody else after what this process last saved, and wins over what it holds.
     fn is_superseded_by(&self, stored: &Record) -> bool {
         let Some(ours) = &self.record else { return true };
-        if self.durable.as_ref() == Some(&Version::of(stored)) || self.retired.contains(&stored.lineage) {
+        if self.is_durable(stored) || self.retired.contains(&stored.lineage) {
             return false;
         }
         if self.is_logged_out() {
@@ -308,7 +324,10 @@ impl Version {
 }
 
 enum Found {
-    Record(Record),
+    /// What is known to be there.
+    Durable,
+    /// Another record, and how it stands there.
+    Record(Record, StoredValue),
     Absent,
     Unreadable,
     /// Written by a newer version of Hallpass.
