@@ -35,7 +35,8 @@ pub struct Config {
     pub telemetry: bool,
     /// Whether the tokens of the next login are bound to a key of this device (DPoP).
     pub dpop: bool,
-    /// Whether plain HTTP is allowed on this very machine.
+    /// Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
+    /// (`10.0.2.2`).
     pub danger_allow_loopback_http: bool,
 }
 

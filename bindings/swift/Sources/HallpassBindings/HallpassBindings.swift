@@ -3333,7 +3333,8 @@ public struct Config: Equatable, Hashable {
      */
     public let dpop: Bool
     /**
-     * Whether plain HTTP is allowed on this very machine.
+     * Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
+     * (`10.0.2.2`).
      */
     public let dangerAllowLoopbackHttp: Bool
 
@@ -3383,7 +3384,8 @@ public struct Config: Equatable, Hashable {
          * Whether the tokens of the next login are bound to a key of this device (DPoP).
          */dpop: Bool,
         /**
-         * Whether plain HTTP is allowed on this very machine.
+         * Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
+         * (`10.0.2.2`).
          */dangerAllowLoopbackHttp: Bool) {
         self.provider = provider
         self.clientId = clientId

@@ -5351,7 +5351,8 @@ data class Config (
     val `dpop`: kotlin.Boolean
     ,
     /**
-     * Whether plain HTTP is allowed on this very machine.
+     * Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
+     * (`10.0.2.2`).
      */
     val `dangerAllowLoopbackHttp`: kotlin.Boolean
 
