@@ -8,7 +8,6 @@ import { Tenant } from "./tenant.js";
 
 /// Starts everything. After each test the browser is asked whether it tried to reach anything but this machine, and what
 /// the test changed in the tenant is undone.
-///
 export async function openStage(options = {}) {
   const stage = {};
   after(async () => {
