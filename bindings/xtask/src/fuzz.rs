@@ -55,9 +55,9 @@ pub(crate) struct Fuzz {
 }
 
 impl Fuzz {
-    /// All targets, each for `seconds`.
-    pub(crate) fn all(seconds: u64) -> Self {
-        Self { targets: Vec::new(), seconds, jobs: 2 }
+    /// All targets, each for `seconds`, `jobs` at a time.
+    pub(crate) fn all(seconds: u64, jobs: u8) -> Self {
+        Self { targets: Vec::new(), seconds, jobs }
     }
 }
 
