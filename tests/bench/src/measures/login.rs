@@ -1,13 +1,16 @@
-//! Exchange, validate, renew, validate, over HTTP on this machine, against two bare requests with the same client.
+//! Exchange, validate, renew, validate, over HTTP on this machine, against two bare requests with the same client; and
+//! against those with the signature of each answer verified, which is the least that a client does who validates.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use hallpass_core::adapters::{Reqwest, SystemClock};
 use hallpass_core::{Login, Session};
+use hallpass_protocol::jws::Algorithm;
 
 use super::one_thread;
+use crate::fixture;
 use crate::mill::Mill;
 use crate::peers::{self, Peer};
 use crate::provider::{CLIENT_ID, REDIRECT_URI, callback, open, sign_in};
@@ -25,19 +28,25 @@ pub(super) fn take() -> Result<()> {
     })?;
     // The provider's metadata and keys are known from here on, as they are to the peers.
     let client = reqwest::Client::builder().tls_backend_preconfigured(no_tls()?).http1_only().no_proxy().build()?;
+    let signed = fixture::Login::new(Algorithm::Es256);
     let mut contenders = vec![
         Contender::timed("reqwest", |iterations| {
-            runtime.block_on(timed(iterations, async || bare(&client, mill.issuer()).await))
+            runtime.block_on(timed(iterations, async || bare(&client, mill.issuer(), || ()).await))
+        }),
+        Contender::timed("verified", |iterations| {
+            runtime.block_on(timed(iterations, async || bare(&client, mill.issuer(), || signed.verify()).await))
         }),
         Contender::timed("hallpass", |iterations| runtime.block_on(timed(iterations, async || whole(&session).await))),
     ];
     let words = [mill.issuer(), CLIENT_ID, REDIRECT_URI];
     contenders.extend(peers::start("login", &words)?.into_iter().map(Peer::contender));
     let timings = compare(Plan::LONG, contenders);
-    measured("login.reqwest.microseconds", timings[0].time.as_secs_f64() * 1e6);
-    measured("login.ratio", timings[1].ratio);
-    for peer in timings.iter().skip(2) {
-        measured(&format!("login.of-{}.ratio", peer.name), timings[1].time.as_secs_f64() / peer.time.as_secs_f64());
+    let [bare, verified, hallpass, peers @ ..] = timings.as_slice() else { bail!("three contenders are ours") };
+    measured("login.reqwest.microseconds", bare.time.as_secs_f64() * 1e6);
+    measured("login.verified.ratio", verified.ratio);
+    measured("login.ratio", hallpass.ratio);
+    for other in std::iter::once(verified).chain(peers) {
+        measured(&format!("login.of-{}.ratio", other.name), hallpass.time.as_secs_f64() / other.time.as_secs_f64());
     }
     Ok(())
 }
@@ -57,8 +66,8 @@ async fn timed(iterations: u32, work: impl AsyncFn() -> Result<()>) -> Duration 
     start.elapsed()
 }
 
-/// The requests by themselves, their answers read and nothing made of them.
-async fn bare(client: &reqwest::Client, issuer: &str) -> Result<()> {
+/// The requests by themselves, their answers read and nothing made of them but `after_each`.
+async fn bare(client: &reqwest::Client, issuer: &str, after_each: impl Fn()) -> Result<()> {
     for form in [
         "grant_type=authorization_code&code=nonce&client_id=aBcD1234eFgH5678iJkL9012mNoP3456",
         "grant_type=refresh_token&refresh_token=refresh&client_id=aBcD1234eFgH5678iJkL9012mNoP3456",
@@ -67,6 +76,7 @@ async fn bare(client: &reqwest::Client, issuer: &str) -> Result<()> {
             client.post(format!("{issuer}/token")).header("content-type", "application/x-www-form-urlencoded");
         let answer = request.body(form).send().await?.bytes().await?;
         (!answer.is_empty()).then_some(()).context("an empty answer")?;
+        after_each();
     }
     Ok(())
 }
