@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::fuzz::{self, Fuzz};
 use crate::report::{Outcome, Tally};
 
-/// More than the two processors of a small machine: what the suite is for is hardly found less often, and it waits less long.
+/// More than a small machine has processors: a minute is promised to each target, not a number of inputs.
 const JOBS: u8 = 3;
 
 /// Runs the suite. Each target counts as one test.
