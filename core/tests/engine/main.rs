@@ -5,7 +5,10 @@
 
 mod support;
 
+mod audiences;
+mod backoff;
 mod callers;
+mod calls;
 mod doubt;
 mod dpop;
 mod login;
@@ -14,6 +17,7 @@ mod lost;
 mod many_processes;
 mod observer;
 mod odd_answers;
+mod refused;
 mod renewal;
 mod save_first;
 mod secrets;
