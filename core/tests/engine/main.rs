@@ -5,14 +5,18 @@
 
 mod support;
 
+mod absence;
 mod audiences;
 mod backoff;
 mod callers;
 mod calls;
 mod doubt;
 mod dpop;
+mod intent;
 mod login;
+mod login_answers;
 mod logout;
+mod logout_elsewhere;
 mod lost;
 mod many_processes;
 mod observer;
