@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::algorithm::Algorithm;
 use crate::client::{Client, Issuer, Loopback, parse_as_written};
 use crate::dpop;
 use crate::http::{MAX_DISCOVERY_RESPONSE, Request, Response};
 use crate::json;
-use crate::jws::Algorithm;
 use crate::pkce;
 
 /// What is known about an authorization server. Made by [`parse`] or [`ProviderMetadata::of_dialect`]; it can be stored

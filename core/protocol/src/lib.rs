@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+mod algorithm;
 mod base64url;
 mod claims;
 #[cfg(test)]
