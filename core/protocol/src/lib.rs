@@ -19,6 +19,7 @@ mod claims;
 #[cfg(test)]
 mod fixtures;
 mod json;
+mod lenient;
 
 pub mod authorize;
 pub mod callback;
