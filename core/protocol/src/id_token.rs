@@ -215,7 +215,7 @@ fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
 /// not. Step 13: `auth_time` is there and recent enough when `max_age` was sent.
 fn check_auth_time(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let Some(max_age) = expected.max_age else { return Ok(()) };
-    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::AuthTime)?;
+    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::Missing { claim: "auth_time" })?;
     let over = authenticated.saturating_add(Duration::from_secs(max_age)).saturating_add(expected.leeway);
     if expected.now > over { Err(IdTokenError::AuthTime) } else { Ok(()) }
 }
