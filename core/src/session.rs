@@ -265,6 +265,7 @@ impl Session {
     pub async fn reload(&self) -> Result<State> {
         let engine = Arc::clone(&self.engine);
         self.to_the_end(async move {
+            drop(engine.account.synchronized().await?);
             engine.renewals.restore().await?;
             Ok(engine.account.state())
         })
