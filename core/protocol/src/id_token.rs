@@ -194,7 +194,7 @@ fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
     }
     let issued = claims.time(NumericDate::Iat).ok_or(IdTokenError::Missing { claim: "iat" })?;
     if issued > latest {
-        return Err(IdTokenError::IssuedInFuture);
+        return Err(IdTokenError::IssuedInFuture { issued });
     }
     if claims.time(NumericDate::Nbf).is_some_and(|not_before| not_before > latest) {
         return Err(IdTokenError::NotYetValid);

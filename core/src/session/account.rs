@@ -206,9 +206,12 @@ impl Account {
         let snapshot =
             signed_in.map(|signed_in| Snapshot::of(signed_in, Moment::now(&*self.clock))).unwrap_or_default();
         let latest = snapshot.of_login(elapsed);
+        let before = self.published.of_login();
         // Withdrawn before anybody is told, who might panic or ask.
         self.published.replace(snapshot);
-        self.observe(|observer| observer.credentials_changed(latest.clone()));
+        if before != self.published.of_login() {
+            self.observe(|observer| observer.credentials_changed(latest.clone()));
+        }
         self.publish_state(&State::of(vault.record(), self.published.is_over_for_good(elapsed)));
     }
 
@@ -346,7 +349,7 @@ impl Guard<'_> {
     /// # Errors
     /// [`Error::Storage`] when it is still there; nothing has changed then.
     pub(crate) async fn erase(&mut self) -> Result<Option<SignedIn>> {
-        let erased = self.vault.erase().await?;
+        let erased = self.vault.erase(Moment::now(&*self.account.clock)).await?;
         self.account.publish(&self.vault);
         Ok(erased)
     }

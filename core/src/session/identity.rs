@@ -141,19 +141,21 @@ impl Identity {
         self.by_either_clock(metadata, |expected| id_token::validate_refreshed(id_token, keys, &expected, previous))
     }
 
-    /// What holds by the server's clock or by the device's holds (rule 10): either may be wrong.
+    /// What holds by the server's clock or by the device's holds (rule 10): either may be wrong. Where both are behind, the
+    /// token's own time is the server's: it came from there just now.
     fn by_either_clock(
         &self,
         metadata: &ProviderMetadata,
         check: impl Fn(Expectations<'_>) -> Result<Claims, IdTokenError>,
     ) -> Result<Claims, IdTokenError> {
         let (server, device) = (self.wire.server_now(), self.wire.device_now());
-        match check(self.expectations(metadata, server)) {
-            Err(IdTokenError::Expired | IdTokenError::IssuedInFuture | IdTokenError::NotYetValid)
-                if server != device =>
-            {
-                check(self.expectations(metadata, device))
-            }
+        let by = |now| check(self.expectations(metadata, now));
+        let mut outcome = by(server);
+        if server != device && outcome.as_ref().is_err_and(is_about_time) {
+            outcome = by(device);
+        }
+        match outcome {
+            Err(error @ IdTokenError::IssuedInFuture { issued }) => by(issued).map_err(|_| error),
             outcome => outcome,
         }
     }
@@ -171,6 +173,10 @@ impl Identity {
             leeway: self.config.leeway,
         }
     }
+}
+
+fn is_about_time(error: &IdTokenError) -> bool {
+    matches!(error, IdTokenError::Expired | IdTokenError::IssuedInFuture { .. } | IdTokenError::NotYetValid)
 }
 
 fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {

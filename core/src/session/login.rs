@@ -300,15 +300,23 @@ impl Logins {
         metadata: &ProviderMetadata,
     ) -> Result<TokenResponse> {
         let bound_to = pending.dpop_jkt();
-        let request = || token::code_request(&self.config.client, metadata, code, pending);
-        let send = || self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request());
-        let (response, was_lost) = match send().await {
+        let send = async |metadata: &ProviderMetadata| {
+            let request = token::code_request(&self.config.client, metadata, code, pending);
+            self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request).await
+        };
+        let (mut response, was_lost) = match send(metadata).await {
             Err(Undelivered::Transport(error @ (TransportError::NoAnswer | TransportError::Unreachable))) => {
                 tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.wire.jitter()))).await;
-                (send().await?, error == TransportError::NoAnswer)
+                (send(metadata).await?, error == TransportError::NoAnswer)
             }
             other => (other?, false),
         };
+        // There is no token endpoint where the metadata says, so nobody has seen the code.
+        if matches!(response.status, 404 | 410)
+            && let Some(newer) = self.provider.moved(metadata).await
+        {
+            response = send(&newer).await?;
+        }
         self.wire.observe_time(&response);
         let error = match token::parse(&response, TokenType::bound_to(bound_to)) {
             Ok(tokens) => return Ok(tokens),
@@ -320,9 +328,6 @@ impl Logins {
             },
             Err(error) => self.wire.unusable(&response, error),
         };
-        if matches!(response.status, 404 | 410) {
-            self.provider.doubt_metadata();
-        }
         self.revoke_unused(metadata, token::salvage(&response).as_ref(), None).await;
         Err(error)
     }

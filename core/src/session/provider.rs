@@ -130,16 +130,9 @@ impl Provider {
     pub(crate) async fn newer(&self, metadata: &ProviderMetadata) -> Result<(Arc<ProviderMetadata>, Arc<KeySet>)> {
         let _fetching = self.fetching.lock().await;
         self.open().await;
-        let now = self.wire.now();
-        let known = {
-            let mut cache = self.cache();
-            let is_cooling = cache.contradicted.and_then(|when| when.age(now)).is_some_and(|age| age < COOLDOWN);
-            if !is_cooling {
-                cache.contradicted = Some(now);
-            }
-            cache.known().filter(|_| is_cooling)
-        };
-        if let Some(known) = known {
+        if self.is_cooling()
+            && let Some(known) = self.cache().known()
+        {
             return Ok(known);
         }
         let metadata = match self.fetch_metadata_anew().await {
@@ -150,14 +143,23 @@ impl Provider {
         Ok((metadata, keys))
     }
 
-    /// An endpoint is not where the metadata says: newer metadata is fetched beside.
-    pub(crate) fn doubt_metadata(self: &Arc<Self>) {
-        if let Some(metadata) = &mut self.cache().metadata
-            && metadata.lifetime != Duration::MAX
-        {
-            metadata.lifetime = Duration::ZERO;
+    /// The metadata as it is now, where the token endpoint is not the one that `metadata` names: for an endpoint that is
+    /// gone. Asks at most once a minute.
+    pub(crate) async fn moved(&self, metadata: &ProviderMetadata) -> Option<Arc<ProviderMetadata>> {
+        let _fetching = self.fetching.lock().await;
+        let newer = if self.is_cooling() { self.cached_metadata() } else { self.fetch_metadata_anew().await };
+        newer.filter(|newer| newer.token_endpoint != metadata.token_endpoint)
+    }
+
+    /// Whether something was fetched within the last minute because it contradicted the cache; if not, it is now.
+    fn is_cooling(&self) -> bool {
+        let now = self.wire.now();
+        let mut cache = self.cache();
+        let is_cooling = cache.contradicted.and_then(|when| when.age(now)).is_some_and(|age| age < COOLDOWN);
+        if !is_cooling {
+            cache.contradicted = Some(now);
         }
-        self.refresh_beside();
+        is_cooling
     }
 
     /// Revokes a refresh token, and with it what was issued for it (RFC 7009 §2.1).

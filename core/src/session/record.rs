@@ -247,11 +247,18 @@ impl SignedIn {
         });
     }
 
-    /// Drops the access tokens for other audiences. Returns whether there were any.
-    pub(crate) fn keep_only_login(&mut self) -> bool {
-        let before = self.grants.len();
-        self.grants.retain(Grant::is_of_login);
-        self.grants.len() != before
+    /// Drops access tokens for other audiences: all but the latest, and then that one too. Returns whether there were any
+    /// to drop.
+    pub(crate) fn shed_grants(&mut self) -> bool {
+        let mut others = self.grants.iter().filter(|grant| !grant.is_of_login()).count();
+        let keep = usize::from(others > 1);
+        let any = others > 0;
+        self.grants.retain(|grant| {
+            let stays = grant.is_of_login() || others <= keep;
+            others -= usize::from(!grant.is_of_login());
+            stays
+        });
+        any
     }
 
     /// The refresh token called `fingerprint`, if it is still the one in use.

@@ -25,13 +25,17 @@ pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 /// No server is believed for longer than this: a wrong header must not lock a user out for a year.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
+/// No answer has told the server's time yet.
+const UNKNOWN: i64 = i64::MIN;
+
 /// What requests are made with.
 pub(crate) struct Wire {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// How far the server's clock is ahead of the device's, in milliseconds.
-    skew: AtomicI64,
+    /// The server's time less `Clock::elapsed`, in milliseconds; [`UNKNOWN`] before it was told. By the clock that nobody
+    /// sets, so that a device whose user sets it right meanwhile is right too.
+    server_offset: AtomicI64,
     /// The key that tokens are bound to, for a session that has one.
     prover: Prover,
 }
@@ -43,7 +47,7 @@ impl Wire {
         random: Arc<dyn Random>,
         signer: Arc<dyn KeySigner>,
     ) -> Self {
-        Self { transport, clock, random, skew: AtomicI64::new(0), prover: Prover::new(signer) }
+        Self { transport, clock, random, server_offset: AtomicI64::new(UNKNOWN), prover: Prover::new(signer) }
     }
 
     /// Sends a request to the provider and learns the server's time from the answer (rule 10).
@@ -66,16 +70,26 @@ impl Wire {
         if let Some(date) = response.headers.get("date").and_then(date) {
             let age = response.headers.get("age").and_then(|age| age.trim().parse().ok()).unwrap_or(0_u32);
             let server = date.saturating_add(Duration::from_secs(age.into()));
-            let skew = server.unix_millis().saturating_sub(self.clock.now().unix_millis());
+            let device = self.clock.now();
             // The header has a resolution of a second, and the answer took its time: less than two is no difference.
-            let skew = if skew.unsigned_abs() < 2_000 { 0 } else { skew };
-            self.skew.store(skew, Ordering::Relaxed);
+            let is_right = server.unix_millis().abs_diff(device.unix_millis()) < 2_000;
+            let now = if is_right { device } else { server };
+            self.server_offset.store(now.unix_millis().saturating_sub(self.elapsed_millis()), Ordering::Relaxed);
         }
     }
 
     /// The time by the server's clock, as far as it is known.
     pub(crate) fn server_now(&self) -> Timestamp {
-        self.clock.now().saturating_offset_millis(self.skew.load(Ordering::Relaxed))
+        match self.server_offset.load(Ordering::Relaxed) {
+            UNKNOWN => self.clock.now(),
+            offset => Timestamp::from_unix_seconds(0)
+                .saturating_offset_millis(offset)
+                .saturating_offset_millis(self.elapsed_millis()),
+        }
+    }
+
+    fn elapsed_millis(&self) -> i64 {
+        i64::try_from(self.clock.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The time by the device's clock.
@@ -141,8 +155,13 @@ impl Wire {
                 }
                 OfflineCause::UnexpectedAnswer
             }
-            // A page of a gateway's. What is not there, and what wants a token, says so by its status alone.
-            400 | 402 | 403 | 405..=409 | 411..500 if !ServerError::of_response(response).is_structured() => {
+            // A page of a gateway's; a 401 says by its status alone what it wants.
+            400 | 402..500 if !ServerError::of_response(response).is_structured() => {
+                let error = error.into();
+                // Metadata and keys that are not there are somewhere else.
+                if matches!(response.status, 404 | 410) && !matches!(error, Error::Denied { .. }) {
+                    return error;
+                }
                 OfflineCause::UnexpectedAnswer
             }
             _ => return error.into(),

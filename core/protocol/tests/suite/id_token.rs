@@ -403,7 +403,10 @@ fn step_10_a_token_from_the_future_is_refused() {
     let login = login();
     assert!(login.claim("iat", json!(NOW + LEEWAY)).is_ok());
     assert!(login.claim("iat", json!(0)).is_ok());
-    refused(login.claim("iat", json!(NOW + LEEWAY + 1)), IdTokenError::IssuedInFuture);
+    refused(
+        login.claim("iat", json!(NOW + LEEWAY + 1)),
+        IdTokenError::IssuedInFuture { issued: Timestamp::from_unix_seconds(NOW + LEEWAY + 1) },
+    );
     refused(login.claim("iat", Value::Null), IdTokenError::Missing { claim: "iat" });
 }
 
@@ -520,7 +523,7 @@ fn every_error_has_its_code() {
         (E::SignatureOfNoKey, "id_token_signature"),
         (E::Algorithm, "id_token_algorithm"),
         (E::Expired, "id_token_expired"),
-        (E::IssuedInFuture, "id_token_issued_in_future"),
+        (E::IssuedInFuture { issued: Timestamp::from_unix_seconds(NOW) }, "id_token_issued_in_future"),
         (E::NotYetValid, "id_token_not_yet_valid"),
         (E::Nonce, "id_token_nonce"),
         (E::AuthTime, "id_token_auth_time"),

@@ -296,11 +296,12 @@ impl Renewals {
             }
         }
         let _lease = self.lease.acquire().await;
-        let mut asked_once_more = false;
+        let (mut asked_once_more, mut has_moved) = (false, false);
         for _ in 0..TURNS {
             let turn = self.turn().await;
-            let sender = if asked_once_more { Sender::Engine } else { trigger.sender() };
-            let prepared = match self.prepare(key, trigger, user, &turn, asked_once_more).await? {
+            let again = asked_once_more || has_moved;
+            let sender = if again { Sender::Engine } else { trigger.sender() };
+            let prepared = match self.prepare(key, trigger, user, &turn, again).await? {
                 Step::Done(renewed) => return Ok(renewed),
                 Step::Again => continue,
                 Step::Send(prepared) => prepared,
@@ -331,6 +332,12 @@ impl Renewals {
                         self.ask_again(key, prepared.token.fingerprint(), lost_since);
                     }
                     return Err(error);
+                }
+                Exchanged::EndpointGone(error) => {
+                    if has_moved || self.provider.moved(&prepared.metadata).await.is_none() {
+                        return Err(error);
+                    }
+                    has_moved = true;
                 }
                 Exchanged::OutOfDate => {}
                 Exchanged::KeyGone(key) => self.account.end_if_bound_to(key).await?,
@@ -363,14 +370,14 @@ impl Renewals {
     }
 
     /// Looks at the record again (rule 5) and writes down what is about to be done (rule 4), unless that has just been
-    /// written and it is asked `once_more`.
+    /// written and the server is asked `again`.
     async fn prepare(
         &self,
         key: &GrantKey,
         trigger: Trigger,
         user: Option<&str>,
         turn: &Turn<'_>,
-        once_more: bool,
+        again: bool,
     ) -> Result<Step> {
         {
             let mut guard = self.account.lock().await;
@@ -392,12 +399,12 @@ impl Renewals {
         if !refresh.reusable && matches!(turn, Turn::Shared { .. }) {
             return Ok(Step::Again);
         }
-        if once_more || trigger.sender() == Sender::Engine {
+        if again || trigger.sender() == Sender::Engine {
             self.backoff.check_told(self.wire.elapsed())?;
         } else {
             self.backoff.check(key, self.wire.elapsed())?;
         }
-        let is_written = once_more && refresh.attempt.is_some();
+        let is_written = again && refresh.attempt.is_some();
 
         let prepared = Prepared {
             lineage: lineage.to_owned(),

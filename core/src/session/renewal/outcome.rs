@@ -18,7 +18,7 @@ use super::super::state::Event;
 use super::super::wire::Wire;
 use super::backoff::Backoff;
 use super::exchange::{Answer, InvalidGrant, Prepared};
-use crate::error::{Error, LoginReason, OfflineCause, Result};
+use crate::error::{Error, LoginReason, OfflineCause, Result, StorageProblem};
 
 /// Brings what the server answered into the record.
 pub(super) struct Outcome {
@@ -91,7 +91,7 @@ impl Outcome {
         let credentials = self.account.latest(key);
         credentials
             .map(|credentials| credentials.waited_for())
-            .ok_or(Error::Internal { reference: "renewed_credentials_not_published" })
+            .ok_or(Error::Storage { problem: StorageProblem::Failed("there is no room for another access token") })
     }
 
     /// Saves a refresh token that arrived, whatever else is the matter with the answer.
