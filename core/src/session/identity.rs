@@ -191,7 +191,7 @@ fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {
 
 /// The error of a login whose ID token fails a check.
 fn of_login(error: IdTokenError, pending: &PendingLogin) -> Error {
-    if error == (IdTokenError::Missing { claim: "auth_time" }) && pending.max_age().is_some() {
+    if error == IdTokenError::AuthTimeMissing && pending.max_age().is_some() {
         Error::Misconfigured {
             field: "max_age",
             fix: "this provider does not say when the user signed in (`auth_time`); leave `max_age` out",
