@@ -42,7 +42,9 @@ struct Parameters<'a> {
 }
 
 impl Callback {
-    /// Takes a URL apart. Only its query is looked at: a response in the fragment is not one to a code flow.
+    /// Takes a URL apart. Only its query is looked at: a response in the fragment is not one to a code flow, and what
+    /// stands there is often another's, such as Facebook's `#_=_`, which passes through the provider. An empty `error`
+    /// or `code` is absent.
     ///
     /// # Errors
     /// [`CallbackError::TooLarge`], [`NotARedirect`](CallbackError::NotARedirect),
@@ -52,10 +54,7 @@ impl Callback {
             return Err(CallbackError::TooLarge);
         }
         let mut url = parse_as_written(url).ok_or(CallbackError::NotARedirect)?;
-        // Some servers append an empty fragment, which says nothing.
-        if url.fragment().is_some_and(|fragment| !fragment.is_empty()) {
-            return Err(CallbackError::Malformed);
-        }
+        url.set_fragment(None);
         let parameters = Parameters::of(&url)?;
         let code = parameters.code.filter(|code| !code.is_empty());
         // RFC 6749 appendix A.11: 1*VSCHAR
@@ -65,7 +64,8 @@ impl Callback {
         let state = parameters.state.map(State::new);
         let code = code.map(AuthorizationCode::new);
         let description = parameters.error_description;
-        let error = parameters.error.map(|error| ServerError::of_callback(&error, description.as_deref()));
+        let error = parameters.error.filter(|error| !error.is_empty());
+        let error = error.map(|error| ServerError::of_callback(&error, description.as_deref()));
         let issuer = parameters.iss.map(Cow::into_owned);
         // From here on the URL only says where it arrived.
         url.set_query(None);
@@ -78,13 +78,33 @@ impl Callback {
         self.state.as_ref()
     }
 
+    /// Whether the callback answers this login, as far as the login alone can tell: where it arrived, its `state`, and
+    /// when. For a look before anything is fetched, since anyone can open a link.
+    ///
+    /// # Errors
+    /// In the order of the checks: [`RedirectMismatch`](CallbackError::RedirectMismatch),
+    /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say that
+    /// it belongs to another login or to none, and [`Expired`](CallbackError::Expired), after which the login is over.
+    pub fn belongs_to(&self, pending: &PendingLogin, now: Timestamp) -> Result<(), CallbackError> {
+        if !same_place(&self.url, pending.redirect_uri().url()) {
+            return Err(CallbackError::RedirectMismatch);
+        }
+        let state = self.state.as_ref().ok_or(CallbackError::StateMissing)?;
+        if !pending.state().same(state.expose()) {
+            return Err(CallbackError::StateMismatch);
+        }
+        if now >= pending.expires() {
+            return Err(CallbackError::Expired);
+        }
+        Ok(())
+    }
+
     /// Judges the callback and returns its code. Whatever the outcome but for [`CallbackError::RedirectMismatch`],
     /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say
     /// that it belongs to another login, the pending login is over.
     ///
     /// # Errors
-    /// In the order of the checks: [`RedirectMismatch`](CallbackError::RedirectMismatch), `StateMissing`,
-    /// `StateMismatch`, [`Expired`](CallbackError::Expired), [`IssuerMissing`](CallbackError::IssuerMissing),
+    /// In the order of the checks: those of [`Callback::belongs_to`], [`IssuerMissing`](CallbackError::IssuerMissing) or
     /// [`IssuerMismatch`](CallbackError::IssuerMismatch), [`Server`](CallbackError::Server), also when there is a
     /// code beside the error, and [`CodeMissing`](CallbackError::CodeMissing).
     pub fn finish(
@@ -93,16 +113,7 @@ impl Callback {
         provider: &ProviderMetadata,
         now: Timestamp,
     ) -> Result<AuthorizationCode, CallbackError> {
-        if !same_place(&self.url, pending.redirect_uri().url()) {
-            return Err(CallbackError::RedirectMismatch);
-        }
-        let state = self.state.ok_or(CallbackError::StateMissing)?;
-        if !pending.state().same(state.expose()) {
-            return Err(CallbackError::StateMismatch);
-        }
-        if now >= pending.expires() {
-            return Err(CallbackError::Expired);
-        }
+        self.belongs_to(pending, now)?;
         // RFC 9207 §2.4: compared byte for byte, in an error response too.
         match self.issuer {
             Some(issuer) if issuer == pending.issuer().as_str() => {}
@@ -161,7 +172,7 @@ pub enum CallbackError {
     /// It is longer than [`MAX_CALLBACK`].
     #[error("the callback is too long")]
     TooLarge,
-    /// It has a fragment, or a code with characters that no code has.
+    /// It has a code with characters that no code has.
     #[error("the callback is malformed")]
     Malformed,
     /// A parameter stands twice.
@@ -245,7 +256,24 @@ mod tests {
         let code =
             finish("com.example.app://tenant.eu.auth0.com/callback?code=a%2Fb+c&state=STATE&unknown=1&unknown=2");
         assert_eq!(code.unwrap().expose(), "a/b c");
-        assert!(finish("com.example.app://tenant.eu.auth0.com/callback?code=x&state=STATE#").is_ok());
+    }
+
+    #[test]
+    fn a_fragment_says_nothing() {
+        for fragment in ["", "_=_", "code=y&state=other&error=access_denied"] {
+            let code = finish(&format!("{REDIRECT}?code=x&state=STATE#{fragment}"));
+            assert_eq!(code.unwrap().expose(), "x", "{fragment}");
+        }
+        assert_eq!(refused(&format!("{REDIRECT}#code=x&state=STATE")), CallbackError::StateMissing);
+        let callback = Callback::parse(&format!("{REDIRECT}?code=x#code=secret")).unwrap();
+        assert!(!format!("{callback:?}").contains("secret"), "{callback:?}");
+    }
+
+    #[test]
+    fn an_empty_error_is_none() {
+        let url = format!("{REDIRECT}?code=x&state=STATE&error=&error_description=&error_uri=");
+        assert_eq!(finish(&url).unwrap().expose(), "x");
+        assert_eq!(refused(&format!("{REDIRECT}?error=&state=STATE")), CallbackError::CodeMissing);
     }
 
     #[test]
@@ -305,6 +333,24 @@ mod tests {
     }
 
     #[test]
+    fn a_callback_is_compared_with_its_login_before_anything_is_known_of_the_provider() {
+        let (_, pending) = fixtures::start(&openid(), &openid_provider(), REDIRECT);
+        let state = pending.state().expose();
+        let judged = |url: &str, seconds| {
+            let now = NOW.saturating_add(Duration::from_secs(seconds));
+            Callback::parse(url).unwrap().belongs_to(&pending, now)
+        };
+        // Neither `iss`, nor an error, nor the lack of a code is looked at yet.
+        for rest in ["code=x", "iss=https://evil.example", "error=access_denied", ""] {
+            assert_eq!(judged(&format!("{REDIRECT}?state={state}&{rest}"), 599), Ok(()), "{rest}");
+        }
+        assert_eq!(judged(&format!("{REDIRECT}?state={state}"), 600), Err(CallbackError::Expired));
+        assert_eq!(judged(&format!("{REDIRECT}?state=other"), 600), Err(CallbackError::StateMismatch));
+        assert_eq!(judged(REDIRECT, 600), Err(CallbackError::StateMissing));
+        assert_eq!(judged(&format!("{REDIRECT}/?state=other"), 600), Err(CallbackError::RedirectMismatch));
+    }
+
+    #[test]
     fn a_parameter_that_stands_twice_is_refused() {
         for parameter in ["state", "code", "iss", "error", "error_description", "error_uri", "session_state"] {
             let url = format!("{REDIRECT}?{parameter}=a&x=1&{parameter}=a");
@@ -354,7 +400,6 @@ mod tests {
         assert_eq!(refused("/callback?code=x"), CallbackError::NotARedirect);
         assert_eq!(refused(&format!(" {REDIRECT}?code=x&state=STATE")), CallbackError::NotARedirect);
         assert_eq!(refused(&format!("{REDIRECT}?code=x\n&state=STATE")), CallbackError::NotARedirect);
-        assert_eq!(refused(&format!("{REDIRECT}#code=x&state=STATE")), CallbackError::Malformed);
         assert_eq!(refused(&format!("{REDIRECT}?code=%00&state=STATE")), CallbackError::Malformed);
         assert_eq!(refused(&format!("{REDIRECT}?code=%ff&state=STATE")), CallbackError::Malformed);
         let long = |length: usize| format!("{REDIRECT}?x={}", "x".repeat(length - REDIRECT.len() - 3));

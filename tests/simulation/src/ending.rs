@@ -106,7 +106,7 @@ impl State {
         }
         let family = self.processes[process].family;
         let allowed = match reason {
-            LoginReason::NoRefreshToken => false,
+            LoginReason::NoRefreshToken | LoginReason::Refused => false,
             LoginReason::LoggedOut => self.ledger.logged_out,
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
             LoginReason::StorageInvalidated => self.ledger.invalidated,
@@ -162,6 +162,7 @@ impl State {
                     }
                     LoginReason::NotSignedIn
                     | LoginReason::NoRefreshToken
+                    | LoginReason::Refused
                     | LoginReason::StorageInvalidated
                     | LoginReason::LoggedOut => false,
                 };

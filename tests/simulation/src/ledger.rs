@@ -183,7 +183,7 @@ impl State {
     pub(crate) fn check_agreement(&mut self, error: &Error, asked: &Asked, user: Option<&str>) {
         let Error::LoginRequired { reason } = error else { return };
         let same = user.is_some() && asked.user.as_deref() == user && asked.turns == self.ledger.turns;
-        if same && *reason != LoginReason::NoRefreshToken {
+        if same && !matches!(reason, LoginReason::NoRefreshToken | LoginReason::Refused) {
             self.violate("an error agrees with the state", &format!("{} while the user is signed in", reason.code()));
         }
     }
