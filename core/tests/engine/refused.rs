@@ -27,7 +27,7 @@ fn words() -> Vec<(Reply, ErrorCode)> {
         // Twitch
         (Reply::json(400, r#"{"status":400,"message":"Invalid refresh token"}"#), ErrorCode::Absent),
         // Supabase
-        (Reply::json(400, r#"{"code":400,"error_code":"refresh_token_not_found","msg":"x"}"#), ErrorCode::Absent),
+        (Reply::json(400, r#"{"code":400,"error_code":"refresh_token_not_found","msg":"x"}"#), ErrorCode::Unrecognised),
         (Reply::json(401, "{}"), ErrorCode::Absent),
         (Reply::json(400, r#"{"error":["invalid_grant"]}"#), ErrorCode::Absent),
         // Spring

@@ -162,7 +162,7 @@ impl Device {
             .clock(self.clock.clone())
             .observer(self.witness.clone());
         match &self.signer {
-            Some(signer) => builder.signer(signer.clone()).build(),
+            Some(signer) => builder.signer(signer.of_process(&self.process)).build(),
             None => builder.build(),
         }
     }

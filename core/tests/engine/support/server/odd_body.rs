@@ -29,8 +29,7 @@ pub(crate) enum OddBody {
 
 impl OddBody {
     /// Those of which everything that matters can be read.
-    pub(crate) const READABLE: [Self; 5] =
-        [Self::NoTokenType, Self::ByteOrderMark, Self::Gzip, Self::Latin1, Self::DoubledUnread];
+    pub(crate) const READABLE: [Self; 4] = [Self::NoTokenType, Self::ByteOrderMark, Self::Latin1, Self::DoubledUnread];
     /// Those without an access token that can be used, and with a refresh token.
     pub(crate) const SALVAGEABLE: [Self; 4] =
         [Self::NoAccessToken, Self::AccessTokenNumber, Self::DoubledAccessToken, Self::CutAfterRefreshToken];
