@@ -369,7 +369,7 @@ impl Logins {
             }],
             dpop_jkt: pending.dpop_jkt(),
         };
-        let lineage = super::random_name(self.wire.random())?;
+        let lineage = self.wire.random_name()?;
         // Not while another process is renewing: its answer must not overwrite this login.
         let lease = self.lease.acquire().await;
         let mut guard = self.account.lock().await;

@@ -14,6 +14,7 @@ use hallpass_protocol::http::{Request, Response};
 use hallpass_protocol::time::Timestamp;
 
 use self::dpop::Prover;
+use super::hexadecimal::hexadecimal;
 use super::moment::Moment;
 use crate::error::{Error, OfflineCause, Result};
 use crate::ports::{Clock, KeySigner, Random, Transport, TransportError};
@@ -112,8 +113,9 @@ impl Wire {
         Ok(bytes)
     }
 
-    pub(crate) fn random(&self) -> &dyn Random {
-        &*self.random
+    /// A name that nobody else gives.
+    pub(crate) fn random_name(&self) -> Result<String> {
+        random_name(&*self.random)
     }
 
     /// A byte of randomness for jitter, where a weak one does no harm.
@@ -168,6 +170,13 @@ impl Wire {
         };
         Error::Offline { cause, retry_after: self.retry_after(response) }
     }
+}
+
+/// 16 random hexadecimal digits.
+pub(crate) fn random_name(random: &dyn Random) -> Result<String> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes)?;
+    Ok(hexadecimal(&bytes))
 }
 
 /// Whether `body` is JSON, whatever it says.

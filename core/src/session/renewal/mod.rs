@@ -9,6 +9,7 @@ pub(crate) mod backoff;
 mod exchange;
 pub(crate) mod lease;
 mod outcome;
+mod pace;
 mod retry;
 mod single_flight;
 
@@ -24,7 +25,8 @@ use self::backoff::Backoff;
 use self::exchange::{Exchange, Exchanged, Prepared, Refused, Sender};
 use self::lease::SharedLease;
 use self::outcome::{Next, Outcome};
-use self::retry::{AskedAgain, Pace};
+use self::pace::Pace;
+use self::retry::AskedAgain;
 use self::single_flight::SingleFlight;
 use super::account::{Account, Guard, LOGGED_OUT};
 use super::credentials::{Credentials, CredentialsRequest, MinTtl};
