@@ -8,6 +8,8 @@ mod account;
 mod builder;
 mod call;
 mod credentials;
+#[cfg(test)]
+mod fakes;
 mod hexadecimal;
 mod identity;
 mod login;
