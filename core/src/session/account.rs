@@ -102,6 +102,12 @@ impl Account {
         self.states.borrow().user().map(User::sub) == user.map(User::sub)
     }
 
+    /// Whether the user called `sub` is signed in. Then no refresh token of an older session of theirs is revoked: with some
+    /// servers that ends all that a user has at a client.
+    pub(crate) fn is_signed_in_as(&self, sub: &str) -> bool {
+        self.states.borrow().user().is_some_and(|user| user.sub() == sub)
+    }
+
     pub(crate) fn watch_states(&self) -> watch::Receiver<State> {
         self.states.subscribe()
     }

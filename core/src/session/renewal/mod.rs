@@ -110,7 +110,7 @@ pub(crate) struct Renewals {
     lease: Arc<SharedLease>,
     backoff: Arc<Backoff>,
     exchange: Exchange,
-    outcome: Outcome,
+    outcome: Arc<Outcome>,
     in_flight: SingleFlight<GrantKey, Renewed>,
     /// Taken alone by a renewal with a token that can be used only once, shared by those with a reusable one.
     gate: RwLock<()>,
@@ -140,13 +140,14 @@ impl Renewals {
             backoff: Arc::clone(&backoff),
             pace: Pace::default(),
         };
-        let outcome = Outcome {
+        let outcome = Arc::new(Outcome {
             account: Arc::clone(&account),
             wire: Arc::clone(&wire),
             provider: Arc::clone(&provider),
             identity,
             backoff: Arc::clone(&backoff),
-        };
+            runtime: runtime.clone(),
+        });
         Self {
             account,
             wire,
