@@ -8,6 +8,9 @@ mod account;
 mod builder;
 mod call;
 mod credentials;
+#[cfg(test)]
+mod fakes;
+mod hexadecimal;
 mod identity;
 mod login;
 mod logout;
@@ -42,7 +45,6 @@ pub use observer::{LatestCredentials, Observer};
 pub use state::{Event, Events, State, States, User};
 
 use account::Account;
-use builder::random_name;
 use call::Calls;
 use login::Logins;
 use logout::Logouts;
@@ -156,8 +158,9 @@ impl Session {
     /// Sends a request to an API with the access token; when the API answers 401, renews once and repeats it once.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`]; [`Error::Offline`] when
-    /// the API gives no answer; else as for [`Session::credentials`]. Any answer of the API is an `Ok`.
+    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`], or the request brings its
+    /// own `Authorization`, `DPoP` or `Host`; [`Error::Offline`] when the API gives no answer; else as for
+    /// [`Session::credentials`]. Any answer of the API is an `Ok`, also its 401 where no other token is to be had.
     pub async fn call(&self, request: ApiRequest) -> Result<ApiResponse> {
         let engine = Arc::clone(&self.engine);
         self.unless_dropped(async move { engine.calls.call(request).await }).await

@@ -106,6 +106,9 @@ struct Refused {
     at: Duration,
 }
 
+/// The header fields that are the session's to say.
+const OURS: [&str; 3] = ["authorization", "dpop", "host"];
+
 /// How long an API that refused a new access token is believed (rule 8). One that refuses every token does not make the
 /// session renew with every call.
 const REFUSAL_LASTS: Duration = Duration::from_secs(30);
@@ -114,6 +117,15 @@ impl Calls {
     /// Calls an API; documented at `Session::call`.
     pub(crate) async fn call(&self, request: ApiRequest) -> Result<ApiResponse> {
         let url = self.allowed(&request.url)?;
+        if let Some(name) = OURS.iter().find(|name| request.headers.get(name).is_some()) {
+            return Err(Error::Misconfigured {
+                field: "headers",
+                fix: match *name {
+                    "host" => "leave `Host` out; it follows from the URL",
+                    _ => "leave `Authorization` and `DPoP` out; the session adds them",
+                },
+            });
+        }
         let authorized = |credentials: &Credentials| {
             let mut headers = request.headers.clone();
             headers.push("Authorization", credentials.authorization());
@@ -241,7 +253,9 @@ impl Calls {
     /// Parses the URL of an API and checks that tokens may go there (rule 15).
     fn allowed(&self, url: &str) -> Result<Url> {
         let url = Url::parse(url).map_err(|_| Error::Misconfigured { field: "url", fix: "give an absolute URL" })?;
-        if self.config.api_origins.contains(&url.origin()) {
+        if !url.username().is_empty() || url.password().is_some() {
+            Err(Error::Misconfigured { field: "url", fix: "leave user name and password out of the URL" })
+        } else if self.config.api_origins.contains(&url.origin()) {
             Ok(url)
         } else {
             Err(Error::Misconfigured {

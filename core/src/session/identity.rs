@@ -108,20 +108,18 @@ impl Identity {
     /// is a reason to lose the refresh token beside it (rule 7).
     pub(crate) async fn judge(
         &self,
-        id_token: Option<&RawIdToken>,
+        id_token: &RawIdToken,
         metadata: &ProviderMetadata,
         previous: &Claims,
     ) -> Judgement {
-        let Some(id_token) = id_token else { return Judgement::Unchanged };
-        let undecided = |error: Error| {
-            tracing::debug!(%error, "the ID token of a renewal is not judged; the identity stays");
-            Judgement::Undecided
+        let keys = match self.provider.keys(metadata).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::debug!(%error, "the ID token of a renewal is not judged; the identity stays");
+                return Judgement::Undecided;
+            }
         };
-        let outcome = match self.provider.keys(metadata).await {
-            Ok(keys) => self.check_renewed(id_token, metadata, &keys, previous),
-            Err(error) => return undecided(error),
-        };
-        match outcome {
+        match self.check_renewed(id_token, metadata, &keys, previous) {
             Err(error) if error.may_be_stale_metadata() => match self.provider.newer(metadata).await {
                 Ok((metadata, keys)) => judged(self.check_renewed(id_token, &metadata, &keys, previous)),
                 // The check that failed says more than why it could not be made again.
@@ -141,19 +139,21 @@ impl Identity {
         self.by_either_clock(metadata, |expected| id_token::validate_refreshed(id_token, keys, &expected, previous))
     }
 
-    /// What holds by the server's clock or by the device's holds (rule 10): either may be wrong.
+    /// What holds by the server's clock or by the device's holds (rule 10): either may be wrong. Where both are behind, the
+    /// token's own time is the server's: it came from there just now.
     fn by_either_clock(
         &self,
         metadata: &ProviderMetadata,
         check: impl Fn(Expectations<'_>) -> Result<Claims, IdTokenError>,
     ) -> Result<Claims, IdTokenError> {
         let (server, device) = (self.wire.server_now(), self.wire.device_now());
-        match check(self.expectations(metadata, server)) {
-            Err(IdTokenError::Expired | IdTokenError::IssuedInFuture | IdTokenError::NotYetValid)
-                if server != device =>
-            {
-                check(self.expectations(metadata, device))
-            }
+        let by = |now| check(self.expectations(metadata, now));
+        let mut outcome = by(server);
+        if server != device && outcome.as_ref().is_err_and(is_about_time) {
+            outcome = by(device);
+        }
+        match outcome {
+            Err(error @ IdTokenError::IssuedInFuture { issued }) => by(issued).map_err(|_| error),
             outcome => outcome,
         }
     }
@@ -173,6 +173,10 @@ impl Identity {
     }
 }
 
+fn is_about_time(error: &IdTokenError) -> bool {
+    matches!(error, IdTokenError::Expired | IdTokenError::IssuedInFuture { .. } | IdTokenError::NotYetValid)
+}
+
 fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {
     match outcome {
         Ok(claims) => Judgement::Renewed(Box::new(claims)),
@@ -185,7 +189,7 @@ fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {
 
 /// The error of a login whose ID token fails a check.
 fn of_login(error: IdTokenError, pending: &PendingLogin) -> Error {
-    if error == (IdTokenError::Missing { claim: "auth_time" }) && pending.max_age().is_some() {
+    if error == IdTokenError::AuthTimeMissing && pending.max_age().is_some() {
         Error::Misconfigured {
             field: "max_age",
             fix: "this provider does not say when the user signed in (`auth_time`); leave `max_age` out",

@@ -300,15 +300,23 @@ impl Logins {
         metadata: &ProviderMetadata,
     ) -> Result<TokenResponse> {
         let bound_to = pending.dpop_jkt();
-        let request = || token::code_request(&self.config.client, metadata, code, pending);
-        let send = || self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request());
-        let (response, was_lost) = match send().await {
+        let send = async |metadata: &ProviderMetadata| {
+            let request = token::code_request(&self.config.client, metadata, code, pending);
+            self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request).await
+        };
+        let (mut response, was_lost) = match send(metadata).await {
             Err(Undelivered::Transport(error @ (TransportError::NoAnswer | TransportError::Unreachable))) => {
                 tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.wire.jitter()))).await;
-                (send().await?, error == TransportError::NoAnswer)
+                (send(metadata).await?, error == TransportError::NoAnswer)
             }
             other => (other?, false),
         };
+        // There is no token endpoint where the metadata says, so nobody has seen the code.
+        if matches!(response.status, 404 | 410)
+            && let Some(newer) = self.provider.moved(metadata).await
+        {
+            response = send(&newer).await?;
+        }
         self.wire.observe_time(&response);
         let error = match token::parse(&response, TokenType::bound_to(bound_to)) {
             Ok(tokens) => return Ok(tokens),
@@ -320,9 +328,6 @@ impl Logins {
             },
             Err(error) => self.wire.unusable(&response, error),
         };
-        if matches!(response.status, 404 | 410) {
-            self.provider.doubt_metadata();
-        }
         self.revoke_unused(metadata, token::salvage(&response).as_ref(), None).await;
         Err(error)
     }
@@ -364,7 +369,7 @@ impl Logins {
             }],
             dpop_jkt: pending.dpop_jkt(),
         };
-        let lineage = super::random_name(self.wire.random())?;
+        let lineage = self.wire.random_name()?;
         // Not while another process is renewing: its answer must not overwrite this login.
         let lease = self.lease.acquire().await;
         let mut guard = self.account.lock().await;
@@ -388,10 +393,9 @@ impl Logins {
     /// some servers a revocation ends all that a user has at a client.
     async fn revoke_unused(&self, metadata: &ProviderMetadata, token: Option<&RefreshToken>, user: Option<&User>) {
         let Some(token) = token else { return };
-        let may_be_the_same = match (self.account.user(), user) {
-            (Some(present), Some(user)) => present.sub() == user.sub(),
-            (present, None) => present.is_some(),
-            (None, Some(_)) => false,
+        let may_be_the_same = match user {
+            Some(user) => self.account.is_signed_in_as(user.sub()),
+            None => self.account.user().is_some(),
         };
         if !may_be_the_same && let Err(error) = self.provider.revoke(metadata, token).await {
             tracing::debug!(%error, "a refresh token that nobody uses was not revoked");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hallpass_protocol::dpop::Thumbprint;
+use hallpass_protocol::secret::Fingerprint;
 
 use super::credentials::{Credentials, CredentialsRequest, Granted, Held, MinTtl};
 use super::moment::Moment;
@@ -61,6 +62,12 @@ impl Published {
     /// The credentials for `key`, if they have not expired at the time `elapsed`.
     pub(crate) fn unexpired(&self, key: &GrantKey, elapsed: Duration) -> Option<Credentials> {
         self.held(key).filter(|granted| granted.deadline > elapsed).map(Credentials::found)
+    }
+
+    /// Tells one access token of the login from another, and how long it lasts.
+    pub(crate) fn of_login(&self) -> Option<(Fingerprint, Duration)> {
+        let granted = self.of_login.load();
+        granted.as_ref().map(|granted| (granted.access_token.fingerprint(), granted.deadline))
     }
 
     /// The credentials for `key`, expired or not.

@@ -13,6 +13,7 @@ use hallpass_protocol::secret::{AccessToken, Fingerprint, RawIdToken, RefreshTok
 use hallpass_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::hexadecimal::hexadecimal;
 use super::moment::Moment;
 use crate::error::LoginReason;
 use crate::ports::StoredValue;
@@ -247,11 +248,18 @@ impl SignedIn {
         });
     }
 
-    /// Drops the access tokens for other audiences. Returns whether there were any.
-    pub(crate) fn keep_only_login(&mut self) -> bool {
-        let before = self.grants.len();
-        self.grants.retain(Grant::is_of_login);
-        self.grants.len() != before
+    /// Drops access tokens for other audiences: all but the latest, and then that one too. Returns whether there were any
+    /// to drop.
+    pub(crate) fn shed_grants(&mut self) -> bool {
+        let mut others = self.grants.iter().filter(|grant| !grant.is_of_login()).count();
+        let keep = usize::from(others > 1);
+        let any = others > 0;
+        self.grants.retain(|grant| {
+            let stays = grant.is_of_login() || others <= keep;
+            others -= usize::from(!grant.is_of_login());
+            stays
+        });
+        any
     }
 
     /// The refresh token called `fingerprint`, if it is still the one in use.
@@ -262,11 +270,6 @@ impl SignedIn {
 
 /// The first half of SHA-256 in hexadecimal: enough against accidents, which is all that it is for.
 fn check(body: &str) -> String {
-    use std::fmt::Write;
-
     let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
-    digest.as_ref().iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&digest.as_ref()[..16])
 }

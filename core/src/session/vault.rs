@@ -151,10 +151,9 @@ impl Vault {
             }
             Found::Record(..) | Found::Unreadable => {}
             Found::Newer => return Err(NEWER),
-            // Absence says nothing: a collection may be closed, a folder not mounted. A logout leaves a tombstone. A login
-            // that could not be saved yet has nothing there to lose.
-            Found::Absent if self.durable.is_some() => {
-                if self.is_buried().await? {
+            // Absence says nothing: a collection may be closed, a folder not mounted. A logout leaves a tombstone.
+            Found::Absent if self.record.as_ref().is_some_and(|record| record.signed_in().is_some()) => {
+                if self.is_logged_out_elsewhere().await? {
                     self.durable = None;
                     self.record = self
                         .record
@@ -225,13 +224,13 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Storage`] when it is still there; memory is then as it was.
-    pub(crate) async fn erase(&mut self) -> Result<Option<SignedIn>> {
+    pub(crate) async fn erase(&mut self, now: Moment) -> Result<Option<SignedIn>> {
         self.store.delete(&self.entries.quarantine).await?;
         let lineage = self.record.as_ref().map(|record| record.lineage.clone()).unwrap_or_default();
         // Before the record goes, so that no process sees the one without the other. A full store takes no tombstone and
         // keeps nobody from logging out: other processes then learn of it from the server.
         let before = self.tombstone().await.unwrap_or_default();
-        let tombstone = before.with(&lineage);
+        let tombstone = before.with(&lineage, now);
         if tombstone != before
             && let Err(error) = self.store.save(&self.entries.tombstone, &tombstone.to_stored()).await
         {
@@ -255,13 +254,17 @@ impl Vault {
         Ok(erased)
     }
 
-    /// Whether the store says that the session in memory was logged out.
+    /// Whether the store says that the session in memory was logged out, or that somebody logged out after a login that is
+    /// not saved yet.
     ///
     /// # Errors
     /// [`Error::Storage`] when the store cannot tell now.
-    async fn is_buried(&self) -> Result<bool> {
-        let lineage = self.record.as_ref().map_or("", |record| &record.lineage);
-        Ok(self.tombstone().await?.names(lineage))
+    async fn is_logged_out_elsewhere(&self) -> Result<bool> {
+        let Some(record) = &self.record else { return Ok(false) };
+        let tombstone = self.tombstone().await?;
+        let is_unsaved = self.durable.is_none();
+        let gives_way = is_unsaved && record.begun.is_some_and(|begun| tombstone.is_later_than(begun));
+        Ok(tombstone.names(&record.lineage) || gives_way)
     }
 
     async fn tombstone(&self) -> Result<Tombstone> {
@@ -278,8 +281,7 @@ impl Vault {
         let Some(record) = &mut self.record else { return Ok(()) };
         let mut text = record.to_stored();
         let mut saved = self.store.save(&self.entries.record, &text).await;
-        if matches!(saved, Err(StoreError::Failed(_))) && record.signed_in_mut().is_some_and(SignedIn::keep_only_login)
-        {
+        while matches!(saved, Err(StoreError::Failed(_))) && record.signed_in_mut().is_some_and(SignedIn::shed_grants) {
             text = record.to_stored();
             saved = self.store.save(&self.entries.record, &text).await;
         }

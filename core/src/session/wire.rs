@@ -14,6 +14,7 @@ use hallpass_protocol::http::{Request, Response};
 use hallpass_protocol::time::Timestamp;
 
 use self::dpop::Prover;
+use super::hexadecimal::hexadecimal;
 use super::moment::Moment;
 use crate::error::{Error, OfflineCause, Result};
 use crate::ports::{Clock, KeySigner, Random, Transport, TransportError};
@@ -25,13 +26,17 @@ pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 /// No server is believed for longer than this: a wrong header must not lock a user out for a year.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
+/// No answer has told the server's time yet.
+const UNKNOWN: i64 = i64::MIN;
+
 /// What requests are made with.
 pub(crate) struct Wire {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// How far the server's clock is ahead of the device's, in milliseconds.
-    skew: AtomicI64,
+    /// The server's time less `Clock::elapsed`, in milliseconds; [`UNKNOWN`] before it was told. By the clock that nobody
+    /// sets, so that a device whose user sets it right meanwhile is right too.
+    server_offset: AtomicI64,
     /// The key that tokens are bound to, for a session that has one.
     prover: Prover,
 }
@@ -43,7 +48,7 @@ impl Wire {
         random: Arc<dyn Random>,
         signer: Arc<dyn KeySigner>,
     ) -> Self {
-        Self { transport, clock, random, skew: AtomicI64::new(0), prover: Prover::new(signer) }
+        Self { transport, clock, random, server_offset: AtomicI64::new(UNKNOWN), prover: Prover::new(signer) }
     }
 
     /// Sends a request to the provider and learns the server's time from the answer (rule 10).
@@ -66,16 +71,26 @@ impl Wire {
         if let Some(date) = response.headers.get("date").and_then(date) {
             let age = response.headers.get("age").and_then(|age| age.trim().parse().ok()).unwrap_or(0_u32);
             let server = date.saturating_add(Duration::from_secs(age.into()));
-            let skew = server.unix_millis().saturating_sub(self.clock.now().unix_millis());
+            let device = self.clock.now();
             // The header has a resolution of a second, and the answer took its time: less than two is no difference.
-            let skew = if skew.unsigned_abs() < 2_000 { 0 } else { skew };
-            self.skew.store(skew, Ordering::Relaxed);
+            let is_right = server.unix_millis().abs_diff(device.unix_millis()) < 2_000;
+            let now = if is_right { device } else { server };
+            self.server_offset.store(now.unix_millis().saturating_sub(self.elapsed_millis()), Ordering::Relaxed);
         }
     }
 
     /// The time by the server's clock, as far as it is known.
     pub(crate) fn server_now(&self) -> Timestamp {
-        self.clock.now().saturating_offset_millis(self.skew.load(Ordering::Relaxed))
+        match self.server_offset.load(Ordering::Relaxed) {
+            UNKNOWN => self.clock.now(),
+            offset => Timestamp::from_unix_seconds(0)
+                .saturating_offset_millis(offset)
+                .saturating_offset_millis(self.elapsed_millis()),
+        }
+    }
+
+    fn elapsed_millis(&self) -> i64 {
+        i64::try_from(self.clock.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The time by the device's clock.
@@ -98,8 +113,9 @@ impl Wire {
         Ok(bytes)
     }
 
-    pub(crate) fn random(&self) -> &dyn Random {
-        &*self.random
+    /// A name that nobody else gives.
+    pub(crate) fn random_name(&self) -> Result<String> {
+        random_name(&*self.random)
     }
 
     /// A byte of randomness for jitter, where a weak one does no harm.
@@ -141,14 +157,26 @@ impl Wire {
                 }
                 OfflineCause::UnexpectedAnswer
             }
-            // A page of a gateway's. What is not there, and what wants a token, says so by its status alone.
-            400 | 402 | 403 | 405..=409 | 411..500 if !ServerError::of_response(response).is_structured() => {
+            // A page of a gateway's; a 401 says by its status alone what it wants.
+            400 | 402..500 if !ServerError::of_response(response).is_structured() => {
+                let error = error.into();
+                // Metadata and keys that are not there are somewhere else.
+                if matches!(response.status, 404 | 410) && !matches!(error, Error::Denied { .. }) {
+                    return error;
+                }
                 OfflineCause::UnexpectedAnswer
             }
             _ => return error.into(),
         };
         Error::Offline { cause, retry_after: self.retry_after(response) }
     }
+}
+
+/// 16 random hexadecimal digits.
+pub(crate) fn random_name(random: &dyn Random) -> Result<String> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes)?;
+    Ok(hexadecimal(&bytes))
 }
 
 /// Whether `body` is JSON, whatever it says.
@@ -180,9 +208,76 @@ fn date(value: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use hallpass_protocol::http::Headers;
+    use hallpass_protocol::error::ErrorCode;
+    use hallpass_protocol::http::{Body, Headers, Method};
+    use url::Url;
 
+    use super::super::fakes::{Answers, StillClock, reply, wire};
     use super::*;
+
+    fn request() -> Request {
+        Request {
+            method: Method::Get,
+            url: Url::parse("https://issuer.example/keys").unwrap(),
+            headers: Headers::default(),
+            body: Body::empty(),
+            max_response_bytes: 1_000,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_servers_time_runs_on_by_the_clock_that_nobody_sets() {
+        let dated = reply(200, &[("Date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("Age", "23")], "{}");
+        let clock = StillClock::at(1_000, 50);
+        let wire = wire(&Answers::of([dated]), &clock);
+        assert_eq!(wire.server_now(), Timestamp::from_unix_seconds(1_000), "the device's, before anything was told");
+        wire.send(request()).await.unwrap();
+        assert_eq!(wire.server_now(), Timestamp::from_unix_seconds(NOW + 23));
+        clock.set(9_999_999, 60);
+        assert_eq!(wire.server_now(), Timestamp::from_unix_seconds(NOW + 33), "ten seconds later, whatever was set");
+        assert_eq!(wire.device_now(), Timestamp::from_unix_seconds(9_999_999));
+    }
+
+    #[tokio::test]
+    async fn a_difference_below_two_seconds_is_none() {
+        let dated = reply(200, &[("Date", "Sun, 06 Nov 1994 08:49:37 GMT")], "{}");
+        let clock = StillClock::at(u64::try_from(NOW).unwrap() + 1, 50);
+        let wire = wire(&Answers::of([dated]), &clock);
+        wire.send(request()).await.unwrap();
+        assert_eq!(wire.server_now(), wire.device_now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transport_that_never_answers_is_no_answer_after_a_minute() {
+        let wire = wire(&Answers::default(), &StillClock::default());
+        let begun = tokio::time::Instant::now();
+        let error = wire.send(request()).await.unwrap_err();
+        assert_eq!(error, Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None });
+        assert_eq!(begun.elapsed(), LONGEST_REQUEST);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_used_says_what_it_says_by_status_and_body() {
+        let wire = wire(&Answers::default(), &StillClock::default());
+        let refused = Error::Denied { code: ErrorCode::AccessDenied };
+        let odd = Error::Untrusted { check: "jwks_status" };
+        let says = |status: u16, body: &str, error: &Error| {
+            wire.unusable(&reply(status, &[], body).unwrap(), error.clone()).code()
+        };
+        let object = r#"{"error":"access_denied"}"#;
+        assert_eq!(says(400, object, &refused), "access_denied");
+        assert_eq!(says(403, "<html>", &refused), "unexpected_answer", "a page of a gateway's");
+        assert_eq!(says(404, "<html>", &refused), "unexpected_answer");
+        assert_eq!(says(404, "<html>", &odd), "jwks_status", "keys that are somewhere else");
+        assert_eq!(says(401, "", &odd), "jwks_status");
+        assert_eq!(says(302, object, &refused), "unexpected_answer");
+        assert_eq!(says(302, "", &odd), "jwks_status");
+        assert_eq!(says(200, "<html>", &odd), "unexpected_answer", "a captive portal");
+        assert_eq!(says(200, "{}", &odd), "jwks_status");
+        assert_eq!(says(429, object, &refused), "rate_limited");
+        assert_eq!(says(408, object, &refused), "no_answer");
+        assert_eq!(says(503, object, &refused), "server_failed");
+    }
 
     const NOW: i64 = 784_111_777; // Sun, 06 Nov 1994 08:49:37 GMT
 

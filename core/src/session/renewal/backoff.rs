@@ -134,8 +134,9 @@ impl Waits {
     }
 }
 
+/// `base` and up to a quarter more, and never more than an hour.
 fn with_jitter(base: Duration, jitter: u8) -> Duration {
-    base + base.mul_f64(f64::from(jitter) / 255.0 / 4.0)
+    (base + base.mul_f64(f64::from(jitter) / 255.0 / 4.0)).min(LONGEST)
 }
 
 fn left(wait: Option<(Duration, OfflineCause)>, elapsed: Duration) -> Option<(Duration, OfflineCause)> {

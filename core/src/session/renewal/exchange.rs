@@ -20,7 +20,7 @@ use super::super::wire::dpop::Undelivered;
 use super::super::wire::{LONGEST_REQUEST, Wire, is_json};
 use super::backoff::Backoff;
 use super::lease;
-use super::retry::Pace;
+use super::pace::Pace;
 use crate::config::Config;
 use crate::error::{Error, OfflineCause};
 use crate::ports::TransportError;
@@ -68,6 +68,8 @@ pub(super) enum Exchanged {
         error: Error,
         lost_since: Option<Duration>,
     },
+    /// No tokens: there is no token endpoint where the metadata says.
+    EndpointGone(Error),
     /// Nothing was sent, or not again: it is so long since the record was looked at that it has to be looked at once more.
     OutOfDate,
     /// Nothing was sent: the key that the token is bound to is gone.
@@ -139,6 +141,7 @@ impl Exchange {
                 Attempted::Refused(refused) => Exchanged::Refused(refused),
                 Attempted::KeyGone(key) => Exchanged::KeyGone(key),
                 Attempted::OutOfDate => Exchanged::OutOfDate,
+                Attempted::EndpointGone(error) => Exchanged::EndpointGone(error),
                 Attempted::Unused(error) => Exchanged::NoTokens { error, lost_since },
                 Attempted::Lost { error, retry_after } => {
                     in_doubt = true;
@@ -236,6 +239,8 @@ impl Exchange {
                 } else if is_refusal(response, refusal) {
                     let lasting = may_last(response.status, refusal.code).then_some(refusal.code);
                     Attempted::Refused(Refused { error, retry_after, lasting })
+                } else if matches!(response.status, 404 | 410) {
+                    Attempted::EndpointGone(failed(OfflineCause::UnexpectedAnswer))
                 } else {
                     Attempted::Unused(failed(OfflineCause::UnexpectedAnswer))
                 }
@@ -278,6 +283,7 @@ enum Attempted {
     Refused(Refused),
     KeyGone(Thumbprint),
     OutOfDate,
+    EndpointGone(Error),
     /// No tokens, and the refresh token is certainly unused.
     Unused(Error),
     /// A lost response: no usable answer, and nobody knows whether the refresh token was used.

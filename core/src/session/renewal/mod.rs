@@ -9,6 +9,7 @@ pub(crate) mod backoff;
 mod exchange;
 pub(crate) mod lease;
 mod outcome;
+mod pace;
 mod retry;
 mod single_flight;
 
@@ -24,7 +25,8 @@ use self::backoff::Backoff;
 use self::exchange::{Exchange, Exchanged, Prepared, Refused, Sender};
 use self::lease::SharedLease;
 use self::outcome::{Next, Outcome};
-use self::retry::{AskedAgain, Pace};
+use self::pace::Pace;
+use self::retry::AskedAgain;
 use self::single_flight::SingleFlight;
 use super::account::{Account, Guard, LOGGED_OUT};
 use super::credentials::{Credentials, CredentialsRequest, MinTtl};
@@ -108,7 +110,7 @@ pub(crate) struct Renewals {
     lease: Arc<SharedLease>,
     backoff: Arc<Backoff>,
     exchange: Exchange,
-    outcome: Outcome,
+    outcome: Arc<Outcome>,
     in_flight: SingleFlight<GrantKey, Renewed>,
     /// Taken alone by a renewal with a token that can be used only once, shared by those with a reusable one.
     gate: RwLock<()>,
@@ -138,13 +140,14 @@ impl Renewals {
             backoff: Arc::clone(&backoff),
             pace: Pace::default(),
         };
-        let outcome = Outcome {
+        let outcome = Arc::new(Outcome {
             account: Arc::clone(&account),
             wire: Arc::clone(&wire),
             provider: Arc::clone(&provider),
             identity,
             backoff: Arc::clone(&backoff),
-        };
+            runtime: runtime.clone(),
+        });
         Self {
             account,
             wire,
@@ -296,11 +299,12 @@ impl Renewals {
             }
         }
         let _lease = self.lease.acquire().await;
-        let mut asked_once_more = false;
+        let (mut asked_once_more, mut has_moved) = (false, false);
         for _ in 0..TURNS {
             let turn = self.turn().await;
-            let sender = if asked_once_more { Sender::Engine } else { trigger.sender() };
-            let prepared = match self.prepare(key, trigger, user, &turn, asked_once_more).await? {
+            let again = asked_once_more || has_moved;
+            let sender = if again { Sender::Engine } else { trigger.sender() };
+            let prepared = match self.prepare(key, trigger, user, &turn, again).await? {
                 Step::Done(renewed) => return Ok(renewed),
                 Step::Again => continue,
                 Step::Send(prepared) => prepared,
@@ -331,6 +335,12 @@ impl Renewals {
                         self.ask_again(key, prepared.token.fingerprint(), lost_since);
                     }
                     return Err(error);
+                }
+                Exchanged::EndpointGone(error) => {
+                    if has_moved || self.provider.moved(&prepared.metadata).await.is_none() {
+                        return Err(error);
+                    }
+                    has_moved = true;
                 }
                 Exchanged::OutOfDate => {}
                 Exchanged::KeyGone(key) => self.account.end_if_bound_to(key).await?,
@@ -363,14 +373,14 @@ impl Renewals {
     }
 
     /// Looks at the record again (rule 5) and writes down what is about to be done (rule 4), unless that has just been
-    /// written and it is asked `once_more`.
+    /// written and the server is asked `again`.
     async fn prepare(
         &self,
         key: &GrantKey,
         trigger: Trigger,
         user: Option<&str>,
         turn: &Turn<'_>,
-        once_more: bool,
+        again: bool,
     ) -> Result<Step> {
         {
             let mut guard = self.account.lock().await;
@@ -392,12 +402,12 @@ impl Renewals {
         if !refresh.reusable && matches!(turn, Turn::Shared { .. }) {
             return Ok(Step::Again);
         }
-        if once_more || trigger.sender() == Sender::Engine {
+        if again || trigger.sender() == Sender::Engine {
             self.backoff.check_told(self.wire.elapsed())?;
         } else {
             self.backoff.check(key, self.wire.elapsed())?;
         }
-        let is_written = once_more && refresh.attempt.is_some();
+        let is_written = again && refresh.attempt.is_some();
 
         let prepared = Prepared {
             lineage: lineage.to_owned(),

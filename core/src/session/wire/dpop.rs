@@ -4,7 +4,6 @@
 //! login. A bearer session passes through here without a request, a write or an allocation more.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -130,12 +129,13 @@ impl Wire {
             }
             let mut proven = request.clone();
             proven.headers.push(dpop::HEADER, proof);
-            let skew = self.skew.load(Ordering::Relaxed);
             let response = self.send_within(limit, proven).await?;
+            let before = self.server_now();
             // Only the provider's word about the time counts.
             if access_token.is_none() {
                 self.observe_time(&response);
             }
+            let moved = before.unix_millis().abs_diff(self.server_now().unix_millis());
             let told = ServerNonce::of_response(&response);
             let is_news = told.is_some() && told != nonce;
             if let Some(told) = told {
@@ -145,7 +145,6 @@ impl Wire {
             let again = if refusal == Some(ErrorCode::UseDpopNonce) {
                 is_news && !std::mem::replace(&mut repeated_for_nonce, true)
             } else if refusal == Some(ErrorCode::InvalidDpopProof) {
-                let moved = skew.abs_diff(self.skew.load(Ordering::Relaxed));
                 moved > CLOCK_WAS_WRONG && !std::mem::replace(&mut repeated_for_time, true)
             } else {
                 false
