@@ -13,9 +13,9 @@ pub(crate) enum OddBody {
     ByteOrderMark,
     /// Akamai, whatever was asked for.
     Gzip,
-    /// A member that nobody reads, in the default charset of Java's servlets.
+    /// A member that is never read, in the default charset of Java's servlets.
     Latin1,
-    /// A member that nobody reads, twice.
+    /// A member that is never read, twice.
     DoubledUnread,
     /// No access token, and the refresh token in its place.
     NoAccessToken,
