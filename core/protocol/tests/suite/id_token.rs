@@ -536,7 +536,7 @@ fn claims_of_odd_types_that_were_asked_for_are_none() {
     };
     refused(judged("nonce", login.expectations()), IdTokenError::Nonce);
     let expectations = || login.expectations();
-    refused(judged("auth_time", Expectations { max_age: Some(300), ..expectations() }), IdTokenError::AuthTime);
+    refused(judged("auth_time", Expectations { max_age: Some(300), ..expectations() }), IdTokenError::AuthTimeMissing);
     for (organization, name) in [("org_1", "org_id"), ("acme", "org_name")] {
         let expectations = Expectations { organization: Some(organization), ..expectations() };
         refused(judged(name, expectations), IdTokenError::Organization);
