@@ -26,6 +26,8 @@
 
 pub mod adapters;
 mod config;
+#[cfg_attr(not(test), expect(dead_code, reason = "called where the engine sends, which is being moved"))]
+mod decode;
 mod error;
 pub mod ports;
 mod session;
