@@ -26,7 +26,6 @@
 
 pub mod adapters;
 mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "called where the engine sends, which is being moved"))]
 mod decode;
 mod error;
 pub mod ports;
