@@ -8,6 +8,7 @@ use tokio::time::{Duration, sleep};
 use crate::fate::Fate;
 use crate::network::{Journey, TIMEOUT};
 use crate::ports::Ports;
+use crate::server::Issued;
 use crate::token::Refresh;
 use crate::world::State;
 
@@ -60,6 +61,8 @@ pub(crate) enum Landing {
     Word,
     /// Nobody knows whether the server has acted.
     Lost,
+    /// It has not, and says so in words that are no word about the token.
+    Refused,
     /// It has not.
     Unused,
     /// The server said when to come back.
@@ -86,9 +89,19 @@ impl InFlight {
     }
 
     /// The answer reaches the process, or the process knows that there is none.
-    pub(crate) fn land(&mut self, state: &mut State, outcome: &Result<Response, TransportError>) -> Landing {
+    pub(crate) fn land(
+        &mut self,
+        state: &mut State,
+        outcome: &Result<Response, TransportError>,
+        issued: Option<Issued>,
+    ) -> Landing {
         self.landed = true;
-        state.arrive(self.ports.process, self.token, outcome)
+        let landing = state.arrive(self.ports.process, self.token, outcome, issued);
+        if let (Landing::Refused, true, Ok(response)) = (landing, self.audience.is_empty(), outcome) {
+            let said = (state.now(), response.status, response.body.clone());
+            state.ledger.refusals.entry(self.token).or_default().push(said);
+        }
+        landing
     }
 
     /// Sees to it that the process does what has to follow.
@@ -108,7 +121,7 @@ impl InFlight {
         let paused = self.left.saturating_sub(loss.landed) >= PAUSES[0];
         loss.tries += 1;
         loss.landed = now;
-        loss.over |= matches!(landing, Landing::Word | Landing::Told);
+        loss.over |= matches!(landing, Landing::Word | Landing::Told | Landing::Refused);
         // What a caller asks for later on is tried twice, as the first time.
         let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + LATER;
         let pause = match PAUSES.get(loss.tries - 1) {
@@ -191,8 +204,17 @@ impl State {
     }
 
     /// The answer to a renewal reaches a process. Returns what it says of the token.
-    fn arrive(&mut self, process: usize, token: Refresh, outcome: &Result<Response, TransportError>) -> Landing {
-        let delivered = self.deliver(process, outcome);
+    fn arrive(
+        &mut self,
+        process: usize,
+        token: Refresh,
+        outcome: &Result<Response, TransportError>,
+        issued: Option<Issued>,
+    ) -> Landing {
+        let delivered = issued.is_some();
+        if let Some(issued) = issued {
+            self.deliver(process, issued);
+        }
         let told = outcome.as_ref().ok().and_then(|response| self.told(response));
         if let Some(until) = told {
             let now = self.now();
@@ -203,19 +225,26 @@ impl State {
             present.may_wait_until = present.may_wait_until.max(until + until.saturating_sub(now) / 4 + 6_000);
         }
         let landing = match outcome {
-            Ok(response) => {
-                let text = String::from_utf8_lossy(&response.body);
-                let doubtful = response.status >= 500 && response.status != 503 || response.status < 300;
-                match delivered || text.contains("invalid_grant") {
-                    true => Landing::Word,
-                    false if doubtful => Landing::Lost,
-                    false => Landing::Unused,
-                }
-            }
+            Ok(response) => said(response, delivered),
             Err(TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest) => Landing::Unused,
             Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => Landing::Lost,
         };
+        self.ledger.invalid_grants += u64::from(landing == Landing::Word && !delivered);
         self.ledger.attempted(token, process, landing != Landing::Lost);
         if told.is_some() { Landing::Told } else { landing }
+    }
+}
+
+/// What an answer says of the token that was sent.
+fn said(response: &Response, delivered: bool) -> Landing {
+    let text = String::from_utf8_lossy(&response.body);
+    let is_refusal = text.starts_with('{') && text.contains("\"error\"");
+    match response.status {
+        _ if delivered || text.contains("\"invalid_grant\"") => Landing::Word,
+        200..300 if is_refusal => Landing::Refused,
+        // A gateway may say this after the server has acted.
+        200..300 | 408 | 500.. => Landing::Lost,
+        400..=403 if text.is_empty() || text.starts_with('{') => Landing::Refused,
+        _ => Landing::Unused,
     }
 }

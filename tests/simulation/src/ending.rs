@@ -3,7 +3,7 @@
 use hallpass_core::LoginReason;
 
 use crate::network::Arrival;
-use crate::server::Ended;
+use crate::server::{Ended, Reuse};
 use crate::token::Refresh;
 use crate::world::{Process, State};
 
@@ -59,7 +59,7 @@ impl Cause {
 
 impl State {
     /// A spent token came back and the server ended the family: whose fault is it?
-    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival) {
+    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival, left: u64) {
         let newer = |other: &Refresh| other.family == token.family && other.generation > token.generation;
         let holders: Vec<usize> =
             self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
@@ -69,6 +69,8 @@ impl State {
         let late = arrival == Arrival::Again || !self.processes[process].alive;
         let cause = if late || self.ledger.doubled.contains(&(token.family, token.generation)) {
             Cause::Duplicate
+        } else if self.knew_of_a_later_login(process, token, left) {
+            Cause::Avoidable
         } else if arrival == Arrival::GivenUp {
             Cause::GivenUp
         } else if holders.contains(&process) {
@@ -89,7 +91,18 @@ impl State {
             Cause::AnswerLost
         };
         self.tell(&format!("server    takes {token} for stolen: {}", cause.name()));
-        self.ledger.reuse.entry(token.family).or_insert((process, cause));
+        self.ledger.reuse.entry(token).or_insert((process, cause));
+    }
+
+    /// Whether `process` sent the token of a session although it knew of a later one of the same user, which ends with it.
+    fn knew_of_a_later_login(&self, process: usize, token: Refresh, left: u64) -> bool {
+        let families = &self.server.families;
+        let later = self.processes[process].login.filter(|login| *login > token.family);
+        later.is_some_and(|later| {
+            self.server.rules.reuse == Reuse::EndsUser
+                && families[later].user == families[token.family].user
+                && self.ledger.delivered_before(later, process, left)
+        })
     }
 
     /// Whether `token` was sent again while the server would still have taken it.
@@ -105,17 +118,47 @@ impl State {
             return;
         }
         let family = self.processes[process].family;
+        *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
+        if reason.code() == "refused" {
+            return self.check_refused(process);
+        }
         let allowed = match reason {
             LoginReason::NoRefreshToken => false,
-            LoginReason::LoggedOut => self.ledger.logged_out,
+            LoginReason::LoggedOut => self.was_logged_out(family),
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
             LoginReason::StorageInvalidated => self.ledger.invalidated,
             LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
         };
-        *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
         if !allowed {
             let truth = family.map(|family| self.server.families[family].ended);
             self.violate("signed out only when told", &format!("{} while the server says {truth:?}", reason.code()));
+        }
+    }
+
+    /// Whether a logout, or a login that takes its place, began after the session did.
+    fn was_logged_out(&self, family: Option<usize>) -> bool {
+        let Some(family) = family else { return self.ledger.logged_out };
+        self.ledger.turned_at > Some(self.server.families[family].born)
+    }
+
+    /// A process offers a login because the server keeps refusing in words of its own: it was refused three times, over
+    /// two minutes, in the same words, and the token is kept.
+    fn check_refused(&mut self, process: usize) {
+        let Some(token) = self.processes[process].presented else {
+            return self.violate("refused only when it lasts", "nothing was sent");
+        };
+        let said = self.ledger.refusals.get(&token).cloned().unwrap_or_default();
+        let lasted = said.last().is_some_and(|(last, status, body)| {
+            let same: Vec<u64> = said
+                .iter()
+                .filter(|(_, other, words)| (other, words) == (status, body))
+                .map(|(at, ..)| *at)
+                .collect();
+            same.len() >= 3 && last - same[0] >= 120_000
+        });
+        if !lasted {
+            let what = format!("{token} was refused {} times in other words", said.len());
+            self.violate("refused only when it lasts", &what);
         }
     }
 
@@ -130,7 +173,7 @@ impl State {
         }
         // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so.
         let author = self.storage.record().filter(|entry| Refresh::within(&entry.text).is_none());
-        let author = author.map(|entry| entry.writer);
+        let author = author.map(|entry| entry.writer).filter(|_| !self.processes[process].has_ended);
         let process = author.unwrap_or(process);
         let family = self.processes[process].family.unwrap_or(family);
         let token = self.processes[process].presented.filter(|token| token.family == family);
@@ -138,15 +181,17 @@ impl State {
         let (may_doubt, has_to_doubt) = (self.may_doubt(token, process), self.has_to_doubt(token, process));
         let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
         self.ledger.concluded.insert((family, reason.code()));
-        match self.server.families[family].ended {
+        match self.server.ended(token) {
             // Not even the server knows: somebody is signed out by accident.
             None => {
                 self.ledger.spurious += 1;
                 false
             }
-            Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || may_doubt,
+            // It says so in words that are no word about the token.
+            Some(_) if !self.server.rules.words.is_invalid_grant() => false,
+            Some(Ended::Willed | Ended::ByClient | Ended::Collateral) => reason == LoginReason::Revoked || may_doubt,
             Some(Ended::Reuse(spent)) => {
-                let (by, cause) = self.ledger.reuse.get(&family).copied().unwrap_or((process, Cause::Avoidable));
+                let (by, cause) = self.ledger.reuse.get(&spent).copied().unwrap_or((process, Cause::Avoidable));
                 if first {
                     self.ledger.spurious += 1;
                     *self.ledger.floor.entry(cause).or_default() += 1;

@@ -36,9 +36,9 @@ struct Run {
     /// How many seeds to run.
     #[arg(long, default_value_t = 2_000, conflicts_with = "seed")]
     seeds: u64,
-    /// The first of them.
-    #[arg(long, default_value_t = 0)]
-    from: u64,
+    /// The first of them; drawn anew for each run unless given.
+    #[arg(long)]
+    first: Option<u64>,
     /// Runs this seed only.
     #[arg(long)]
     seed: Option<u64>,
@@ -49,7 +49,7 @@ struct Run {
     #[arg(long)]
     until_failure: bool,
     /// The vocabulary of faults that the seeds are read with.
-    #[arg(long, value_enum, default_value_t = Vocabulary::Second)]
+    #[arg(long, value_enum, default_value_t = Vocabulary::Third)]
     edition: Vocabulary,
 }
 
@@ -57,6 +57,7 @@ struct Run {
 enum Vocabulary {
     First,
     Second,
+    Third,
 }
 
 impl From<Vocabulary> for Edition {
@@ -64,6 +65,7 @@ impl From<Vocabulary> for Edition {
         match vocabulary {
             Vocabulary::First => Edition::First,
             Vocabulary::Second => Edition::Second,
+            Vocabulary::Third => Edition::Third,
         }
     }
 }
@@ -71,7 +73,9 @@ impl From<Vocabulary> for Edition {
 fn main() -> ExitCode {
     let passed = match Command::parse().task {
         Task::Run(Run { seed: Some(seed), trace, edition, .. }) => one(seed, edition.into(), trace),
-        Task::Run(Run { from, seeds, until_failure, edition, .. }) => many(from, seeds, edition.into(), until_failure),
+        Task::Run(Run { first, seeds, until_failure, edition, .. }) => {
+            many(first.unwrap_or_else(summary::fresh), seeds, edition.into(), until_failure)
+        }
         Task::Policies { years, only, chart } => compare(years, &only, chart.as_deref()).unwrap_or_else(|error| {
             eprintln!("error: {error}");
             false
@@ -94,6 +98,7 @@ fn one(seed: u64, edition: Edition, trace: bool) -> bool {
 
 fn many(from: u64, seeds: u64, edition: Edition, until_failure: bool) -> bool {
     let begun = std::time::Instant::now();
+    println!("{seeds} seeds from {from} on; `--first {from}` plays them again");
     let mut summary = summary::Summary::default();
     let end = from + seeds;
     for block in (from..end).step_by(BLOCK) {

@@ -157,6 +157,22 @@ impl Driver {
                 drop(running);
                 self.ask_after_expiry(place, anew, number).await;
             }
+            Deed::Race { user, then, after } => {
+                drop(running);
+                self.race(place, user, then, after).await;
+            }
+            Deed::CallInVain(calls) => {
+                drop(running);
+                self.call_in_vain(place, calls).await;
+            }
+            Deed::AskForTenants(count) => {
+                drop(running);
+                self.ask_for_tenants(place, count).await;
+            }
+            Deed::OpenLocked(millis) => {
+                drop(running);
+                self.open_locked(place, millis);
+            }
             Deed::SecondSession => {
                 if !running.client.refuses_a_second(&running.ports) {
                     self.world.state().violate("one session an account", "a second one was opened");
