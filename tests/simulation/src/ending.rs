@@ -124,7 +124,7 @@ impl State {
         }
         let allowed = match reason {
             LoginReason::NoRefreshToken => false,
-            LoginReason::LoggedOut => self.was_logged_out(family),
+            LoginReason::LoggedOut => self.was_logged_out(process),
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
             LoginReason::StorageInvalidated => self.ledger.invalidated,
             LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
@@ -135,10 +135,12 @@ impl State {
         }
     }
 
-    /// Whether a logout, or a login that takes its place, began after the session did.
-    fn was_logged_out(&self, family: Option<usize>) -> bool {
-        let Some(family) = family else { return self.ledger.logged_out };
-        self.ledger.turned_at > Some(self.server.families[family].born)
+    /// Whether a logout, or a login that takes its place, began after the session did: the present one of `process`, or the
+    /// one before it, which callers may have asked for.
+    fn was_logged_out(&self, process: usize) -> bool {
+        let mut known = self.processes[process].newest.keys().rev().take(2);
+        let born = known.next_back().or(self.processes[process].family.as_ref());
+        born.map_or(self.ledger.logged_out, |family| self.ledger.turned_at > Some(self.server.families[*family].born))
     }
 
     /// A process offers a login because the server keeps refusing in words of its own: it was refused three times, over

@@ -143,8 +143,9 @@ impl SecureStore for Ports {
         let found = {
             let mut state = self.world.state();
             let entry = state.storage.entries.get(name.as_str()).cloned();
-            let entry = entry.filter(|_| kind != "session" || state.storage.hidden_until <= state.now());
-            if kind == "session" {
+            let is_hidden = kind == "session" && state.storage.hidden_until > state.now();
+            let entry = entry.filter(|_| !is_hidden);
+            if kind == "session" && !is_hidden {
                 state.processes[self.process].read_at = Some(state.now());
             }
             match entry {
