@@ -25,6 +25,7 @@ mod watch;
 mod world;
 
 pub mod policies;
+pub mod scopes;
 pub mod summary;
 
 pub use run::{Report, engine};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use hallpass_simulation::{Edition, chart, engine, policies, summary};
+use hallpass_simulation::{Edition, Report, chart, engine, policies, scopes, summary};
 
 #[derive(Parser)]
 #[command(about = "Looks for a user who is signed out by accident.")]
@@ -17,6 +17,8 @@ struct Command {
 enum Task {
     /// Runs the engine.
     Run(Run),
+    /// Plays short stories with every fault at every point of them, and the shortest with every two.
+    Scopes(Scopes),
     /// Compares models of other policies with the engine, in spurious sign-outs per 1,000 user-years.
     Policies {
         /// How many user-years each policy lives with each server.
@@ -29,6 +31,29 @@ enum Task {
         #[arg(long)]
         chart: Option<PathBuf>,
     },
+}
+
+#[derive(Args)]
+struct Scopes {
+    /// Only stories whose name holds this.
+    #[arg(long, default_value = "", value_name = "PART OF A NAME")]
+    only: String,
+    /// With one fault at a time only.
+    #[arg(long)]
+    single: bool,
+    /// Tells the story called so, a line an event, with the faults given, each as the number of its point, a dot, and its number
+    /// in the list of that point.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "single"])]
+    tell: Option<String>,
+    /// The faults of the story that is told.
+    #[arg(requires = "tell", value_parser = fault)]
+    faults: Vec<(usize, usize)>,
+}
+
+/// Reads a fault as `12.3`.
+fn fault(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('.').and_then(|(at, fault)| Some((at.parse().ok()?, fault.parse().ok()?)));
+    numbers.ok_or_else(|| "give the numbers of a point and of a fault, as 12.3".to_owned())
 }
 
 #[derive(Args)]
@@ -76,6 +101,8 @@ fn main() -> ExitCode {
         Task::Run(Run { first, seeds, until_failure, edition, .. }) => {
             many(first.unwrap_or_else(summary::fresh), seeds, edition.into(), until_failure)
         }
+        Task::Scopes(Scopes { tell: Some(name), faults, .. }) => told(scopes::tell(&name, &faults)),
+        Task::Scopes(Scopes { only, single, .. }) => explored(&only, !single),
         Task::Policies { years, only, chart } => compare(years, &only, chart.as_deref()).unwrap_or_else(|error| {
             eprintln!("error: {error}");
             false
@@ -85,7 +112,15 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64, edition: Edition, trace: bool) -> bool {
-    let report = engine(seed, edition, trace);
+    told(Some(engine(seed, edition, trace)))
+}
+
+fn told(report: Option<Report>) -> bool {
+    let Some(report) = report else {
+        eprintln!("error: no story is called so");
+        return false;
+    };
+    let seed = report.seed;
     for line in &report.lines {
         println!("{line}");
     }
@@ -94,6 +129,26 @@ fn one(seed: u64, edition: Edition, trace: bool) -> bool {
         println!("  after {at} ms: {rule}: {what}");
     }
     report.violations.is_empty()
+}
+
+/// Plays the scopes, and says how often each story was played and what did not hold.
+fn explored(part: &str, pairs: bool) -> bool {
+    let begun = std::time::Instant::now();
+    let tallies = scopes::explore(part, pairs);
+    println!("| story | with one fault | with two | did not hold |\n|---|---:|---:|---:|");
+    for (story, tally) in &tallies {
+        let [one, two] = tally.played;
+        println!("| {} | {one} | {two} | {} |", story.name, tally.failures.len());
+    }
+    let played: u64 = tallies.iter().flat_map(|(_, tally)| tally.played).sum();
+    println!("{played} stories played in {:.1} s", begun.elapsed().as_secs_f64());
+    for (story, tally) in &tallies {
+        for (faults, rule, what) in &tally.failures {
+            let faults: Vec<String> = faults.iter().map(|(at, fault)| format!("{at}.{fault}")).collect();
+            println!("  \"{}\" {}: {rule}: {what}", story.name, faults.join(" "));
+        }
+    }
+    tallies.iter().all(|(_, tally)| tally.failures.is_empty())
 }
 
 fn many(from: u64, seeds: u64, edition: Edition, until_failure: bool) -> bool {

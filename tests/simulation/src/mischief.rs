@@ -63,6 +63,26 @@ impl Driver {
         }
     }
 
+    /// A caller asks for a new token, and has it before so many milliseconds are over.
+    pub(crate) async fn ask_soon(&mut self, place: usize, millis: u64) {
+        let Some(running) = self.running[place].clone() else { return };
+        let asked = tokio::time::timeout(Duration::from_millis(millis), running.client.answer(Verb::Renew, "", 0));
+        self.world.state().ledger.verbs += 1;
+        let outcome = asked.await;
+        let mut state = self.world.state();
+        // Another fault may slow it down.
+        if outcome.is_err() && state.script.happened == 0 {
+            state.violate("metadata is renewed beside", &format!("no answer within {millis} ms"));
+        }
+    }
+
+    /// A caller begins to ask.
+    pub(crate) fn begin(&mut self, place: usize, verb: Verb, audience: &'static str) {
+        if let Some(running) = self.running[place].clone() {
+            self.call(&running, verb, audience, None);
+        }
+    }
+
     /// The app is opened anew while its store cannot be read.
     pub(crate) fn open_locked(&mut self, place: usize, millis: u64) {
         if let Some(running) = self.running[place].take() {

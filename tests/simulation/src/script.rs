@@ -5,6 +5,7 @@
 
 use crate::fate::Fate;
 use crate::network::Endpoint;
+use crate::scopes::faults;
 
 /// Where something can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +67,18 @@ pub(crate) struct Script {
     /// Whether it has begun: before that nothing counts.
     pub(crate) is_on: bool,
     pub(crate) points: Vec<Point>,
-    pub(crate) faults: Vec<(usize, Fault)>,
+    /// By the numbers of the point and of the fault in its list.
+    chosen: Vec<(usize, usize)>,
+    /// How many of them have happened.
+    pub(crate) happened: usize,
 }
 
 impl Script {
+    /// At the point with this number the fault with this number in the list of that point's is to happen.
+    pub(crate) fn choose(&mut self, point: usize, fault: usize) {
+        self.chosen.push((point, fault));
+    }
+
     /// The process comes along a point; returns what goes wrong there.
     pub(crate) fn pass(&mut self, point: Point) -> Option<Fault> {
         if !self.is_on {
@@ -77,6 +86,8 @@ impl Script {
         }
         let number = self.points.len();
         self.points.push(point);
-        self.faults.iter().find(|(at, _)| *at == number).map(|(_, fault)| fault.clone())
+        let (_, fault) = self.chosen.iter().find(|(at, _)| *at == number)?;
+        self.happened += 1;
+        faults(point).into_iter().nth(*fault)
     }
 }
