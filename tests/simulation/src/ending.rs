@@ -151,11 +151,8 @@ impl State {
         };
         let said = self.ledger.refusals.get(&token).cloned().unwrap_or_default();
         let lasted = said.last().is_some_and(|(last, status, body)| {
-            let same: Vec<u64> = said
-                .iter()
-                .filter(|(_, other, words)| (other, words) == (status, body))
-                .map(|(at, ..)| *at)
-                .collect();
+            let same: Vec<u64> =
+                said.iter().filter(|(_, other, words)| (other, words) == (status, body)).map(|(at, ..)| *at).collect();
             same.len() >= 3 && last - same[0] >= 120_000
         });
         if !lasted {

@@ -55,7 +55,8 @@ impl Ledger {
     /// Whether the login called `family` had been withdrawn before the instant `at`.
     pub(crate) fn was_withdrawn(&self, family: usize, at: u64) -> bool {
         self.logins.iter().any(|login| {
-            login.answered.is_some_and(|(of, ..)| of == family) && login.withdrawn.is_some_and(|withdrawn| withdrawn < at)
+            login.answered.is_some_and(|(of, ..)| of == family)
+                && login.withdrawn.is_some_and(|withdrawn| withdrawn < at)
         })
     }
 

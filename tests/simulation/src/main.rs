@@ -41,6 +41,12 @@ struct Scopes {
     /// With one fault at a time only.
     #[arg(long)]
     single: bool,
+    /// Without looking how often each story was played.
+    #[arg(long)]
+    uncounted: bool,
+    /// Writes down how often each story was played, for the next time.
+    #[arg(long, conflicts_with_all = ["only", "single", "uncounted"])]
+    write: bool,
     /// Tells the story called so, a line an event, with the faults given, each as the number of its point, a dot, and its number
     /// in the list of that point.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "single"])]
@@ -102,7 +108,7 @@ fn main() -> ExitCode {
             many(first.unwrap_or_else(summary::fresh), seeds, edition.into(), until_failure)
         }
         Task::Scopes(Scopes { tell: Some(name), faults, .. }) => told(scopes::tell(&name, &faults)),
-        Task::Scopes(Scopes { only, single, .. }) => explored(&only, !single),
+        Task::Scopes(asked) => explored(&asked),
         Task::Policies { years, only, chart } => compare(years, &only, chart.as_deref()).unwrap_or_else(|error| {
             eprintln!("error: {error}");
             false
@@ -132,9 +138,9 @@ fn told(report: Option<Report>) -> bool {
 }
 
 /// Plays the scopes, and says how often each story was played and what did not hold.
-fn explored(part: &str, pairs: bool) -> bool {
+fn explored(asked: &Scopes) -> bool {
     let begun = std::time::Instant::now();
-    let tallies = scopes::explore(part, pairs);
+    let tallies = scopes::explore(&asked.only, !asked.single);
     println!("| story | with one fault | with two | did not hold |\n|---|---:|---:|---:|");
     for (story, tally) in &tallies {
         let [one, two] = tally.played;
@@ -148,7 +154,18 @@ fn explored(part: &str, pairs: bool) -> bool {
             println!("  \"{}\" {}: {rule}: {what}", story.name, faults.join(" "));
         }
     }
-    tallies.iter().all(|(_, tally)| tally.failures.is_empty())
+    if asked.write
+        && let Err(error) = scopes::write(&tallies)
+    {
+        eprintln!("error: the numbers are not written down: {error}");
+        return false;
+    }
+    let miscounted =
+        if asked.uncounted || asked.write { Vec::new() } else { scopes::miscounted(&tallies, !asked.single) };
+    for line in &miscounted {
+        println!("  {line}");
+    }
+    miscounted.is_empty() && tallies.iter().all(|(_, tally)| tally.failures.is_empty())
 }
 
 fn many(from: u64, seeds: u64, edition: Edition, until_failure: bool) -> bool {

@@ -46,7 +46,8 @@ impl Driver {
         let renewed = |name: &str, delivered: Option<u64>| {
             name.split('-').nth(3) == Some("") && delivered.is_some_and(|at| at > begun)
         };
-        let renewals = state.server.access.iter().filter(|(name, access)| renewed(name, access.delivered)).count() as u64;
+        let renewals =
+            state.server.access.iter().filter(|(name, access)| renewed(name, access.delivered)).count() as u64;
         let allowed = 4 + lasted / REMEMBERED + 2 * lasted / lifetime;
         if renewals > allowed {
             let what = format!("{renewals} renewals for {calls} calls in {} s", lasted / 1_000);

@@ -343,7 +343,8 @@ impl State {
 
     fn response(&self, answer: Answer) -> Response {
         let date = ("Date", http_date(self.server_unix()));
-        let content_type = ("Content-Type", if answer.body.starts_with(b"<") { "text/html" } else { "application/json" });
+        let content_type =
+            ("Content-Type", if answer.body.starts_with(b"<") { "text/html" } else { "application/json" });
         let named = (!answer.body.is_empty()).then(|| (content_type.0, content_type.1.to_owned()));
         let headers = named.into_iter().chain([date]).chain(answer.headers).collect();
         Response { status: answer.status, headers, body: answer.body }

@@ -10,9 +10,9 @@ use hallpass_core::protocol::time::Timestamp;
 use tokio::time::{Duration, sleep, sleep_until};
 
 use crate::dice::Dice;
-use crate::token::Refresh;
 use crate::script::{Fault, Kind, Point};
 use crate::storage::{Entry, NEWER, is_note};
+use crate::token::Refresh;
 use crate::world::{Gate, START, World, signed};
 
 /// What process number `process` sees of the world.
@@ -199,12 +199,7 @@ impl SecureStore for Ports {
             }
             let entry = state.storage.entries.entry(name.to_string()).or_default();
             let before = (!entry.text.is_empty() && !entry.unreadable).then(|| std::mem::take(&mut entry.text));
-            *entry = Entry {
-                text: value.expose().to_owned(),
-                before,
-                writer: self.process,
-                unreadable: false,
-            };
+            *entry = Entry { text: value.expose().to_owned(), before, writer: self.process, unreadable: false };
             let token = Refresh::within(value.expose()).filter(|_| kind == "session");
             if kind == "session" {
                 state.processes[self.process].has_ended = token.is_none();

@@ -4,6 +4,7 @@
 //! A story is first played without a fault, and the points that its processes come along are counted (`script.rs`). Then
 //! it is played once for each fault at each of them. With two faults, what follows the first one is counted anew.
 
+mod counts;
 mod stories;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::{Duration, sleep};
 
+pub use counts::{miscounted, write};
 pub use stories::{STORIES, Story};
 
 use crate::fate::Fate;
@@ -66,7 +68,8 @@ pub fn explore(part: &str, pairs: bool) -> Vec<(&'static Story, Tally)> {
                     let mut tally = Tally::default();
                     let points = tally.play(story, &[chosen]);
                     // Of a pair, both are of the shorter list.
-                    let is_first_of_two = faults_of_pairs(points[chosen.0]).contains(&faults(points[chosen.0])[chosen.1]);
+                    let is_first_of_two =
+                        faults_of_pairs(points[chosen.0]).contains(&faults(points[chosen.0])[chosen.1]);
                     if pairs && story.scope == Scope::Two && is_first_of_two {
                         let second = |point: Point| {
                             let listed = faults(point);
@@ -131,6 +134,9 @@ fn play(story: &Story, chosen: &[Chosen], readable: bool) -> (Report, Vec<Point>
             driver.act(*act).await;
             driver.look();
         }
+        // What the last fault left is finished, or finished off.
+        driver.reopen_dead(crate::dice::Dice::of(0, &[]), true);
+        sleep(Duration::from_secs(60)).await;
         driver.world.state().script.is_on = false;
         finale::play(driver).await;
     });

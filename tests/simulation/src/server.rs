@@ -282,10 +282,8 @@ impl Server {
             Some(oddity) => oddity.body(body),
             None => (body.to_string().into_bytes(), None),
         };
-        let issued = Issued {
-            access_token: (!is_withheld).then_some(access_token),
-            refresh: brings_refresh.then_some(refresh),
-        };
+        let issued =
+            Issued { access_token: (!is_withheld).then_some(access_token), refresh: brings_refresh.then_some(refresh) };
         Answer { status: 200, body, headers: header.into_iter().collect(), issued: Some(issued) }
     }
 

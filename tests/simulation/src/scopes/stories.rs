@@ -78,17 +78,21 @@ pub static STORIES: [Story; 27] = [
         )
     },
     Story {
+        scope: Scope::Two,
         rules: Rules { rotation: false, ..ROTATES },
         ..story("two renewals with a token that stays", &[RENEW, RENEW])
     },
-    story("two renewals", &[RENEW, RENEW]),
-    story("another user signs in", &[RENEW, Act::Login(0, "grace"), RENEW]),
+    Story { scope: Scope::Two, ..story("two renewals", &[RENEW, RENEW]) },
+    Story { scope: Scope::Two, ..story("another user signs in", &[RENEW, Act::Login(0, "grace"), RENEW]) },
     Story {
         rules: Rules { revocation: Revocation::User, ..ROTATES },
         ..story("a second login of the same user, and a revocation ends all of hers", &[Act::Login(0, "ada"), RENEW])
     },
     story("another login while the code is exchanged", &[Act::Race(0, "ada", Then::Login("grace"), 50), RENEW]),
-    story("a logout during a renewal", &[Act::Begin(0, Verb::Renew, ""), Act::Wait(30), Act::Logout(0)]),
+    Story {
+        scope: Scope::Two,
+        ..story("a logout during a renewal", &[Act::Begin(0, Verb::Renew, ""), Act::Wait(30), Act::Logout(0)])
+    },
     Story {
         rules: Rules { reuse: Reuse::EndsUser, revocation: Revocation::User, ..ROTATES },
         ..story(
@@ -111,10 +115,13 @@ pub static STORIES: [Story; 27] = [
             &[Act::Ask(1, Verb::Renew, ""), Act::Login(0, "grace"), Act::Ask(1, Verb::Credentials(60), ""), RENEW],
         )
     },
-    story(
-        "an upgrade of the record, and back",
-        &[RENEW, Act::World(Change::Upgraded), RENEW, Act::World(Change::Downgraded), RENEW],
-    ),
+    Story {
+        scope: Scope::Two,
+        ..story(
+            "an upgrade of the record, and back",
+            &[RENEW, Act::World(Change::Upgraded), RENEW, Act::World(Change::Downgraded), RENEW],
+        )
+    },
     story(
         "an audience that is refused",
         &[
@@ -124,11 +131,17 @@ pub static STORIES: [Story; 27] = [
             RENEW,
         ],
     ),
-    story("the store loses its key", &[Act::World(Change::Invalidated), RENEW, Act::Restart(0), RENEW]),
-    story(
-        "the record vanishes for a minute",
-        &[Act::World(Change::Vanished(MINUTE)), RENEW, Act::Restart(0), Act::Wait(2 * MINUTE), RENEW],
-    ),
+    Story {
+        scope: Scope::Two,
+        ..story("the store loses its key", &[Act::World(Change::Invalidated), RENEW, Act::Restart(0), RENEW])
+    },
+    Story {
+        scope: Scope::Two,
+        ..story(
+            "the record vanishes for a minute",
+            &[Act::World(Change::Vanished(MINUTE)), RENEW, Act::Restart(0), Act::Wait(2 * MINUTE), RENEW],
+        )
+    },
     Story {
         rules: Rules { words: Words::Dex, ..ROTATES },
         ..story(
@@ -136,16 +149,19 @@ pub static STORIES: [Story; 27] = [
             &[Act::World(Change::Revoked), RENEW, Act::Wait(5_000), RENEW, Act::Wait(3 * MINUTE), RENEW],
         )
     },
-    story("the server has a new key, and names the old one", &[Act::World(Change::NewKey), RENEW, RENEW]),
+    Story {
+        scope: Scope::Two,
+        ..story("the server has a new key, and names the old one", &[Act::World(Change::NewKey), RENEW, RENEW])
+    },
     story(
         "a day later the metadata hangs",
         &[Act::Wait(25 * HOUR), Act::World(Change::MetadataHangs(HOUR)), Act::AskSoon(0, 5_000)],
     ),
     story("the token endpoint moves", &[RENEW, Act::World(Change::Moved), RENEW, RENEW]),
     story("an API takes no token", &[Act::CallInVain(0, 8)]),
-    story("a start behind a locked screen", &[Act::OpenLocked(0, MINUTE), RENEW, Act::Wait(2 * MINUTE), RENEW]),
-    story(
-        "a store that takes no more",
-        &[Act::World(Change::Limited(2_600)), Act::AskForTenants(0, 6), RENEW],
-    ),
+    Story {
+        scope: Scope::Two,
+        ..story("a start behind a locked screen", &[Act::OpenLocked(0, MINUTE), RENEW, Act::Wait(2 * MINUTE), RENEW])
+    },
+    story("a store that takes no more", &[Act::World(Change::Limited(2_600)), Act::AskForTenants(0, 6), RENEW]),
 ];

@@ -151,7 +151,8 @@ pub(super) fn refusal(words: Words, reused: bool) -> Answer {
         Words::Dex => error(400, "invalid_request", "Refresh token is invalid or has already been claimed."),
         Words::Gitea => error(400, "unauthorized_client", "token was already used"),
         Words::Supabase => {
-            let said = json!({ "code": 400, "error_code": "refresh_token_not_found", "msg": "Refresh Token Not Found" });
+            let said =
+                json!({ "code": 400, "error_code": "refresh_token_not_found", "msg": "Refresh Token Not Found" });
             (400, said).into()
         }
         Words::Empty => Answer { status: 401, ..Answer::default() },
