@@ -88,6 +88,11 @@ pub enum LoginReason {
     /// allowed). The user's identity is still known.
     #[error("no refresh token found")]
     NoRefreshToken,
+    /// The server keeps refusing to renew the login's token, in other words than `invalid_grant` (RFC 6749 §5.2): the same
+    /// refusal after seconds and after minutes. The record and its refresh token stay, so this ends no session: a renewal
+    /// that succeeds or a login clears it.
+    #[error("the server keeps refusing to renew the session")]
+    Refused,
     /// The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
     #[error("the server ended the session")]
     Revoked,
@@ -198,6 +203,7 @@ impl LoginReason {
         match self {
             LoginReason::NotSignedIn => "not_signed_in",
             LoginReason::NoRefreshToken => "no_refresh_token",
+            LoginReason::Refused => "refused",
             LoginReason::Revoked => "revoked",
             LoginReason::AnswerLost => "answer_lost",
             LoginReason::StorageInvalidated => "storage_invalidated",

@@ -251,6 +251,16 @@ impl Session {
         .await
     }
 
+    /// Reads the record from the store once more and returns the state, which is published. For the moments when it may have
+    /// become readable, or another process may have changed it: the device was unlocked, the app came to the foreground.
+    /// Nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it cannot be read now; then the state is as it was, or [`State::Restoring`] with the problem.
+    pub async fn reload(&self) -> Result<State> {
+        self.restored().await
+    }
+
     /// The states from now on, beginning with the present one.
     pub fn states(&self) -> States {
         States::new(self.engine.states.subscribe())

@@ -78,13 +78,33 @@ impl Callback {
         self.state.as_ref()
     }
 
+    /// Whether the callback answers this login, as far as the login alone can tell: where it arrived, its `state`, and
+    /// when. For a look before anything is fetched, since anyone can open a link.
+    ///
+    /// # Errors
+    /// In the order of the checks: [`RedirectMismatch`](CallbackError::RedirectMismatch),
+    /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say that
+    /// it belongs to another login or to none, and [`Expired`](CallbackError::Expired), after which the login is over.
+    pub fn belongs_to(&self, pending: &PendingLogin, now: Timestamp) -> Result<(), CallbackError> {
+        if !same_place(&self.url, pending.redirect_uri().url()) {
+            return Err(CallbackError::RedirectMismatch);
+        }
+        let state = self.state.as_ref().ok_or(CallbackError::StateMissing)?;
+        if !pending.state().same(state.expose()) {
+            return Err(CallbackError::StateMismatch);
+        }
+        if now >= pending.expires() {
+            return Err(CallbackError::Expired);
+        }
+        Ok(())
+    }
+
     /// Judges the callback and returns its code. Whatever the outcome but for [`CallbackError::RedirectMismatch`],
     /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say
     /// that it belongs to another login, the pending login is over.
     ///
     /// # Errors
-    /// In the order of the checks: [`RedirectMismatch`](CallbackError::RedirectMismatch), `StateMissing`,
-    /// `StateMismatch`, [`Expired`](CallbackError::Expired), [`IssuerMissing`](CallbackError::IssuerMissing),
+    /// In the order of the checks: those of [`Callback::belongs_to`], [`IssuerMissing`](CallbackError::IssuerMissing) or
     /// [`IssuerMismatch`](CallbackError::IssuerMismatch), [`Server`](CallbackError::Server), also when there is a
     /// code beside the error, and [`CodeMissing`](CallbackError::CodeMissing).
     pub fn finish(
@@ -93,16 +113,7 @@ impl Callback {
         provider: &ProviderMetadata,
         now: Timestamp,
     ) -> Result<AuthorizationCode, CallbackError> {
-        if !same_place(&self.url, pending.redirect_uri().url()) {
-            return Err(CallbackError::RedirectMismatch);
-        }
-        let state = self.state.ok_or(CallbackError::StateMissing)?;
-        if !pending.state().same(state.expose()) {
-            return Err(CallbackError::StateMismatch);
-        }
-        if now >= pending.expires() {
-            return Err(CallbackError::Expired);
-        }
+        self.belongs_to(pending, now)?;
         // RFC 9207 §2.4: compared byte for byte, in an error response too.
         match self.issuer {
             Some(issuer) if issuer == pending.issuer().as_str() => {}
@@ -302,6 +313,24 @@ mod tests {
         };
         assert!(at(599).is_ok());
         assert_eq!(at(600).map(|_| ()), Err(CallbackError::Expired));
+    }
+
+    #[test]
+    fn a_callback_is_compared_with_its_login_before_anything_is_known_of_the_provider() {
+        let (_, pending) = fixtures::start(&openid(), &openid_provider(), REDIRECT);
+        let state = pending.state().expose();
+        let judged = |url: &str, seconds| {
+            let now = NOW.saturating_add(Duration::from_secs(seconds));
+            Callback::parse(url).unwrap().belongs_to(&pending, now)
+        };
+        // Neither `iss`, nor an error, nor the lack of a code is looked at yet.
+        for rest in ["code=x", "iss=https://evil.example", "error=access_denied", ""] {
+            assert_eq!(judged(&format!("{REDIRECT}?state={state}&{rest}"), 599), Ok(()), "{rest}");
+        }
+        assert_eq!(judged(&format!("{REDIRECT}?state={state}"), 600), Err(CallbackError::Expired));
+        assert_eq!(judged(&format!("{REDIRECT}?state=other"), 600), Err(CallbackError::StateMismatch));
+        assert_eq!(judged(REDIRECT, 600), Err(CallbackError::StateMissing));
+        assert_eq!(judged(&format!("{REDIRECT}/?state=other"), 600), Err(CallbackError::RedirectMismatch));
     }
 
     #[test]

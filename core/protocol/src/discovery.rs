@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::algorithm::Algorithm;
 use crate::client::{Client, Issuer, Loopback, parse_as_written};
 use crate::dpop;
 use crate::http::{MAX_DISCOVERY_RESPONSE, Request, Response};
 use crate::json;
-use crate::jws::Algorithm;
 use crate::pkce;
 
 /// What is known about an authorization server. Made by [`parse`] or [`ProviderMetadata::of_dialect`]; it can be stored
@@ -49,6 +49,37 @@ impl ProviderMetadata {
     pub fn takes_dpop_proofs(&self) -> bool {
         let announced = self.dpop_signing_alg_values_supported.as_ref();
         announced.is_none_or(|algorithms| algorithms.iter().any(|name| name == dpop::ALGORITHM))
+    }
+
+    /// Checks metadata that comes from a cache by the rules of what comes from the net: it is the client's issuer's, each
+    /// endpoint may be sent to, and PKCE can be used. Whoever can write the cache could send the tokens elsewhere.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::IssuerMismatch`], [`Insecure`](DiscoveryError::Insecure) or
+    /// [`Unsupported`](DiscoveryError::Unsupported).
+    pub fn check(&self, client: &Client, loopback: Loopback) -> Result<(), DiscoveryError> {
+        // OpenID Connect Discovery §4.3, RFC 8414 §3.3: identical, not merely equivalent.
+        if self.issuer.as_str() != client.issuer.as_str() {
+            return Err(DiscoveryError::IssuerMismatch);
+        }
+        for (member, endpoint) in [
+            ("authorization_endpoint", Some(&self.authorization_endpoint)),
+            ("token_endpoint", Some(&self.token_endpoint)),
+            ("jwks_uri", Some(&self.jwks_uri)),
+            ("userinfo_endpoint", self.userinfo_endpoint.as_ref()),
+            ("revocation_endpoint", self.revocation_endpoint.as_ref()),
+            ("end_session_endpoint", self.end_session_endpoint.as_ref()),
+        ] {
+            if endpoint.is_some_and(|url| !may_be_used(url, loopback)) {
+                return Err(DiscoveryError::Insecure { member });
+            }
+        }
+        // A server that announces methods without S256 would let a stolen code be used.
+        let methods = self.code_challenge_methods_supported.as_ref();
+        if methods.is_some_and(|methods| !methods.iter().any(|name| name == pkce::METHOD)) {
+            return Err(DiscoveryError::Unsupported { member: "code_challenge_methods_supported" });
+        }
+        Ok(())
     }
 
     /// The metadata that follows from issuer and dialect alone; `None` when discovery has to tell.
@@ -113,11 +144,7 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
 
     let optional = |member: &'static str, text: Option<String>| -> Result<Option<Url>, DiscoveryError> {
         let Some(text) = text else { return Ok(None) };
-        let url = parse_as_written(&text).ok_or(DiscoveryError::Insecure { member })?;
-        if !loopback.permits(&url) || url.fragment().is_some() {
-            return Err(DiscoveryError::Insecure { member });
-        }
-        Ok(Some(url))
+        parse_as_written(&text).map(Some).ok_or(DiscoveryError::Insecure { member })
     };
     let required = |member, text| optional(member, text)?.ok_or(DiscoveryError::Missing { member });
 
@@ -127,18 +154,13 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
     if !response_types.iter().any(|name| name == "code") {
         return Err(DiscoveryError::Unsupported { member: "response_types_supported" });
     }
-    // A server that announces methods without S256 would let a stolen code be used.
-    let methods = document.code_challenge_methods_supported;
-    if methods.as_ref().is_some_and(|methods| !methods.iter().any(|name| name == pkce::METHOD)) {
-        return Err(DiscoveryError::Unsupported { member: "code_challenge_methods_supported" });
-    }
     let announced = document.id_token_signing_alg_values_supported.unwrap_or_default();
     let algorithms: Vec<Algorithm> = announced.iter().filter_map(|name| Algorithm::of_name(name)).collect();
     if algorithms.is_empty() && !announced.is_empty() {
         return Err(DiscoveryError::Unsupported { member: "id_token_signing_alg_values_supported" });
     }
 
-    Ok(ProviderMetadata {
+    let metadata = ProviderMetadata {
         issuer: client.issuer.clone(),
         authorization_endpoint: required("authorization_endpoint", document.authorization_endpoint)?,
         token_endpoint: required("token_endpoint", document.token_endpoint)?,
@@ -150,9 +172,16 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
             .authorization_response_iss_parameter_supported
             .unwrap_or(false),
         id_token_signing_alg_values_supported: algorithms,
-        code_challenge_methods_supported: methods,
+        code_challenge_methods_supported: document.code_challenge_methods_supported,
         dpop_signing_alg_values_supported: document.dpop_signing_alg_values_supported,
-    })
+    };
+    metadata.check(client, loopback)?;
+    Ok(metadata)
+}
+
+/// Whether requests may go there, and the browser. An endpoint has no fragment (RFC 6749 §3.1, §3.2).
+fn may_be_used(url: &Url, loopback: Loopback) -> bool {
+    loopback.permits(url) && url.fragment().is_none()
 }
 
 #[derive(Deserialize)]
@@ -332,6 +361,38 @@ mod tests {
             let refused = Err(DiscoveryError::Insecure { member: "token_endpoint" });
             assert_eq!(parse(&response, &openid(), Loopback::RequireHttps), refused, "{url}");
         }
+    }
+
+    #[test]
+    fn metadata_of_a_cache_is_checked_as_what_comes_from_the_net() {
+        let good = read(&document()).unwrap();
+        let checked = |metadata: &ProviderMetadata| metadata.check(&openid(), Loopback::RequireHttps);
+        assert_eq!(checked(&good), Ok(()));
+        assert_eq!(good.check(&auth0(), Loopback::RequireHttps), Err(DiscoveryError::IssuerMismatch));
+        type Change = fn(&mut ProviderMetadata, Url);
+        let changes: [(&str, Change); 6] = [
+            ("authorization_endpoint", |metadata, url| metadata.authorization_endpoint = url),
+            ("token_endpoint", |metadata, url| metadata.token_endpoint = url),
+            ("jwks_uri", |metadata, url| metadata.jwks_uri = url),
+            ("userinfo_endpoint", |metadata, url| metadata.userinfo_endpoint = Some(url)),
+            ("revocation_endpoint", |metadata, url| metadata.revocation_endpoint = Some(url)),
+            ("end_session_endpoint", |metadata, url| metadata.end_session_endpoint = Some(url)),
+        ];
+        for (member, change) in changes {
+            for (url, allowed_on_loopback) in
+                [("http://op.example/x", false), ("https://op.example/#x", false), ("http://127.0.0.1:3000/x", true)]
+            {
+                let mut metadata = good.clone();
+                change(&mut metadata, Url::parse(url).unwrap());
+                assert_eq!(checked(&metadata), Err(DiscoveryError::Insecure { member }), "{url}");
+                let on_loopback = metadata.check(&openid(), Loopback::AllowHttp);
+                assert_eq!(on_loopback.is_ok(), allowed_on_loopback, "{member} {url}");
+            }
+        }
+        let plain = Some(alloc::vec![String::from("plain")]);
+        let metadata = ProviderMetadata { code_challenge_methods_supported: plain, ..good };
+        let member = "code_challenge_methods_supported";
+        assert_eq!(checked(&metadata), Err(DiscoveryError::Unsupported { member }));
     }
 
     #[test]

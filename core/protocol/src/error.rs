@@ -1,17 +1,22 @@
 //! What an authorization server says when it refuses, whatever shape it says it in.
 //!
-//! The standard shape is `{"error":…,"error_description":…}` (RFC 6749 §5.2); Auth0 also has an older one,
-//! `{"code":…,"description":…,"name":…,"statusCode":…}`, and proxies answer in text, HTML or nothing at all. Only the
-//! code matters to a program, and only a code that stands in a JSON object counts: an error page that mentions
-//! `invalid_grant` ends no session.
+//! The standard shape is `{"error":…,"error_description":…}` (RFC 6749 §5.2). Others are in use: Auth0's older
+//! `{"code":…,"description":…}`, GitHub's form `error=…&error_description=…`, Twitch's `{"status":…,"message":…}`,
+//! Supabase's `{"code":…,"error_code":…,"msg":…}`, an `error` that is an object; and proxies answer in text, HTML or
+//! nothing at all. Only the code matters to a program, and only a code that stands in an object or a form counts: an
+//! error page that mentions `invalid_grant` ends no session.
+
+mod code;
+mod reuse;
 
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::http::{MAX_TOKEN_RESPONSE, Response};
-use crate::json;
+pub use self::code::ErrorCode;
+use crate::http::Response;
+use crate::lenient::{self, Member, Members};
 
 /// A refusal by the server.
 ///
@@ -24,37 +29,77 @@ pub struct ServerError {
     pub code: ErrorCode,
     /// What it says to a developer, if anything.
     pub description: Option<ServerText>,
+    is_structured: bool,
+    is_reuse: bool,
 }
 
+/// The members that say what is the matter.
+const MEMBERS: [&str; 8] =
+    ["error", "error_description", "error_hint", "error_code", "code", "description", "message", "msg"];
+/// Those that say it to a developer; the first that is there is taken.
+const DESCRIPTIONS: [&str; 4] = ["error_description", "description", "message", "msg"];
+
 impl ServerError {
-    /// Reads a response whose status is not 2xx. Never fails: what cannot be read has the code [`ErrorCode::Absent`].
+    /// Reads a response that is a refusal. Never fails: what cannot be read has the code [`ErrorCode::Absent`].
+    ///
+    /// The code is `error`, or Auth0's `code` where there is no `error`. A code in another place, such as Supabase's
+    /// `error_code`, is [`ErrorCode::Unrecognised`] whatever it says.
     #[must_use]
     pub fn of_response(response: &Response) -> Self {
-        let status = Some(response.status);
-        match json::object::<Map<String, Value>>(&response.body, MAX_TOKEN_RESPONSE) {
-            Ok(members) => {
-                let text = |name: &str| members.get(name).and_then(Value::as_str);
-                // The older shape is only looked at where the standard one is not there.
-                let code = if members.contains_key("error") { text("error") } else { text("code") };
-                let description = text("error_description").or_else(|| text("description")).or_else(|| text("message"));
+        match Members::of_response(response, &MEMBERS) {
+            // A form is one of these only by its `error`; any text has members of some kind.
+            Ok(members) if !members.is_form || *members.get("error") != Member::Absent => {
+                Self::of_members(response.status, &members)
+            }
+            Ok(_) | Err(_) => {
+                let is_text = response.content_type().as_deref() == Some("text/plain");
+                let text = is_text.then(|| lenient::text(&response.body));
                 Self {
-                    status,
-                    code: code.map_or(ErrorCode::Absent, ErrorCode::of),
-                    description: description.and_then(ServerText::new),
+                    status: Some(response.status),
+                    code: ErrorCode::Absent,
+                    description: text.as_deref().and_then(ServerText::new),
+                    is_structured: false,
+                    is_reuse: false,
                 }
             }
-            Err(json::Malformed) => {
-                let is_text = response.content_type().as_deref() == Some("text/plain");
-                let text = core::str::from_utf8(&response.body).ok().filter(|_| is_text);
-                Self { status, code: ErrorCode::Absent, description: text.and_then(ServerText::new) }
+        }
+    }
+
+    fn of_members(status: u16, members: &Members) -> Self {
+        let code = match members.get("error") {
+            Member::Once(error) => error.as_str().map(ErrorCode::of),
+            Member::Twice => None,
+            Member::Absent => {
+                let elsewhere = || members.text("error_code").map(|_| ErrorCode::Unrecognised);
+                members.text("code").map(ErrorCode::of).or_else(elsewhere)
             }
+        };
+        let within = |name| match members.get("error") {
+            Member::Once(error) => error.get(name).and_then(Value::as_str),
+            Member::Twice | Member::Absent => None,
+        };
+        let descriptions = || DESCRIPTIONS.iter().filter_map(|name| members.text(name).or_else(|| within(name)));
+        let mut hints = ["error", "error_code", "error_hint"].into_iter().filter_map(|name| members.text(name));
+        Self {
+            status: Some(status),
+            code: code.unwrap_or(ErrorCode::Absent),
+            description: descriptions().find_map(ServerText::new),
+            is_structured: members.has_any,
+            // Of the whole text: Ory's Hydra says it after the 200 characters that a description is cut to.
+            is_reuse: descriptions().any(reuse::is_said_in) || hints.any(reuse::is_said_in),
         }
     }
 
     /// Of the parameters `error` and `error_description` of a callback (RFC 6749 §4.1.2.1).
     #[must_use]
     pub fn of_callback(error: &str, description: Option<&str>) -> Self {
-        Self { status: None, code: ErrorCode::of(error), description: description.and_then(ServerText::new) }
+        Self {
+            status: None,
+            code: ErrorCode::of(error),
+            description: description.and_then(ServerText::new),
+            is_structured: true,
+            is_reuse: description.is_some_and(reuse::is_said_in),
+        }
     }
 
     /// The code, from a fixed vocabulary in `snake_case`.
@@ -64,10 +109,25 @@ impl ServerError {
     }
 
     /// Whether the grant (the authorization code or the refresh token) is not, or no longer, valid: exactly
-    /// `invalid_grant`, in JSON, with a status that blames the client.
+    /// `invalid_grant`, in an object or a form, at any status but 429. RFC 6749 §5.2 wants 400; servers use 401, 403,
+    /// 500 and even 200 as well, and what the object says is plainer than its status.
     #[must_use]
     pub fn is_invalid_grant(&self) -> bool {
-        self.code == ErrorCode::InvalidGrant && self.status.is_some_and(|status| (400..500).contains(&status))
+        self.code == ErrorCode::InvalidGrant && self.status.is_some_and(|status| status != 429)
+    }
+
+    /// Whether the body is a JSON object or a form that says something: the server's own words, known or not, rather
+    /// than the page of a gateway, plain text or nothing.
+    #[must_use]
+    pub const fn is_structured(&self) -> bool {
+        self.is_structured
+    }
+
+    /// Whether the server says that the token, or the code, was used before. That is no error that passes: the server
+    /// will say the same again, and where it detects reuse (RFC 9700 §4.14.2), asking again does harm.
+    #[must_use]
+    pub const fn is_reuse(&self) -> bool {
+        self.is_reuse
     }
 }
 
@@ -124,131 +184,6 @@ fn is_harmful(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-macro_rules! error_codes {
-    ($($(#[$documentation:meta])* $name:ident = $text:literal,)*) => {
-        /// The error codes that are registered, or that Auth0 documents, and matter to a native app.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum ErrorCode {
-            $($(#[$documentation])* $name,)*
-            /// There is a code, but none of these.
-            Unrecognised,
-            /// There is no code: no JSON object, or none with a code in it.
-            Absent,
-        }
-
-        impl ErrorCode {
-            /// Every code that is recognised.
-            pub const RECOGNISED: &'static [Self] = &[$(Self::$name),*];
-
-            /// The code as the server writes it; `unrecognised` and `absent` for those two.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                    Self::Unrecognised => "unrecognised",
-                    Self::Absent => "absent",
-                }
-            }
-
-            /// The code that the server writes as `text`, compared byte for byte.
-            #[must_use]
-            pub fn of(text: &str) -> Self {
-                match text {
-                    $($text => Self::$name,)*
-                    _ => Self::Unrecognised,
-                }
-            }
-        }
-    };
-}
-
-error_codes! {
-    /// The request lacks something or has it twice (RFC 6749 §5.2).
-    InvalidRequest = "invalid_request",
-    /// The client is unknown, or has to authenticate (RFC 6749 §5.2).
-    InvalidClient = "invalid_client",
-    /// The code or refresh token is invalid, expired or revoked, or belongs to another client (RFC 6749 §5.2).
-    InvalidGrant = "invalid_grant",
-    /// The client may not use this grant (RFC 6749 §5.2).
-    UnauthorizedClient = "unauthorized_client",
-    /// The server does not know this grant (RFC 6749 §5.2).
-    UnsupportedGrantType = "unsupported_grant_type",
-    /// The scope is unknown or exceeds what was granted (RFC 6749 §5.2).
-    InvalidScope = "invalid_scope",
-    /// The user or the server denied the request (RFC 6749 §4.1.2.1).
-    AccessDenied = "access_denied",
-    /// The server does not give codes (RFC 6749 §4.1.2.1).
-    UnsupportedResponseType = "unsupported_response_type",
-    /// The server failed (RFC 6749 §4.1.2.1).
-    ServerError = "server_error",
-    /// The server is busy (RFC 6749 §4.1.2.1).
-    TemporarilyUnavailable = "temporarily_unavailable",
-    /// `prompt=none`, and the user would have to do something (OpenID Connect Core §3.1.2.6).
-    InteractionRequired = "interaction_required",
-    /// `prompt=none`, and the user is not signed in (OpenID Connect Core §3.1.2.6).
-    LoginRequired = "login_required",
-    /// `prompt=none`, and the user would have to choose an account (OpenID Connect Core §3.1.2.6).
-    AccountSelectionRequired = "account_selection_required",
-    /// `prompt=none`, and the user would have to consent (OpenID Connect Core §3.1.2.6).
-    ConsentRequired = "consent_required",
-    /// The `request_uri` is of no use (OpenID Connect Core §3.1.2.6).
-    InvalidRequestUri = "invalid_request_uri",
-    /// The request object is of no use (OpenID Connect Core §3.1.2.6).
-    InvalidRequestObject = "invalid_request_object",
-    /// The server takes no request objects (OpenID Connect Core §3.1.2.6).
-    RequestNotSupported = "request_not_supported",
-    /// The server takes no `request_uri` (OpenID Connect Core §3.1.2.6).
-    RequestUriNotSupported = "request_uri_not_supported",
-    /// The server takes no registration in a request (OpenID Connect Core §3.1.2.6).
-    RegistrationNotSupported = "registration_not_supported",
-    /// The authentication asked for cannot be had (OpenID Connect Unmet Authentication Requirements 1.0).
-    UnmetAuthenticationRequirements = "unmet_authentication_requirements",
-    /// The `resource` is unknown or not allowed (RFC 8707 §2).
-    InvalidTarget = "invalid_target",
-    /// The server cannot revoke this kind of token (RFC 7009 §2.2.1).
-    UnsupportedTokenType = "unsupported_token_type",
-    /// The access token is expired, revoked or malformed (RFC 6750 §3.1).
-    InvalidToken = "invalid_token",
-    /// The access token lacks a scope (RFC 6750 §3.1).
-    InsufficientScope = "insufficient_scope",
-    /// The user has to authenticate again, or better (RFC 9470 §3).
-    InsufficientUserAuthentication = "insufficient_user_authentication",
-    /// The user has not yet approved the device (RFC 8628 §3.5).
-    AuthorizationPending = "authorization_pending",
-    /// Ask less often (RFC 8628 §3.5).
-    SlowDown = "slow_down",
-    /// The device code is over (RFC 8628 §3.5).
-    ExpiredToken = "expired_token",
-    /// The DPoP proof is invalid (RFC 9449 §5).
-    InvalidDpopProof = "invalid_dpop_proof",
-    /// The server wants its nonce in the DPoP proof (RFC 9449 §8).
-    UseDpopNonce = "use_dpop_nonce",
-    /// Auth0: the user is blocked, or a rule refused.
-    Unauthorized = "unauthorized",
-    /// Auth0: wrong user name or password.
-    InvalidUserPassword = "invalid_user_password",
-    /// Auth0: a second factor is needed.
-    MfaRequired = "mfa_required",
-    /// Auth0: a second factor has to be enrolled.
-    MfaRegistrationRequired = "mfa_registration_required",
-    /// Auth0: the second factor's code is wrong.
-    MfaInvalidCode = "mfa_invalid_code",
-    /// Auth0: the account is blocked after too many wrong attempts.
-    TooManyAttempts = "too_many_attempts",
-    /// Auth0: the rate limit was reached.
-    TooManyRequests = "too_many_requests",
-    /// Auth0: too many logins of one user.
-    TooManyLogins = "too_many_logins",
-    /// Auth0: the password appears in a known leak.
-    PasswordLeaked = "password_leaked",
-    /// Auth0: suspicious; the user has to prove to be human.
-    RequiresVerification = "requires_verification",
-    /// Auth0: the user's session at the server is over.
-    SessionExpired = "session_expired",
-    /// Auth0: a rule or action failed.
-    ExtensibilityError = "extensibility_error",
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -295,6 +230,8 @@ mod tests {
             ("application/json", "[{\"error\":\"invalid_grant\"}]"),
             ("application/json", "{\"error\":\"invalid_grant\""),
             ("application/json", "{\"error\":\"invalid_grant\",\"error\":\"x\"}"),
+            ("application/json", "{\"code\":\"invalid_grant\",\"code\":\"x\"}"),
+            ("text/html", "error=invalid_grant"),
             ("application/json", "{\"error\":{\"code\":\"invalid_grant\"}}"),
             ("application/json", "{\"error\":null,\"code\":\"invalid_grant\"}"),
             ("application/json", "{\"error_description\":\"invalid_grant\"}"),
@@ -318,34 +255,118 @@ mod tests {
     }
 
     #[test]
-    fn invalid_grant_counts_only_with_a_status_that_blames_the_client() {
+    fn invalid_grant_counts_at_every_status_but_429() {
         let body = r#"{"error":"invalid_grant"}"#;
-        for status in [400, 401, 403] {
+        for status in [200, 302, 400, 401, 403, 500, 503] {
             assert!(error(status, "application/json", body).is_invalid_grant(), "{status}");
         }
-        for status in [302, 500, 503] {
-            assert!(!error(status, "application/json", body).is_invalid_grant(), "{status}");
-        }
+        assert!(!error(429, "application/json", body).is_invalid_grant());
         assert!(!ServerError::of_callback("invalid_grant", None).is_invalid_grant());
     }
 
     #[test]
-    fn a_description_that_attacks_a_terminal_is_made_harmless_and_never_printed() {
-        let attack = format!("\u{1b}[2Jred\u{202e}\n{}", "x".repeat(1000));
-        let error = ServerError::of_callback("access_denied", Some(&attack));
-        let shown = description(&error).unwrap();
-        assert!(shown.starts_with("\\u{1b}[2Jred\\u{202e}\\u{a}xxx"), "{shown}");
-        assert!(shown.chars().filter(|&c| c == 'x').count() < 200);
-        assert_eq!(error.to_string(), "the server refused: access_denied");
-        assert!(!format!("{error:?}").contains("red"));
+    fn a_refusal_in_a_shape_of_the_servers_own_is_read_as_far_as_it_goes() {
+        use ErrorCode::{Absent, InvalidGrant, Unrecognised};
+        for (server, body, code, text) in [
+            ("Slack", r#"{"ok":false,"error":"invalid_refresh_token"}"#, Unrecognised, None),
+            ("Twitch", r#"{"status":400,"message":"Invalid refresh token"}"#, Absent, Some("Invalid refresh token")),
+            (
+                "Supabase",
+                r#"{"code":400,"error_code":"refresh_token_not_found","msg":"Invalid Refresh Token"}"#,
+                Unrecognised,
+                Some("Invalid Refresh Token"),
+            ),
+            ("a place that is not RFC 6749's", r#"{"error_code":"invalid_grant"}"#, Unrecognised, None),
+            ("Google APIs", r#"{"error":{"code":400,"message":"m","status":"S"}}"#, Absent, Some("m")),
+            ("an error that is a list", r#"{"error":["invalid_grant"],"msg":"m"}"#, Absent, Some("m")),
+            ("a byte order mark", "\u{feff}{\"error\":\"invalid_grant\"}", InvalidGrant, None),
+            (
+                "an empty description",
+                r#"{"error":"invalid_grant","error_description":"","message":"m"}"#,
+                InvalidGrant,
+                Some("m"),
+            ),
+            ("a member twice that no one reads", r#"{"error":"invalid_grant","x":1,"x":2}"#, InvalidGrant, None),
+        ] {
+            let error = error(400, "application/json", body);
+            assert_eq!((error.code, description(&error), error.is_structured()), (code, text, true), "{server}");
+        }
     }
 
     #[test]
-    fn every_code_is_read_from_what_it_is_written_as() {
-        for code in ErrorCode::RECOGNISED {
-            assert_eq!(ErrorCode::of(code.as_str()), *code);
+    fn a_refusal_in_latin_1_is_read() {
+        let mut response = response(400, "application/json", "");
+        response.body = b"{\"error\":\"invalid_grant\",\"error_description\":\"expir\xe9\"}".to_vec();
+        let error = ServerError::of_response(&response);
+        assert!(error.is_invalid_grant() && error.is_structured());
+        assert_eq!(description(&error), Some("expir\u{fffd}"));
+    }
+
+    #[test]
+    fn a_refusal_in_a_form_is_read() {
+        let body = "error=bad_refresh_token&error_description=It+is+incorrect%2E&error_uri=https%3A%2F%2Fx";
+        for content_type in ["application/x-www-form-urlencoded; charset=utf-8", "text/plain"] {
+            let refused = error(200, content_type, body);
+            assert_eq!((refused.code, description(&refused)), (ErrorCode::Unrecognised, Some("It is incorrect.")));
+            assert!(refused.is_structured() && !refused.is_invalid_grant());
+            assert!(error(400, content_type, "error=invalid_grant").is_invalid_grant());
         }
-        assert_eq!(ErrorCode::RECOGNISED.len(), 42);
-        assert_eq!((ErrorCode::Unrecognised.as_str(), ErrorCode::Absent.as_str()), ("unrecognised", "absent"));
+        let text = error(502, "text/plain", "message=x&code=invalid_grant");
+        assert_eq!((text.code, description(&text)), (ErrorCode::Absent, Some("message=x&code=invalid_grant")));
+        assert!(!text.is_structured());
+    }
+
+    #[test]
+    fn githubs_words_for_a_dead_token_end_no_session() {
+        for code in ["bad_refresh_token", "bad_verification_code", "incorrect_client_credentials"] {
+            let error = error(200, "application/json", &format!(r#"{{"error":"{code}"}}"#));
+            assert_eq!((error.code, error.is_invalid_grant()), (ErrorCode::Unrecognised, false));
+            assert!(error.is_structured());
+        }
+    }
+
+    #[test]
+    fn only_an_object_or_a_form_with_something_in_it_is_the_servers_own_words() {
+        assert!(error(401, "application/json", r#"{"x":1}"#).is_structured());
+        assert!(error(401, "text/html", r#"{"x":1}"#).is_structured());
+        for (content_type, body) in [
+            ("application/json", "{}"),
+            ("application/json", r#"[{"error":"x"}]"#),
+            ("application/json", r#""error""#),
+            ("application/json", r#"{"error":"x""#),
+            ("application/json", ""),
+            ("text/html", "<html>error=x</html>"),
+            ("text/plain", "not now"),
+        ] {
+            assert!(!error(401, content_type, body).is_structured(), "{body}");
+        }
+        assert!(ServerError::of_callback("access_denied", None).is_structured());
+    }
+
+    #[test]
+    fn a_reuse_is_recognised_wherever_the_server_says_it() {
+        let is_reuse = |body: &str| error(400, "application/json", body).is_reuse();
+        let long = "x".repeat(300);
+        assert!(is_reuse(&format!(r#"{{"error":"invalid_grant","error_description":"{long} already used"}}"#)));
+        assert!(is_reuse(r#"{"error":"invalid_grant","error_hint":"The refresh token was already used."}"#));
+        assert!(is_reuse(r#"{"code":400,"error_code":"refresh_token_already_used","msg":"no"}"#));
+        assert!(is_reuse(r#"{"error":{"message":"Token reuse detected"}}"#));
+        assert!(is_reuse(r#"{"error":"refresh_token_reused"}"#));
+        assert!(is_reuse(r#"{"error":"invalid_grant","error_description":"no","message":"already used"}"#));
+        assert!(!is_reuse(r#"{"error":"invalid_grant","x":"already used"}"#));
+        assert!(!error(400, "text/plain", "already used").is_reuse());
+        assert!(ServerError::of_callback("access_denied", Some("already used")).is_reuse());
+        assert!(!ServerError::of_callback("access_denied", None).is_reuse());
+    }
+
+    #[test]
+    fn a_description_that_attacks_a_terminal_is_made_harmless_and_never_printed() {
+        let attack = format!("\u{1b}[2Jgone\u{202e}\n{}", "x".repeat(1000));
+        let error = ServerError::of_callback("access_denied", Some(&attack));
+        let shown = description(&error).unwrap();
+        assert!(shown.starts_with("\\u{1b}[2Jgone\\u{202e}\\u{a}xxx"), "{shown}");
+        assert!(shown.chars().filter(|&c| c == 'x').count() < 200);
+        assert_eq!(error.to_string(), "the server refused: access_denied");
+        assert!(!format!("{error:?}").contains("gone"));
     }
 }

@@ -6,11 +6,13 @@
 mod claims;
 mod error;
 
-use alloc::string::String;
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
 use core::mem;
 use core::time::Duration;
 
 use ring::digest;
+use serde_json::Value;
 
 pub use self::claims::Claims;
 pub use self::error::IdTokenError;
@@ -20,6 +22,7 @@ use crate::claims::{ClaimSet, NumericDate, Text};
 use crate::client::{ClientId, Issuer};
 use crate::jwk::KeySet;
 use crate::jws::{Algorithm, Decoded};
+use crate::lenient;
 use crate::secret::{AccessToken, Nonce, RawIdToken};
 use crate::time::Timestamp;
 
@@ -50,8 +53,8 @@ pub struct Expectations<'a> {
 /// Validates the ID token of a login and returns its claims.
 ///
 /// # Errors
-/// [`IdTokenError`], one variant a check. [`IdTokenError::may_be_cured_by_newer_keys`] tells when to fetch the key
-/// set once more and to try again.
+/// [`IdTokenError`], one variant a check. [`IdTokenError::may_be_stale_metadata`] tells when to fetch the
+/// metadata and the key set once more and to try again.
 pub fn validate(token: &RawIdToken, keys: &KeySet, expected: &Expectations<'_>) -> Result<Claims, IdTokenError> {
     validate_with(token, keys, expected, |claims| {
         check_nonce(claims, expected)?;
@@ -63,9 +66,8 @@ pub fn validate(token: &RawIdToken, keys: &KeySet, expected: &Expectations<'_>) 
 /// §12.2).
 ///
 /// # Errors
-/// As [`validate`], and [`IdTokenError::Subject`], [`Issuer`](IdTokenError::Issuer),
-/// [`Audience`](IdTokenError::Audience), [`AuthTime`](IdTokenError::AuthTime) or [`Nonce`](IdTokenError::Nonce) when
-/// that claim is not the one of `previous`.
+/// As [`validate`], and [`IdTokenError::Issuer`], [`Subject`](IdTokenError::Subject),
+/// [`AuthTime`](IdTokenError::AuthTime) or [`Nonce`](IdTokenError::Nonce) when that claim is not the one of `previous`.
 pub fn validate_refreshed(
     token: &RawIdToken,
     keys: &KeySet,
@@ -75,18 +77,52 @@ pub fn validate_refreshed(
     validate_with(token, keys, expected, |claims| check_unchanged(claims, previous))
 }
 
-/// Whether a token that came with a renewal is about the user of `previous`, without a look at its signature: for a
-/// client that has no key for it, and got it straight from the token endpoint over TLS (OpenID Connect Core §3.1.3.7,
-/// step 6).
+/// What in the ID token of a renewal says that the renewal is not this user's or this client's: another `iss`
+/// ([`IdTokenError::Issuer`]), another `sub` ([`Subject`](IdTokenError::Subject)), or an `aud` that does not name the
+/// client ([`Audience`](IdTokenError::Audience)), looked at in this order (OpenID Connect Core §12.2).
 ///
-/// # Errors
-/// [`IdTokenError::Malformed`], [`Issuer`](IdTokenError::Issuer), [`Subject`](IdTokenError::Subject) or
-/// [`Audience`](IdTokenError::Audience).
-pub fn same_subject(token: &RawIdToken, previous: &Claims) -> Result<(), IdTokenError> {
-    let decoded = Decoded::of(token.expose())?;
-    let payload = core::str::from_utf8(&decoded.payload).map_err(|_| IdTokenError::Malformed)?;
-    let claims = ClaimSet::parse(payload).map_err(|_| IdTokenError::Malformed)?;
-    check_same_subject(&claims, previous)
+/// The signature is not looked at, since the token came straight from the token endpoint over TLS (§3.1.3.7, step 6).
+/// The three claims are read apart from each other and from everything else, so that an odd claim beside them hides
+/// nothing. A claim that is missing, of a type that cannot name anyone, or in a token that cannot be read (encrypted,
+/// not a JWT) contradicts nothing: `None`.
+#[must_use]
+pub fn contradicts(token: &RawIdToken, previous: &Claims, client_id: &ClientId) -> Option<IdTokenError> {
+    let mut parts = token.expose().split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let payload = base64url::decode(payload.trim_end_matches('=')).ok()?;
+    let (mut issuer, mut subject, mut audience) = (None, None, None);
+    // What was read before the claims break says what it says.
+    let _ = lenient::members(&lenient::text(&payload), &["iss", "sub", "aud"], |claim, value| {
+        // Where a claim stands twice, each has to be right: it is not known which one another reader believes.
+        let is_right = |right: &mut Option<bool>, this| *right = Some(right.unwrap_or(true) && this);
+        match (claim, value) {
+            ("aud", Value::Array(items)) => {
+                is_right(&mut audience, items.iter().filter_map(named).any(|name| name == client_id.as_str()));
+            }
+            (claim, value) => {
+                let Some(name) = named(&value) else { return };
+                match claim {
+                    "iss" => is_right(&mut issuer, name == previous.iss()),
+                    "sub" => is_right(&mut subject, name == previous.sub()),
+                    _ => is_right(&mut audience, name == client_id.as_str()),
+                }
+            }
+        }
+    });
+    [(issuer, IdTokenError::Issuer), (subject, IdTokenError::Subject), (audience, IdTokenError::Audience)]
+        .into_iter()
+        .find_map(|(right, error)| (right == Some(false)).then_some(error))
+}
+
+/// What a value names: a text, or a number as some servers write identifiers.
+fn named(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 fn validate_with(
@@ -213,9 +249,15 @@ fn check_organization(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<
     if matches { Ok(()) } else { Err(IdTokenError::Organization) }
 }
 
-/// §12.2, in its order. `iat` was checked as for any token.
+/// §12.2, in its order. `iat` was checked as for any token, and `aud` has the client in it: that it has every audience
+/// of before is not asked, since a provider may list the clients of a project, one of which is deleted.
 fn check_unchanged(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenError> {
-    check_same_subject(claims, previous)?;
+    if claims.text(Text::Iss) != Some(previous.iss()) {
+        return Err(IdTokenError::Issuer);
+    }
+    if claims.text(Text::Sub) != Some(previous.sub()) {
+        return Err(IdTokenError::Subject);
+    }
     // The time of the login, where both tell it.
     if let (Some(before), Some(after)) = (previous.auth_time(), claims.time(NumericDate::AuthTime))
         && before != after
@@ -227,21 +269,6 @@ fn check_unchanged(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenEr
         return Err(IdTokenError::Nonce);
     }
     // `azp` is the client in both, by step 5. Whether it is there at all may change when a server is updated, and
-    // that should not cost anybody a session.
-    Ok(())
-}
-
-/// The part of §12.2 without which a renewal would be somebody else's.
-fn check_same_subject(claims: &ClaimSet, previous: &Claims) -> Result<(), IdTokenError> {
-    if claims.text(Text::Iss) != Some(previous.iss()) {
-        return Err(IdTokenError::Issuer);
-    }
-    if claims.text(Text::Sub) != Some(previous.sub()) {
-        return Err(IdTokenError::Subject);
-    }
-    // Includes what it included before.
-    if !previous.aud().all(|before| claims.audience().any(|audience| audience == before)) {
-        return Err(IdTokenError::Audience);
-    }
+    // that should not cost anyone a session.
     Ok(())
 }

@@ -189,7 +189,7 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Object<'_, '_, 'de, F> {
 }
 
 /// Reads a member's name, without a copy unless it is written with escapes.
-struct Name;
+pub(crate) struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, str>;

@@ -8,23 +8,26 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use ring::signature::RsaPublicKeyComponents;
+use ring::error::Unspecified;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
-use crate::discovery::ProviderMetadata;
 use crate::http::{MAX_KEY_SET_RESPONSE, Request, Response};
 use crate::json;
-use crate::jws::Algorithm;
 
 /// How many keys a set may have.
 pub const MAX_KEYS: usize = 100;
 
-/// Asks for the key set of the provider.
+/// Asks for the key set at `jwks_uri` (OpenID Connect Discovery §3).
 #[must_use]
-pub fn request(provider: &ProviderMetadata) -> Request {
-    Request::get_json(provider.jwks_uri.clone(), MAX_KEY_SET_RESPONSE)
+pub fn request(jwks_uri: &Url) -> Request {
+    Request::get_json(jwks_uri.clone(), MAX_KEY_SET_RESPONSE)
 }
 
 /// Reads the answer.
@@ -199,6 +202,25 @@ impl PublicKey {
             Algorithm::EdDsa => matches!(self, Self::Ed25519(_)),
         }
     }
+
+    /// Verifies a signature of `algorithm`; a key of another kind verifies nothing.
+    pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Unspecified> {
+        match (self, algorithm) {
+            (Self::P256(point), Algorithm::Es256) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
+            }
+            (Self::P384(point), Algorithm::Es384) => {
+                UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point).verify(message, signature)
+            }
+            (Self::Ed25519(point), Algorithm::EdDsa) => {
+                UnparsedPublicKey::new(&ED25519, point).verify(message, signature)
+            }
+            (Self::Rsa(key), algorithm) => {
+                key.verify(algorithm.rsa_parameters().ok_or(Unspecified)?, message, signature)
+            }
+            (Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => Err(Unspecified),
+        }
+    }
 }
 
 /// An RSA key that `ring` takes: a modulus of 2048 to 8192 bits, and an odd exponent from 3 to 2^33 - 1.
@@ -280,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_request_goes_to_the_providers_key_set() {
-        assert_eq!(request(&openid_provider()).url.as_str(), "https://op.example/realm/jwks");
+        assert_eq!(request(&openid_provider().jwks_uri).url.as_str(), "https://op.example/realm/jwks");
     }
 
     #[test]

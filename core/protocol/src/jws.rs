@@ -4,7 +4,6 @@
 //! A key in the header, or a place to fetch one from (`jwk`, `jku`, `x5c`, `x5u`), is never looked at; an extension
 //! that has to be understood (`crit`, `b64`) is refused.
 
-mod algorithm;
 #[cfg(test)]
 mod vectors;
 
@@ -14,7 +13,7 @@ use alloc::vec::Vec;
 
 use serde::de::{Error as _, MapAccess};
 
-pub use self::algorithm::Algorithm;
+pub use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::json::{self, Fields, Inside, Scalar};
 use crate::jwk::KeySet;
@@ -91,7 +90,7 @@ impl<'t> Decoded<'t> {
             return Err(if header.kid.is_some() { JwsError::Algorithm } else { JwsError::UnknownKey });
         }
         let (message, signature) = (self.signing_input.as_bytes(), &self.header_and_signature[self.header_length..]);
-        if suitable.any(|key| algorithm.verify(&key.public, message, signature).is_ok()) {
+        if suitable.any(|key| key.public.verify(algorithm, message, signature).is_ok()) {
             return Ok(algorithm);
         }
         Err(if header.kid.is_some() { JwsError::Signature } else { JwsError::SignatureOfNoKey })

@@ -13,11 +13,13 @@
 
 extern crate alloc;
 
+mod algorithm;
 mod base64url;
 mod claims;
 #[cfg(test)]
 mod fixtures;
 mod json;
+mod lenient;
 
 pub mod authorize;
 pub mod callback;

@@ -2,7 +2,9 @@
 
 mod request;
 mod response;
+mod salvage;
 
 pub(crate) use self::request::post;
 pub use self::request::{code_request, refresh_request};
 pub use self::response::{MAX_LIFETIME, TokenError, TokenResponse, TokenType, parse};
+pub use self::salvage::salvage;

@@ -59,6 +59,10 @@ impl SoftwareSigner {
 
 #[async_trait]
 impl KeySigner for SoftwareSigner {
+    fn identity(&self) -> String {
+        format!("software:{}:{}", self.store.identity(), self.entry)
+    }
+
     async fn public_key(&self) -> Result<PublicKey, SignerError> {
         let mut key = self.key.lock().await;
         // Read again each time: another process that shares the store may have logged out and in again.
@@ -130,6 +134,16 @@ mod tests {
         let after = there.public_key().await.unwrap();
         assert_ne!(before, after);
         assert_eq!(here.public_key().await, Ok(after));
+    }
+
+    #[test]
+    fn two_signers_have_one_identity_only_in_the_same_entry_of_the_same_store() {
+        let store = MemoryStore::new();
+        let identity = SoftwareSigner::new(store.clone(), entry()).identity();
+        assert_eq!(SoftwareSigner::new(store.clone(), entry()).identity(), identity);
+        let other = EntryName::parse("key.other").expect("it is a name");
+        assert_ne!(SoftwareSigner::new(store, other).identity(), identity);
+        assert_ne!(SoftwareSigner::new(MemoryStore::new(), entry()).identity(), identity);
     }
 
     #[tokio::test]

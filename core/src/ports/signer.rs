@@ -17,6 +17,12 @@ use super::StoreError;
 /// `adapters::contract::key_signer` checks all of this that can be checked from outside.
 #[async_trait]
 pub trait KeySigner: Send + Sync + 'static {
+    /// Names the key (such as its tag in a keychain, or a store and an entry), as
+    /// [`SecureStore::identity`](super::SecureStore::identity) names a storage. Two signers with the same identity use the
+    /// same key; it is how two accounts on one key are recognised. It holds no secret, and stays the same for as long as the
+    /// signer lives.
+    fn identity(&self) -> String;
+
     /// Returns the public half of the key as it is now, which is made when there is none. The engine asks once a process
     /// and again when something does not fit.
     ///
@@ -40,6 +46,10 @@ pub trait KeySigner: Send + Sync + 'static {
 /// A signer that is shared is a signer.
 #[async_trait]
 impl<S: KeySigner + ?Sized> KeySigner for std::sync::Arc<S> {
+    fn identity(&self) -> String {
+        (**self).identity()
+    }
+
     async fn public_key(&self) -> Result<PublicKey, SignerError> {
         (**self).public_key().await
     }

@@ -116,7 +116,7 @@ impl Engine {
             .await?;
         let state = self.states.borrow().clone();
         match state {
-            State::SignedIn { user } => {
+            State::SignedIn { user } | State::LoginRequired { user, .. } => {
                 userinfo::parse(&response, user.sub()).map_err(|error| match error {
                     // A JWT is no JSON, and still the provider's answer.
                     UserInfoError::Signed => error.into(),
@@ -127,7 +127,7 @@ impl Engine {
                 })
             }
             State::SignedOut { reason } => Err(Error::LoginRequired { reason }),
-            State::Restoring => Err(Error::Internal { reference: "userinfo_while_restoring" }),
+            State::Restoring { .. } => Err(Error::Internal { reference: "userinfo_while_restoring" }),
         }
     }
 

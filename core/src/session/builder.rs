@@ -156,7 +156,7 @@ impl SessionBuilder {
             browser: self.browser,
             runtime: runtime.clone(),
             published: Published::default(),
-            states: watch::Sender::new(State::Restoring),
+            states: watch::Sender::new(State::Restoring { problem: None }),
             events: broadcast::Sender::new(EVENTS_KEPT),
             observer: self.observer,
             vault: tokio::sync::Mutex::new(vault),

@@ -127,7 +127,7 @@ impl Engine {
     /// [`Error::Storage`] when it cannot be read.
     pub(crate) async fn opened_vault(&self) -> Result<tokio::sync::MutexGuard<'_, Vault>> {
         let mut vault = self.vault.lock().await;
-        let restoring = matches!(*self.states.borrow(), State::Restoring);
+        let restoring = matches!(*self.states.borrow(), State::Restoring { .. });
         vault.open().await?;
         if restoring {
             self.publish(&vault);

@@ -30,7 +30,7 @@ impl Engine {
         };
         let keys = self.keys(metadata).await?;
         match id_token::validate(id_token, &keys, &expectations) {
-            Err(error) if error.may_be_cured_by_newer_keys() => {
+            Err(error) if error.may_be_stale_metadata() => {
                 let newer = self.newer_keys(metadata).await?;
                 Ok(id_token::validate(id_token, &newer, &expectations)?)
             }
@@ -52,7 +52,9 @@ impl Engine {
         metadata: &ProviderMetadata,
         previous: &Claims,
     ) -> Result<Option<Claims>> {
-        id_token::same_subject(id_token, previous)?;
+        if let Some(error) = id_token::contradicts(id_token, previous, &self.config.client.client_id) {
+            return Err(error.into());
+        }
         let expectations = self.expectations(metadata);
         let keys = match self.keys(metadata).await {
             Ok(keys) => keys,
@@ -60,7 +62,7 @@ impl Engine {
         };
         let validate = |keys: &KeySet| id_token::validate_refreshed(id_token, keys, &expectations, previous);
         let outcome = match validate(&keys) {
-            Err(error) if error.may_be_cured_by_newer_keys() => match self.newer_keys(metadata).await {
+            Err(error) if error.may_be_stale_metadata() => match self.newer_keys(metadata).await {
                 Ok(newer) => validate(&newer),
                 Err(error) => return Ok(unused(&error)),
             },

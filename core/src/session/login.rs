@@ -134,7 +134,7 @@ impl Engine {
     pub(crate) async fn login(self: &Arc<Self>, login: Login) -> Result<User> {
         let browser = self.browser.clone().ok_or(Error::Misconfigured {
             field: "browser",
-            fix: "give the session a browser, or use `start_login` and `finish_login`",
+            fix: "give the session a browser, or use `start_login` and `resume`",
         })?;
         let visit = browser.begin(&self.config.redirect_uri).await?;
         let (started, mut over) = self.start_login(login, visit.redirect_uri()).await?;

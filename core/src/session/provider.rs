@@ -123,7 +123,7 @@ impl Engine {
     }
 
     async fn fetch_keys(&self, cache: &mut Cache, metadata: &ProviderMetadata, now: Moment) -> Result<Arc<KeySet>> {
-        let response = self.send(jwk::request(metadata)).await?;
+        let response = self.send(jwk::request(&metadata.jwks_uri)).await?;
         let keys = Arc::new(jwk::parse(&response).map_err(|error| self.unusable(&response, error))?);
         cache.keys =
             Some(Cached { value: Arc::clone(&keys), received: now, lifetime: lifetime(&response, KEYS_LIFETIME) });

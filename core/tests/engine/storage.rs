@@ -42,7 +42,7 @@ async fn rule_11_a_locked_or_failing_store_is_not_signed_out() {
         let error = device.access_token().await.unwrap_err();
         assert_eq!(error, Error::from(problem));
         assert!(error.is_retryable());
-        assert!(matches!(device.session().state(), State::Restoring));
+        assert!(matches!(device.session().state(), State::Restoring { .. }));
         device.store.repair();
         device.access_token().await.unwrap();
         assert!(matches!(device.session().state(), State::SignedIn { .. }));

@@ -97,10 +97,11 @@ impl IdTokenError {
         }
     }
 
-    /// Whether the provider may have rolled its keys: worth one fetch of the key set and one more try.
+    /// Whether keys or metadata that are out of date may be the cause, so that fetching both once more and trying again
+    /// is worth it: the provider rolled its keys, replaced one under its name, or signs with another algorithm now.
     #[must_use]
-    pub const fn may_be_cured_by_newer_keys(&self) -> bool {
-        matches!(self, Self::UnknownKey | Self::SignatureOfNoKey)
+    pub const fn may_be_stale_metadata(&self) -> bool {
+        matches!(self, Self::UnknownKey | Self::SignatureOfNoKey | Self::Signature | Self::Algorithm)
     }
 }
 

@@ -1,19 +1,19 @@
 //! Responses of the token endpoint.
 //!
 //! A response with tokens in it is never refused over something that can do without: with rotation, the refresh token
-//! in it may be the only one that still works. So an odd `expires_in` or `scope` is read as well as it can be, and
-//! only what cannot be used safely (not JSON, a member twice, no access token, a token of another type than asked for)
-//! is an error.
+//! in it may be the only one that still works. So an odd `expires_in` or `scope` is read as well as it can be, what is
+//! not read may look as it likes, and only what cannot be used safely (not JSON, a token twice, no access token, a
+//! token of another type than asked for) is an error. Even then [`salvage`](super::salvage) finds the refresh token.
 
 use alloc::string::String;
 use core::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 
+use crate::dpop::Thumbprint;
 use crate::error::ServerError;
-use crate::http::{MAX_TOKEN_RESPONSE, Response};
-use crate::json;
+use crate::http::Response;
+use crate::lenient::{Member, Members};
 use crate::scope::Scope;
 use crate::secret::{AccessToken, RawIdToken, RefreshToken};
 
@@ -55,57 +55,107 @@ impl TokenType {
             Self::Dpop => "DPoP",
         }
     }
+
+    /// The type that a request asks for: with a DPoP proof by that key, or without a proof.
+    #[must_use]
+    pub const fn bound_to(key: Option<Thumbprint>) -> Self {
+        match key {
+            Some(_) => Self::Dpop,
+            None => Self::Bearer,
+        }
+    }
 }
+
+/// Every member that is read.
+const MEMBERS: [&str; 8] =
+    ["access_token", "token_type", "expires_in", "refresh_token", "id_token", "scope", "error", "ok"];
 
 /// Reads the answer to a token request that asked for tokens of the type `asked`: with a DPoP proof or without.
 ///
 /// `expires_in` may be a number or a number in a string; a fraction is cut off, a negative number means that the
 /// token is over already, one beyond [`MAX_LIFETIME`] is read as that, and anything else as not said. An empty or
-/// `null` member is read as absent.
+/// `null` member is read as absent, and so is a refresh or ID token that is not text. A `token_type` that is missing
+/// is [`TokenType::Bearer`], since many servers leave it out (RFC 6749 §5.1 requires it).
 ///
 /// # Errors
-/// [`TokenError::Server`] for every status but 2xx, [`TokenError::Malformed`] for a 2xx whose body cannot be used, and
-/// [`TokenError::NotSenderConstrained`] for tokens that are not bound to the key although they were to be.
+/// [`TokenError::Server`] for every status but 2xx, and for a 2xx with an `error` and no `access_token`, as GitHub and
+/// Slack refuse; [`TokenError::Malformed`] for a 2xx whose body cannot be used; and
+/// [`TokenError::NotSenderConstrained`] for tokens that are not said to be bound to the key although they were to be.
 pub fn parse(response: &Response, asked: TokenType) -> Result<TokenResponse, TokenError> {
     if !response.is_success() {
         return Err(TokenError::Server(ServerError::of_response(response)));
     }
-    let members: Members = json::object(&response.body, MAX_TOKEN_RESPONSE)
-        .map_err(|json::Malformed| TokenError::Malformed("not a JSON object with unique members of the right types"))?;
-    let access_token = members
-        .access_token
-        .filter(|token| !token.expose().is_empty())
-        .ok_or(TokenError::Malformed("no access_token"))?;
+    let mut members =
+        Members::of_response(response, &MEMBERS).map_err(|_| TokenError::Malformed("no JSON object in it"))?;
+    if members.get("access_token").says_nothing() {
+        let is_refusal = speaks_of_error(&members);
+        return Err(if is_refusal {
+            TokenError::Server(ServerError::of_response(response))
+        } else {
+            TokenError::Malformed("no access_token")
+        });
+    }
+    let access_token = match members.take("access_token") {
+        Member::Once(Value::String(token)) => AccessToken::new(token),
+        Member::Twice => return Err(TokenError::Malformed("access_token twice")),
+        Member::Once(_) | Member::Absent => return Err(TokenError::Malformed("an access_token that is not text")),
+    };
     // RFC 6749 appendix A.12: 1*VSCHAR. Anything else could break out of the header that it is sent in.
     if !access_token.expose().bytes().all(|byte| matches!(byte, 0x20..=0x7e)) {
         return Err(TokenError::Malformed("a character in access_token that no token has"));
     }
-    // RFC 6749 §5.1: required, and compared without regard to case. §7.1: not to be used when not understood.
-    let token_type = match (members.token_type, asked) {
-        (Some(name), asked) if name.eq_ignore_ascii_case(asked.as_str()) => asked,
-        (Some(_), TokenType::Bearer) => return Err(TokenError::Malformed("a token_type other than Bearer")),
-        // RFC 9449 §5: a client that counts on the protection discards the response.
-        (Some(_), TokenType::Dpop) => return Err(TokenError::NotSenderConstrained),
-        (None, _) => return Err(TokenError::Malformed("no token_type")),
-    };
     Ok(TokenResponse {
         access_token,
-        token_type,
-        lifetime: members.expires_in.as_ref().and_then(lifetime),
-        refresh_token: members.refresh_token.filter(|token| !token.expose().is_empty()),
-        id_token: members.id_token.filter(|token| !token.expose().is_empty()),
-        scope: members.scope.as_ref().and_then(Value::as_str).map(Scope::granted),
+        token_type: token_type(&members.take("token_type"), asked)?,
+        lifetime: once(members.take("expires_in")).as_ref().and_then(lifetime),
+        refresh_token: token(members.take("refresh_token"))
+            .map_err(|Twice| TokenError::Malformed("refresh_token twice"))?
+            .map(RefreshToken::new),
+        id_token: token(members.take("id_token"))
+            .map_err(|Twice| TokenError::Malformed("id_token twice"))?
+            .map(RawIdToken::new),
+        scope: once(members.take("scope")).as_ref().and_then(Value::as_str).map(Scope::granted),
     })
 }
 
-#[derive(Deserialize)]
-struct Members {
-    access_token: Option<AccessToken>,
-    token_type: Option<String>,
-    expires_in: Option<Value>,
-    refresh_token: Option<RefreshToken>,
-    id_token: Option<RawIdToken>,
-    scope: Option<Value>,
+/// Whether an object without tokens is a refusal: it has an `error`, or Slack's `"ok": false`.
+fn speaks_of_error(members: &Members) -> bool {
+    let error = members.get("error");
+    let is_error = !error.says_nothing() && *error != Member::Once(Value::Bool(false));
+    is_error || *members.get("ok") == Member::Once(Value::Bool(false))
+}
+
+/// RFC 6749 §5.1: compared without regard to case. §7.1: not to be used when not understood.
+fn token_type(member: &Member, asked: TokenType) -> Result<TokenType, TokenError> {
+    match (member, asked) {
+        (missing, TokenType::Bearer) if missing.says_nothing() => Ok(TokenType::Bearer),
+        (Member::Once(Value::String(name)), asked) if name.trim().eq_ignore_ascii_case(asked.as_str()) => Ok(asked),
+        (_, TokenType::Bearer) => Err(TokenError::Malformed("a token_type other than Bearer")),
+        // RFC 9449 §5: a client that counts on the protection discards the response unless it says `DPoP`.
+        (_, TokenType::Dpop) => Err(TokenError::NotSenderConstrained),
+    }
+}
+
+/// What stands there once. Of two, neither is believed.
+fn once(member: Member) -> Option<Value> {
+    match member {
+        Member::Once(value) => Some(value),
+        Member::Absent | Member::Twice => None,
+    }
+}
+
+struct Twice;
+
+/// A token that may be missing.
+fn token(member: Member) -> Result<Option<String>, Twice> {
+    match member {
+        // A character that was no UTF-8 is a damaged token, which is of no use.
+        Member::Once(Value::String(text)) => {
+            Ok(Some(text).filter(|text| !text.is_empty() && !text.contains('\u{fffd}')))
+        }
+        Member::Once(_) | Member::Absent => Ok(None),
+        Member::Twice => Err(Twice),
+    }
 }
 
 fn lifetime(expires_in: &Value) -> Option<Duration> {
@@ -124,7 +174,7 @@ fn lifetime(expires_in: &Value) -> Option<Duration> {
 /// Why there are no tokens.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The status is not 2xx.
+    /// The status is not 2xx, or the body is a refusal.
     #[error(transparent)]
     Server(ServerError),
     /// The status is 2xx and the body cannot be used.
@@ -233,26 +283,108 @@ mod tests {
 
     #[test]
     fn a_success_that_cannot_be_used_is_malformed() {
-        let not_json = malformed("<html>captive portal</html>");
+        for body in ["<html>captive portal</html>", "", "[]", "{", r#"{"access_token":"a","token_type":"Bearer""#] {
+            assert_eq!(malformed(body), "no JSON object in it", "{body}");
+        }
         for body in [
-            "",
-            "[]",
-            "{",
-            r#"{"access_token":"a","token_type":"Bearer","access_token":"b"}"#,
-            r#"{"access_token":"a","token_type":"Bearer","x":{"y":1,"y":2}}"#,
-            r#"{"access_token":1,"token_type":"Bearer"}"#,
+            "{}",
+            r#"{"token_type":"Bearer"}"#,
+            r#"{"access_token":"","token_type":"Bearer"}"#,
+            r#"{"access_token":null}"#,
+            r#"{"error":null}"#,
+            r#"{"error":""}"#,
+            r#"{"error":false,"ok":true}"#,
+            r#"{"ok":null}"#,
+            r#"{"status":400,"message":"Invalid refresh token"}"#,
         ] {
-            assert_eq!(malformed(body), not_json, "{body}");
+            assert_eq!(malformed(body), "no access_token", "{body}");
         }
-        for body in [r#"{"token_type":"Bearer"}"#, r#"{"access_token":"","token_type":"Bearer"}"#] {
-            assert_eq!(malformed(body), "no access_token");
+        for body in [r#"{"access_token":1}"#, r#"{"access_token":["a"]}"#, r#"{"access_token":1,"error":"x"}"#] {
+            assert_eq!(malformed(body), "an access_token that is not text", "{body}");
         }
-        assert_eq!(malformed(r#"{"access_token":"a"}"#), "no token_type");
-        assert_eq!(malformed(r#"{"access_token":"a","token_type":"DPoP"}"#), "a token_type other than Bearer");
+        for name in ["DPoP", "mac", "BearerToken", "Bearer,Bearer"] {
+            let body = format!(r#"{{"access_token":"a","token_type":"{name}"}}"#);
+            assert_eq!(malformed(&body), "a token_type other than Bearer");
+        }
+        assert_eq!(malformed(r#"{"access_token":"a","token_type":1}"#), "a token_type other than Bearer");
         for token in ["a\\nb", "a\\u0000", "\u{e9}"] {
             let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer"}}"#);
             assert_eq!(malformed(&body), "a character in access_token that no token has");
         }
+    }
+
+    #[test]
+    fn a_response_without_a_token_type_is_of_the_type_asked_for_unless_that_is_dpop() {
+        for token_type in ["", r#","token_type":null"#, r#","token_type":"""#] {
+            let body = format!(r#"{{"access_token":"a"{token_type},"refresh_token":"r"}}"#);
+            let tokens = read(&body).unwrap();
+            assert_eq!((tokens.token_type, tokens.refresh_token.unwrap().expose()), (TokenType::Bearer, "r"));
+            let bound = parse(&response(200, "application/json", &body), TokenType::Dpop).map(|_| ());
+            assert_eq!(bound, Err(TokenError::NotSenderConstrained), "{body}");
+        }
+        assert_eq!(read(r#"{"access_token":"a","token_type":" bearer "}"#).unwrap().token_type, TokenType::Bearer);
+    }
+
+    #[test]
+    fn a_request_with_a_key_asks_for_a_bound_token() {
+        assert_eq!(TokenType::bound_to(None), TokenType::Bearer);
+        let key: Thumbprint = serde_json::from_str("\"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs\"").unwrap();
+        assert_eq!(TokenType::bound_to(Some(key)), TokenType::Dpop);
+    }
+
+    #[test]
+    fn what_is_not_read_may_look_as_it_likes() {
+        for (what, body) in [
+            ("a byte order mark", "\u{feff}{\"access_token\":\"a\",\"refresh_token\":\"r\"}"),
+            ("twice", r#"{"access_token":"a","refresh_token":"r","x":1,"x":{"y":1,"y":2}}"#),
+            (
+                "a refresh token in it",
+                r#"{"access_token":"a","x":{"refresh_token":"n","refresh_token":"n"},"refresh_token":"r"}"#,
+            ),
+            ("a surrogate", r#"{"access_token":"a","refresh_token":"r","x":"\ud800"}"#),
+            (
+                "an error beside tokens",
+                r#"{"access_token":"a","refresh_token":"r","error":"x","error":"y","ok":false}"#,
+            ),
+        ] {
+            let tokens = read(body).unwrap();
+            assert_eq!((tokens.access_token.expose(), tokens.refresh_token.unwrap().expose()), ("a", "r"), "{what}");
+        }
+        let mut latin = response(200, "application/json", "");
+        latin.body = b"{\"access_token\":\"a\",\"refresh_token\":\"r\",\"name\":\"Jos\xe9\"}".to_vec();
+        assert_eq!(parse(&latin, TokenType::Bearer).unwrap().refresh_token.unwrap().expose(), "r");
+    }
+
+    #[test]
+    fn a_member_twice_is_an_error_when_it_is_a_token_and_else_not_said() {
+        let twice = |name: &str, value: &str| format!(r#"{{"access_token":"a","{name}":{value},"{name}":{value}}}"#);
+        assert_eq!(malformed(r#"{"access_token":"a","access_token":"b"}"#), "access_token twice");
+        assert_eq!(malformed(r#"{"access_token":"a","access_token":"b","error":"x"}"#), "access_token twice");
+        assert_eq!(malformed(&twice("refresh_token", "\"r\"")), "refresh_token twice");
+        assert_eq!(malformed(&twice("id_token", "\"i\"")), "id_token twice");
+        assert_eq!(malformed(&twice("token_type", "\"Bearer\"")), "a token_type other than Bearer");
+        assert_eq!(read(&twice("expires_in", "10")).unwrap().lifetime, None);
+        assert!(read(&twice("scope", "\"openid\"")).unwrap().scope.is_none());
+    }
+
+    #[test]
+    fn a_refresh_or_id_token_that_is_damaged_or_not_text_is_not_there() {
+        for value in ["1", "[\"r\"]", "{}", "true", "null", "\"\"", "\"r\u{fffd}\""] {
+            let body = format!(r#"{{"access_token":"a","refresh_token":{value},"id_token":{value}}}"#);
+            let tokens = read(&body).unwrap();
+            assert!(tokens.refresh_token.is_none() && tokens.id_token.is_none(), "{value}");
+        }
+        // Outside the grammar of RFC 6749 appendix A.17, and sent back as it came.
+        let tokens = read("{\"access_token\":\"a\",\"refresh_token\":\"\u{e9}\"}").unwrap();
+        assert_eq!(tokens.refresh_token.unwrap().expose(), "\u{e9}");
+    }
+
+    #[test]
+    fn tokens_in_a_form_are_read() {
+        let body = "access_token=gho_a&expires_in=28800&refresh_token=ghr_r&scope=&token_type=bearer";
+        let tokens = parse(&response(200, "application/x-www-form-urlencoded", body), TokenType::Bearer).unwrap();
+        assert_eq!((tokens.access_token.expose(), tokens.lifetime), ("gho_a", Some(Duration::from_secs(28800))));
+        assert_eq!(tokens.refresh_token.unwrap().expose(), "ghr_r");
     }
 
     #[test]
@@ -271,28 +403,45 @@ mod tests {
     }
 
     #[test]
-    fn only_invalid_grant_in_json_ends_a_grant() {
+    fn an_error_without_tokens_is_a_refusal_at_any_status() {
         let outcome = |status, content_type, body| {
             parse(&response(status, content_type, body), TokenType::Bearer).map(|_| ()).unwrap_err()
         };
-        let error = outcome(
-            403,
-            "application/json",
-            r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#,
-        );
-        assert!(error.is_invalid_grant());
-        assert_eq!(error.code(), "invalid_grant");
+        let json = "application/json";
+        for (status, content_type, body, code) in [
+            (
+                403,
+                json,
+                r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#,
+                "invalid_grant",
+            ),
+            (200, json, r#"{"error":"invalid_grant"}"#, "invalid_grant"),
+            (200, json, r#"{"error":"invalid_grant","access_token":null}"#, "invalid_grant"),
+            (200, json, r#"{"error":"bad_refresh_token"}"#, "unrecognised"),
+            (200, json, r#"{"error":"x","error":"y"}"#, "absent"),
+            (200, json, r#"{"error":{"message":"m"}}"#, "absent"),
+            (200, json, r#"{"error":true}"#, "absent"),
+            (200, json, r#"{"ok":false,"error":"invalid_refresh_token"}"#, "unrecognised"),
+            (200, json, r#"{"ok":false}"#, "absent"),
+            (200, "application/x-www-form-urlencoded", "error=bad_refresh_token", "unrecognised"),
+            (400, "application/x-www-form-urlencoded", "error=invalid_grant", "invalid_grant"),
+            (500, json, r#"{"error":"invalid_grant"}"#, "invalid_grant"),
+            (400, json, r#"{"access_token":"a","error":"invalid_grant"}"#, "invalid_grant"),
+        ] {
+            let error = outcome(status, content_type, body);
+            assert!(matches!(&error, TokenError::Server(refusal) if refusal.status == Some(status)), "{status} {body}");
+            assert_eq!((error.code(), error.is_invalid_grant()), (code, code == "invalid_grant"), "{status} {body}");
+        }
         for (status, content_type, body) in [
-            (429, "application/json", r#"{"error":"too_many_requests"}"#),
-            (401, "application/json", r#"{"error":"invalid_client"}"#),
+            (429, json, r#"{"error":"invalid_grant"}"#),
+            (401, json, r#"{"error":"invalid_client"}"#),
             (403, "text/html", "<html>invalid_grant</html>"),
-            (500, "application/json", r#"{"error":"invalid_grant"}"#),
             (503, "text/plain", ""),
             (302, "text/html", ""),
-            (200, "application/json", r#"{"error":"invalid_grant"}"#),
         ] {
             assert!(!outcome(status, content_type, body).is_invalid_grant(), "{status} {body}");
         }
+        assert!(!TokenError::NotSenderConstrained.is_invalid_grant());
     }
 
     #[test]

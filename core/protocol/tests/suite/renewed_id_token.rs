@@ -1,10 +1,12 @@
-//! OpenID Connect Core §12.2: an ID token that comes with a renewal is about the same user, or about nobody.
+//! OpenID Connect Core §12.2: an ID token that comes with a renewal is about the same user, or about no one.
 
-use hallpass_protocol::id_token::{Claims, Expectations, IdTokenError, same_subject, validate, validate_refreshed};
+use hallpass_protocol::id_token::{Claims, Expectations, IdTokenError, contradicts, validate, validate_refreshed};
 use hallpass_protocol::jws::Algorithm;
+use hallpass_protocol::secret::RawIdToken;
 use serde_json::{Value, json};
 
 use crate::id_token::{Login, NOW, claims, with};
+use crate::signer::base64url;
 
 struct Renewal {
     login: Login,
@@ -26,9 +28,18 @@ impl Renewal {
         validate_refreshed(&token, &self.login.keys, &self.login.expectations(), &self.previous).map(drop)
     }
 
-    /// What is said of the same token without a key at hand.
-    fn claim_without_key(&self, name: &str, value: Value) -> Result<(), IdTokenError> {
-        same_subject(&self.login.sign(&with(&self.first, name, value)), &self.previous)
+    /// What the same token contradicts.
+    fn contradiction(&self, name: &str, value: Value) -> Option<IdTokenError> {
+        self.contradiction_of(&self.login.sign(&with(&self.first, name, value)))
+    }
+
+    /// What a token with this payload contradicts, signed by no one.
+    fn contradiction_in(&self, payload: &str) -> Option<IdTokenError> {
+        self.contradiction_of(&RawIdToken::new(format!("e30.{}.", base64url(payload.as_bytes()))))
+    }
+
+    fn contradiction_of(&self, token: &RawIdToken) -> Option<IdTokenError> {
+        contradicts(token, &self.previous, &self.login.client_id)
     }
 }
 
@@ -37,33 +48,108 @@ fn a_renewed_token_about_the_same_user_is_accepted() {
     let renewal = Renewal::after(claims());
     assert_eq!(renewal.claim("iat", json!(NOW + 30)), Ok(()));
     assert_eq!(renewal.claim("name", json!("Ada King")), Ok(()));
-    assert_eq!(renewal.claim_without_key("name", json!("Ada King")), Ok(()));
+    assert_eq!(renewal.contradiction("name", json!("Ada King")), None);
 }
 
 #[test]
 fn a_renewed_token_about_another_user_is_refused() {
     let renewal = Renewal::after(claims());
     for sub in [json!("user-2"), json!("User-1"), Value::Null] {
-        assert_eq!(renewal.claim("sub", sub.clone()), Err(IdTokenError::Subject));
-        assert_eq!(renewal.claim_without_key("sub", sub), Err(IdTokenError::Subject));
+        assert_eq!(renewal.claim("sub", sub), Err(IdTokenError::Subject));
+    }
+    for sub in [json!("user-2"), json!("User-1"), json!(""), json!(1)] {
+        assert_eq!(renewal.contradiction("sub", sub), Some(IdTokenError::Subject));
     }
 }
 
 #[test]
 fn a_renewed_token_of_another_issuer_is_refused() {
     let renewal = Renewal::after(claims());
-    assert_eq!(renewal.claim("iss", json!("https://op.example")), Err(IdTokenError::Issuer));
-    assert_eq!(renewal.claim_without_key("iss", json!("https://op.example")), Err(IdTokenError::Issuer));
+    for issuer in ["https://op.example", "https://evil.example/", ""] {
+        assert_eq!(renewal.claim("iss", json!(issuer)), Err(IdTokenError::Issuer));
+        assert_eq!(renewal.contradiction("iss", json!(issuer)), Some(IdTokenError::Issuer));
+    }
 }
 
 #[test]
-fn a_renewed_token_has_to_have_the_audiences_of_the_first() {
+fn a_renewed_token_may_have_other_audiences_as_long_as_the_client_is_among_them() {
     let several = with(&with(&claims(), "aud", json!(["client-1", "api"])), "azp", json!("client-1"));
     let renewal = Renewal::after(several);
-    assert_eq!(renewal.claim("aud", json!(["more", "api", "client-1"])), Ok(()));
-    assert_eq!(renewal.claim("aud", json!(["client-1"])), Err(IdTokenError::Audience));
-    assert_eq!(renewal.claim_without_key("aud", json!("client-1")), Err(IdTokenError::Audience));
-    assert_eq!(renewal.claim("aud", json!(["api"])), Err(IdTokenError::Audience));
+    for audience in [json!(["more", "client-1"]), json!(["client-1"]), json!("client-1")] {
+        assert_eq!(renewal.claim("aud", audience.clone()), Ok(()));
+        assert_eq!(renewal.contradiction("aud", audience), None);
+    }
+    for audience in [json!(["api"]), json!("api"), json!([])] {
+        assert_eq!(renewal.claim("aud", audience.clone()), Err(IdTokenError::Audience));
+        assert_eq!(renewal.contradiction("aud", audience), Some(IdTokenError::Audience));
+    }
+    assert_eq!(renewal.contradiction("aud", json!([1, {}, "client-1"])), None);
+    assert_eq!(renewal.contradiction("aud", json!(1)), Some(IdTokenError::Audience));
+}
+
+#[test]
+fn a_claim_that_is_not_there_or_names_no_one_contradicts_nothing() {
+    let renewal = Renewal::after(claims());
+    for claim in ["iss", "sub", "aud"] {
+        for value in [Value::Null, json!(true), json!({ "sub": "user-2" })] {
+            assert_eq!(renewal.contradiction(claim, value), None, "{claim}");
+        }
+        assert_eq!(renewal.contradiction_in(&format!(r#"{{"{claim}":null}}"#)), None);
+    }
+    for claim in ["iss", "sub"] {
+        assert_eq!(renewal.contradiction(claim, json!(["x"])), None, "{claim}");
+    }
+    assert_eq!(renewal.contradiction_in("{}"), None);
+    let numbered = Renewal::after(with(&claims(), "sub", json!("42")));
+    assert_eq!(numbered.contradiction("sub", json!(42)), None);
+}
+
+#[test]
+fn another_user_is_seen_whatever_else_is_odd() {
+    let renewal = Renewal::after(claims());
+    let payload = |rest: &str| format!(r#"{{"sub":"user-2"{rest}}}"#);
+    for odd in [
+        r#","org_id":42"#,
+        r#","auth_time":"now""#,
+        r#","x":1,"x":2"#,
+        r#","iss":1,"aud":{}"#,
+        r#","iss":"https://op.example/","aud":["client-1"]"#,
+        r#","x":"\ud800""#,
+        r#","sub":"user-1""#,
+        r#","x":"#,
+    ] {
+        let issuer_is_odd = odd.contains("\"iss\":1");
+        let expected = if issuer_is_odd { IdTokenError::Issuer } else { IdTokenError::Subject };
+        assert_eq!(renewal.contradiction_in(&payload(odd)), Some(expected), "{odd}");
+    }
+    let token = |payload: &str| RawIdToken::new(payload);
+    let text = payload(&format!(r#","groups":"{}""#, "g".repeat(100_000)));
+    assert_eq!(renewal.contradiction_in(&text), Some(IdTokenError::Subject));
+    let padded = format!("!.{}==.!", base64url(br#"{"sub":"u"}"#));
+    assert_eq!(renewal.contradiction_of(&token(&padded)), Some(IdTokenError::Subject));
+    let latin = format!("e30.{}.", base64url(b"{\"sub\":\"user-2\",\"name\":\"Jos\xe9\"}"));
+    assert_eq!(renewal.contradiction_of(&token(&latin)), Some(IdTokenError::Subject));
+    assert_eq!(renewal.contradiction_in(r#"{"sub":"user-1","sub":"user-2"}"#), Some(IdTokenError::Subject));
+    let all = r#"{"aud":"x","sub":"x","iss":"x"}"#;
+    assert_eq!(renewal.contradiction_in(all), Some(IdTokenError::Issuer));
+    assert_eq!(renewal.contradiction_in(r#"{"aud":"x","sub":"x"}"#), Some(IdTokenError::Subject));
+}
+
+#[test]
+fn a_token_that_cannot_be_read_contradicts_nothing() {
+    let renewal = Renewal::after(claims());
+    let stranger = base64url(br#"{"sub":"user-2"}"#);
+    for token in [
+        String::new(),
+        "opaque".into(),
+        format!("e30.{stranger}"),
+        format!("e30.{stranger}.e30.e30.e30"),
+        format!("e30.{stranger}.e30.e30"),
+        "e30.!.e30".into(),
+        "e30.W10.e30".into(),
+    ] {
+        assert_eq!(renewal.contradiction_of(&RawIdToken::new(token)), None);
+    }
 }
 
 #[test]
@@ -106,13 +192,4 @@ fn a_renewed_token_is_checked_like_any_other() {
     let login = &renewal.login;
     let outcome = validate_refreshed(&forged, &login.keys, &login.expectations(), &renewal.previous);
     assert_eq!(outcome.map(drop), Err(IdTokenError::Signature));
-}
-
-#[test]
-fn a_token_that_cannot_be_read_is_nobodys() {
-    let renewal = Renewal::after(claims());
-    for token in ["", "e30.e30", "e30.!.e30", "e30.W10.e30"] {
-        let token = hallpass_protocol::secret::RawIdToken::new(token);
-        assert_eq!(same_subject(&token, &renewal.previous), Err(IdTokenError::Malformed));
-    }
 }

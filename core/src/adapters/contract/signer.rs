@@ -19,6 +19,7 @@ use crate::ports::{KeySigner, SignerError};
 /// When the signer breaks its contract.
 pub async fn key_signer<S: KeySigner>(open: impl AsyncFn() -> S) {
     let suite = async {
+        every_handle_names_the_same_key(&open).await;
         without_a_key_nothing_is_signed(&open().await).await;
         the_key_is_made_once_and_is_the_same_for_everybody(&open).await;
         what_is_signed_is_by_the_public_key(&open).await;
@@ -26,6 +27,17 @@ pub async fn key_signer<S: KeySigner>(open: impl AsyncFn() -> S) {
         a_deleted_key_is_gone_and_the_next_one_is_another(&open).await;
     };
     timeout(STEP * 6, suite).await.expect("the signer took too long");
+}
+
+async fn every_handle_names_the_same_key<S: KeySigner>(open: &impl AsyncFn() -> S) {
+    let (one, other) = (open().await, open().await);
+    let identity = one.identity();
+    assert!(!identity.is_empty(), "the key has no name");
+    assert_eq!(other.identity(), identity, "another handle on the same key has another name");
+    let _ = public_key(&one).await;
+    assert_eq!(one.identity(), identity, "the name changed when the key was made");
+    assert_eq!(one.delete().await, Ok(()));
+    assert_eq!(one.identity(), identity, "the name changed when the key was deleted");
 }
 
 async fn without_a_key_nothing_is_signed(signer: &impl KeySigner) {

@@ -191,7 +191,7 @@ pub(crate) fn offline_cause(error: &Error) -> Option<OfflineCause> {
 pub(crate) fn signed_out_reason(state: &State) -> Option<LoginReason> {
     match state {
         State::SignedOut { reason } => Some(*reason),
-        State::Restoring | State::SignedIn { .. } => None,
+        State::Restoring { .. } | State::SignedIn { .. } | State::LoginRequired { .. } => None,
     }
 }
 

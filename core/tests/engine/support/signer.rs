@@ -76,6 +76,10 @@ fn software() -> Arc<SoftwareSigner> {
 
 #[async_trait]
 impl KeySigner for TestSigner {
+    fn identity(&self) -> String {
+        format!("test:{:p}", Arc::as_ptr(&self.failure))
+    }
+
     async fn public_key(&self) -> Result<PublicKey, SignerError> {
         self.works().await?;
         self.signing.public_key().await?;

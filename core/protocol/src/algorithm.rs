@@ -1,14 +1,11 @@
-//! The algorithms that are accepted, and how `ring` verifies each.
+//! The signature algorithms that are accepted (RFC 7518 §3.1, RFC 8037 §3.1).
 
+use ring::digest;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
-    RsaParameters, UnparsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
 };
-use ring::{digest, error::Unspecified};
 use serde::{Deserialize, Serialize};
-
-use crate::jwk::PublicKey;
 
 /// A signature algorithm that is accepted (RFC 7518 §3.1, RFC 8037 §3.1). There is no `none` and no HMAC among them:
 /// neither can prove anything to a public client.
@@ -93,26 +90,8 @@ impl Algorithm {
         }
     }
 
-    /// Verifies with a key of the right kind; a key of another kind verifies nothing.
-    pub(crate) fn verify(self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Unspecified> {
-        match (key, self) {
-            (PublicKey::P256(point), Self::Es256) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
-            }
-            (PublicKey::P384(point), Self::Es384) => {
-                UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point).verify(message, signature)
-            }
-            (PublicKey::Ed25519(point), Self::EdDsa) => {
-                UnparsedPublicKey::new(&ED25519, point).verify(message, signature)
-            }
-            (PublicKey::Rsa(key), algorithm) => {
-                key.verify(algorithm.rsa_parameters().ok_or(Unspecified)?, message, signature)
-            }
-            (PublicKey::P256(_) | PublicKey::P384(_) | PublicKey::Ed25519(_), _) => Err(Unspecified),
-        }
-    }
-
-    const fn rsa_parameters(self) -> Option<&'static RsaParameters> {
+    /// What `ring` verifies an RSA signature with; `None` for an algorithm of another kind of key.
+    pub(crate) const fn rsa_parameters(self) -> Option<&'static RsaParameters> {
         match self {
             Self::Rs256 => Some(&RSA_PKCS1_2048_8192_SHA256),
             Self::Rs384 => Some(&RSA_PKCS1_2048_8192_SHA384),
