@@ -58,6 +58,22 @@ impl Cause {
 }
 
 impl State {
+    /// What an app is shown: rules 6 and 16.
+    pub(crate) fn check_seen(&mut self, process: usize, seen: &hallpass_core::State, shown: &str) {
+        self.check_shown(shown);
+        let reason = match seen {
+            hallpass_core::State::SignedOut { reason } | hallpass_core::State::LoginRequired { reason, .. } => *reason,
+            hallpass_core::State::SignedIn { .. } | hallpass_core::State::Restoring { .. } => return,
+        };
+        if self.processes[process].alive {
+            let is_an_end = matches!(seen, hallpass_core::State::SignedOut { .. });
+            if is_an_end == matches!(reason, LoginReason::NoRefreshToken | LoginReason::Refused) {
+                self.violate("the state fits its reason", &format!("{shown}"));
+            }
+            self.check_sign_out(process, reason);
+        }
+    }
+
     /// A spent token came back and the server ended the family: whose fault is it?
     pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival, left: u64) {
         let newer = |other: &Refresh| other.family == token.family && other.generation > token.generation;
@@ -119,11 +135,9 @@ impl State {
         }
         let family = self.processes[process].family;
         *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
-        if reason.code() == "refused" {
-            return self.check_refused(process);
-        }
         let allowed = match reason {
-            LoginReason::NoRefreshToken => false,
+            LoginReason::NoRefreshToken => !self.server.rules.offline_access,
+            LoginReason::Refused => return self.check_refused(process),
             LoginReason::LoggedOut => self.was_logged_out(process),
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
             LoginReason::StorageInvalidated => self.ledger.invalidated,
@@ -207,6 +221,7 @@ impl State {
                     LoginReason::NotSignedIn
                     | LoginReason::NoRefreshToken
                     | LoginReason::StorageInvalidated
+                    | LoginReason::Refused
                     | LoginReason::LoggedOut => false,
                 };
                 right && cause != Cause::Avoidable

@@ -122,7 +122,11 @@ async fn ask(driver: &Driver, running: &Running) -> Result<hallpass_core::Result
 async fn nobody_is_left_without_a_next_step(driver: &mut Driver, running: &Running) {
     for pause in [0, 5, 30, 180, 600, 1_500] {
         sleep(Duration::from_secs(pause)).await;
-        let works = matches!(ask(driver, running).await, Ok(Ok(_)));
+        let works = if driver.world.state().server.rules.offline_access {
+            matches!(ask(driver, running).await, Ok(Ok(_)))
+        } else {
+            matches!(running.client.answer(Verb::Credentials(60), "", 0).await, Ok(_))
+        };
         let Some((seen, _)) = running.client.state() else { return };
         let offers_a_login = offers_a_login(&seen);
         if works && seen.user().is_some() && !offers_a_login || !works && offers_a_login {
@@ -135,8 +139,8 @@ async fn nobody_is_left_without_a_next_step(driver: &mut Driver, running: &Runni
 
 fn offers_a_login(seen: &State) -> bool {
     match seen {
-        State::SignedOut { .. } => true,
-        State::SignedIn { .. } | State::Restoring => false,
+        State::SignedOut { .. } | State::LoginRequired { .. } => true,
+        State::SignedIn { .. } | State::Restoring { .. } => false,
     }
 }
 

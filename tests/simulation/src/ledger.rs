@@ -134,7 +134,8 @@ impl State {
         // Or one that came after it: who did not wait for the lease may find that another process has gone further.
         let came_with = access.refresh;
         let as_good = self.ledger.durable.range(Refresh { serial: 0, ..came_with }..).next();
-        if self.server.rules.rotation && as_good.is_none_or(|durable| durable.family != came_with.family) {
+        let rotates = self.server.rules.rotation && self.server.rules.offline_access;
+        if rotates && as_good.is_none_or(|durable| durable.family != came_with.family) {
             self.violate("save, then publish", &format!("given out before {came_with} was saved"));
         }
         // The device counts from when it had the answer; what the answer travelled is beyond its knowledge.
@@ -197,7 +198,7 @@ impl State {
     pub(crate) fn check_agreement(&mut self, error: &Error, asked: &Asked, user: Option<&str>) {
         let Error::LoginRequired { reason } = error else { return };
         let same = user.is_some() && asked.user.as_deref() == user && asked.turns == self.ledger.turns;
-        if same && *reason != LoginReason::NoRefreshToken {
+        if same && !matches!(reason, LoginReason::NoRefreshToken | LoginReason::Refused) {
             self.violate("an error agrees with the state", &format!("{} while the user is signed in", reason.code()));
         }
     }

@@ -239,13 +239,7 @@ impl Driver {
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
             while let Some(seen) = states.next().await {
-                let mut state = world.state();
-                state.check_shown(&format!("{seen:?}"));
-                if let hallpass_core::State::SignedOut { reason } = seen
-                    && state.processes[process].alive
-                {
-                    state.check_sign_out(process, reason);
-                }
+                world.state().check_seen(process, &seen, &format!("{seen:?}"));
             }
         });
     }
@@ -289,13 +283,7 @@ impl Driver {
     pub(crate) fn look(&self) {
         for running in self.running.iter().flatten() {
             if let Some((seen, shown)) = running.client.state() {
-                let mut state = self.world.state();
-                state.check_shown(&format!("{seen:?} {shown}"));
-                if let hallpass_core::State::SignedOut { reason } = seen
-                    && state.processes[running.process].alive
-                {
-                    state.check_sign_out(running.process, reason);
-                }
+                self.world.state().check_seen(running.process, &seen, &format!("{seen:?} {shown}"));
             }
         }
     }

@@ -267,7 +267,7 @@ impl Server {
             "access_token": access_token, "token_type": "Bearer", "expires_in": lifetime,
             "scope": "openid profile offline_access",
         });
-        let brings_refresh = self.rules.rotation || login;
+        let brings_refresh = self.rules.offline_access && (self.rules.rotation || login);
         if brings_refresh {
             body["refresh_token"] = refresh.text().into();
         }

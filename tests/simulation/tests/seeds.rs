@@ -54,7 +54,10 @@ const FOUND_IN_THE_SECOND: [(u64, &str); 15] = [
     (69267, "a process that slept between the note and the request sent a token that another had used meanwhile"),
     (78208, "the ledger did not see that another process had let go of the lease just then"),
     (1_014_837, "not the engine: a process that slept before it told an end was judged by what another one had sent"),
-    (1_022_568, "a login that could not be saved was saved a day later, over the one of whoever had signed in meanwhile"),
+    (
+        1_022_568,
+        "a login that could not be saved was saved a day later, over the one of whoever had signed in meanwhile",
+    ),
     (1_038_517, "what the engine asks by itself joined a caller's renewal that was not sent, and came too late"),
 ];
 

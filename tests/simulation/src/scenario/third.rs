@@ -22,6 +22,7 @@ pub(super) fn extend(plan: &mut Plan, dice: &mut Dice) {
         7 => Words::BadRefreshToken,
         _ => Words::InvalidGrant,
     };
+    rules.offline_access = !dice.chance(40);
     rules.odd = dice.pick(&[0, 0, 20, 200]);
     rules.hiccups = dice.pick(&[0, 0, 20, 100]);
     rules.metadata_lifetime = dice.pick(&[None, None, Some(300), Some(3_600)]);

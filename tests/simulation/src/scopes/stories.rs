@@ -52,7 +52,7 @@ const fn story(name: &'static str, acts: &'static [Act]) -> Story {
 }
 
 /// All of them.
-pub static STORIES: [Story; 27] = [
+pub static STORIES: [Story; 28] = [
     Story { scope: Scope::Two, signed_in: false, ..story("a login", &[Act::Login(0, "ada")]) },
     Story { scope: Scope::Two, ..story("a renewal", &[RENEW]) },
     Story { scope: Scope::Two, rules: FORGIVES, ..story("a renewal, and a second use is forgiven", &[RENEW]) },
@@ -152,6 +152,18 @@ pub static STORIES: [Story; 27] = [
     Story {
         scope: Scope::Two,
         ..story("the server has a new key, and names the old one", &[Act::World(Change::NewKey), RENEW, RENEW])
+    },
+    Story {
+        rules: Rules { offline_access: false, ..ROTATES },
+        ..story(
+            "a login that brings no refresh token",
+            &[
+                Act::Ask(0, Verb::Credentials(60), ""),
+                RENEW,
+                Act::Wait(2 * HOUR),
+                Act::Ask(0, Verb::Credentials(60), ""),
+            ],
+        )
     },
     story(
         "a day later the metadata hangs",

@@ -6,6 +6,8 @@ pub(crate) struct Rules {
     pub(crate) rotation: bool,
     /// For how long a spent token still works, in milliseconds.
     pub(crate) reuse_interval: u64,
+    /// Whether a login brings a refresh token.
+    pub(crate) offline_access: bool,
     /// How long an access token lives, in seconds.
     pub(crate) lifetime: u64,
     /// Whether a renewal brings an ID token.
@@ -102,6 +104,7 @@ impl Rules {
     pub(crate) const PLAIN: Self = Self {
         rotation: false,
         reuse_interval: 0,
+        offline_access: true,
         lifetime: 3_600,
         id_token: false,
         absolute_lifetime: None,
