@@ -4,30 +4,25 @@
 //! any thread and any executor: their work runs on the Tokio runtime that the session was built with, so that a caller
 //! who goes away interrupts nothing that must not be interrupted.
 
-mod answer;
-mod api;
+mod account;
 mod builder;
+mod call;
 mod credentials;
-mod doubt;
-mod engine;
-mod exchange;
-mod flight;
 mod identity;
-mod lease;
 mod login;
 mod logout;
 mod moment;
 mod observer;
-mod outcome;
-mod patience;
-mod proof;
 mod provider;
 mod published;
 mod record;
 mod registry;
 mod renewal;
 mod state;
+mod store_limit;
+mod tombstone;
 mod vault;
+mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -38,17 +33,22 @@ use hallpass_protocol::http::{Headers, Method};
 use hallpass_protocol::userinfo::UserInfo;
 use url::Url;
 
-pub use api::{ApiRequest, ApiResponse};
 pub use builder::{SessionBuilder, accounts};
+pub use call::{ApiRequest, ApiResponse};
 pub use credentials::{Credentials, CredentialsRequest, MinTtl};
 pub use login::{Login, StartedLogin};
 pub use logout::{LoggedOut, Logout};
 pub use observer::{LatestCredentials, Observer};
 pub use state::{Event, Events, State, States, User};
 
+use account::Account;
 use builder::random_name;
-use engine::Engine;
+use call::Calls;
+use login::Logins;
+use logout::Logouts;
 use registry::Registration;
+use renewal::Renewals;
+use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -61,6 +61,17 @@ use crate::error::{Error, Result};
 pub struct Session {
     engine: Arc<Engine>,
     _registration: Arc<Registration>,
+}
+
+/// What the verbs are made of. Each is a file of its own, and uses those below it only.
+struct Engine {
+    config: Arc<Config>,
+    account: Arc<Account>,
+    renewals: Arc<Renewals>,
+    logins: Arc<Logins>,
+    logouts: Logouts,
+    calls: Calls,
+    runtime: Handle,
 }
 
 impl Session {
@@ -82,7 +93,7 @@ impl Session {
     /// saved by the next call that needs it.
     pub async fn login(&self, login: Login) -> Result<User> {
         let engine = Arc::clone(&self.engine);
-        self.unless_dropped(async move { engine.login(login).await }).await
+        self.unless_dropped(async move { engine.logins.login(login).await }).await
     }
 
     /// Begins a login whose page the app opens itself, and stores it, so that it survives the end of the process. A
@@ -93,7 +104,7 @@ impl Session {
     pub async fn start_login(&self, login: Login) -> Result<StartedLogin> {
         let engine = Arc::clone(&self.engine);
         let redirect_uri = engine.config.redirect_uri.clone();
-        self.to_the_end(async move { Ok(engine.start_login(login, redirect_uri).await?.0) }).await
+        self.to_the_end(async move { Ok(engine.logins.start(login, redirect_uri).await?.0) }).await
     }
 
     /// Finishes a login with the URL that the browser came back with: of [`Session::start_login`], or of a
@@ -104,7 +115,7 @@ impl Session {
     /// # Errors
     /// [`Error::Untrusted`] when the URL is not the callback that is waited for; else as for [`Session::login`].
     pub async fn resume(&self, callback: &str) -> Result<User> {
-        self.engine.finish_login(callback).await
+        self.engine.logins.finish(callback).await
     }
 
     /// Cancels the login in progress, if there is one. An exchange that has begun is not interrupted.
@@ -113,7 +124,7 @@ impl Session {
     /// [`Error::Storage`] when the stored login could not be deleted; it expires by itself.
     pub async fn cancel_login(&self) -> Result<()> {
         let engine = Arc::clone(&self.engine);
-        self.to_the_end(async move { engine.cancel_login().await }).await
+        self.to_the_end(async move { engine.logins.cancel().await }).await
     }
 
     /// Returns a valid access token, renewing it when it does not last as long as asked for. This is the only way to
@@ -139,17 +150,18 @@ impl Session {
     /// # Errors
     /// As for [`Session::credentials`]; [`Error::LoginRequired`] without a refresh token, and then nothing is sent.
     pub async fn renew(&self) -> Result<Credentials> {
-        self.engine.renew_now().await
+        self.engine.renewals.renew_now().await
     }
 
     /// Sends a request to an API with the access token; when the API answers 401, renews once and repeats it once.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`]; [`Error::Offline`] when
-    /// the API gives no answer; else as for [`Session::credentials`]. Any answer of the API is an `Ok`.
+    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`], or the request brings its
+    /// own `Authorization`, `DPoP` or `Host`; [`Error::Offline`] when the API gives no answer; else as for
+    /// [`Session::credentials`]. Any answer of the API is an `Ok`, also its 401 where no other token is to be had.
     pub async fn call(&self, request: ApiRequest) -> Result<ApiResponse> {
         let engine = Arc::clone(&self.engine);
-        self.unless_dropped(async move { engine.call(request).await }).await
+        self.unless_dropped(async move { engine.calls.call(request).await }).await
     }
 
     /// Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
@@ -169,7 +181,7 @@ impl Session {
     ) -> Result<Headers> {
         let engine = Arc::clone(&self.engine);
         let (url, wanted) = (url.to_owned(), credentials.into());
-        self.unless_dropped(async move { engine.proof(method, &url, wanted).await }).await
+        self.unless_dropped(async move { engine.calls.proof(method, &url, wanted).await }).await
     }
 
     /// Notes the `DPoP-Nonce` of an answer that the app's own client got from `url`, for the next [`Session::proof`] to the
@@ -179,7 +191,7 @@ impl Session {
     /// # Errors
     /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`].
     pub fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool> {
-        self.engine.note_nonce(url, nonce)
+        self.engine.calls.note_nonce(url, nonce)
     }
 
     /// Asks the provider for the user's claims (OpenID Connect Core §5.3), which must be about the signed-in user.
@@ -188,7 +200,7 @@ impl Session {
     /// [`Error::Untrusted`] when they are about somebody else; else as for [`Session::call`].
     pub async fn userinfo(&self) -> Result<UserInfo> {
         let engine = Arc::clone(&self.engine);
-        self.unless_dropped(async move { engine.userinfo().await }).await
+        self.unless_dropped(async move { engine.calls.userinfo().await }).await
     }
 
     /// Logs the user out: erases the session here, then revokes the refresh token at the server and, if asked for, ends
@@ -199,7 +211,7 @@ impl Session {
     /// is in [`LoggedOut`], not an error.
     pub async fn logout(&self, logout: Logout) -> Result<LoggedOut> {
         let engine = Arc::clone(&self.engine);
-        self.to_the_end(async move { engine.log_out(logout).await }).await
+        self.to_the_end(async move { engine.logouts.log_out(logout).await }).await
     }
 
     /// Revokes the refresh token at the server (RFC 7009) and, once that is confirmed, erases the session.
@@ -208,7 +220,7 @@ impl Session {
     /// Those of the request; then nothing was erased, and [`Session::logout`] does so without asking the server.
     pub async fn revoke(&self) -> Result<()> {
         let engine = Arc::clone(&self.engine);
-        self.to_the_end(async move { engine.revoke_session().await }).await
+        self.to_the_end(async move { engine.logouts.revoke().await }).await
     }
 
     /// The page that ends the server's session, for apps that open it themselves; `post_logout_redirect_uri` has to be
@@ -219,23 +231,17 @@ impl Session {
     pub async fn logout_url(&self, post_logout_redirect_uri: Option<&str>) -> Result<Url> {
         let engine = Arc::clone(&self.engine);
         let redirect_uri = post_logout_redirect_uri.map(str::to_owned);
-        self.to_the_end(async move {
-            let metadata = engine.metadata().await?;
-            let vault = engine.opened_vault().await?;
-            let hint = vault.record().and_then(|record| record.signed_in()).map(|signed_in| &signed_in.id_token);
-            engine.logout_url(&metadata, redirect_uri.as_deref(), hint, false)
-        })
-        .await
+        self.to_the_end(async move { engine.logouts.url(redirect_uri.as_deref()).await }).await
     }
 
     /// The signed-in user, by the latest ID token; known offline too. `None` when nobody is, or it is not known yet.
     pub fn user(&self) -> Option<User> {
-        self.engine.states.borrow().user().cloned()
+        self.engine.account.user()
     }
 
     /// The present state.
     pub fn state(&self) -> State {
-        self.engine.states.borrow().clone()
+        self.engine.account.state()
     }
 
     /// Waits until the record has been read from the store, and returns the state.
@@ -245,30 +251,36 @@ impl Session {
     pub async fn restored(&self) -> Result<State> {
         let engine = Arc::clone(&self.engine);
         self.to_the_end(async move {
-            drop(engine.opened_vault().await?);
-            Ok(engine.states.borrow().clone())
+            drop(engine.account.open().await?);
+            Ok(engine.account.state())
         })
         .await
     }
 
-    /// Reads the record from the store once more and returns the state, which is published. For the moments when it may have
-    /// become readable, or another process may have changed it: the device was unlocked, the app came to the foreground.
-    /// Nothing is sent.
+    /// Reads the record again, and finishes a renewal that the last process left behind: for an app that learns that the
+    /// device was unlocked, or that comes to the foreground. The next verb does the same by itself; this is for one that
+    /// only watches the state. Returns the state.
     ///
     /// # Errors
-    /// [`Error::Storage`] when it cannot be read now; then the state is as it was, or [`State::Restoring`] with the problem.
+    /// [`Error::Storage`] when it cannot be read now; what was known stays.
     pub async fn reload(&self) -> Result<State> {
-        self.restored().await
+        let engine = Arc::clone(&self.engine);
+        self.to_the_end(async move {
+            drop(engine.account.synchronized().await?);
+            engine.renewals.restore().await?;
+            Ok(engine.account.state())
+        })
+        .await
     }
 
     /// The states from now on, beginning with the present one.
     pub fn states(&self) -> States {
-        States::new(self.engine.states.subscribe())
+        States::new(self.engine.account.watch_states())
     }
 
     /// The events from now on.
     pub fn events(&self) -> Events {
-        Events::new(self.engine.events.subscribe())
+        Events::new(self.engine.account.watch_events())
     }
 
     /// Runs `work` on the engine's runtime to its end, whether or not the caller waits for it.
@@ -306,7 +318,7 @@ impl Future for Asked<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if self.miss.is_none()
-            && let Some(credentials) = self.engine.valid_credentials(&self.request)
+            && let Some(credentials) = self.engine.account.valid(&self.request)
         {
             return Poll::Ready(Ok(credentials));
         }
@@ -318,7 +330,7 @@ impl Asked<'_> {
     #[cold]
     fn poll_miss(&mut self, context: &mut Context<'_>) -> Poll<Result<Credentials>> {
         let Self { engine, request, miss } = self;
-        miss.get_or_insert_with(|| Box::pin(engine.credentials(request.clone()))).as_mut().poll(context)
+        miss.get_or_insert_with(|| Box::pin(engine.renewals.credentials(request.clone()))).as_mut().poll(context)
     }
 }
 
@@ -326,6 +338,6 @@ const TASK_ENDED: Error = Error::Internal { reference: "session_task_ended" };
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Session").field("state", &*self.engine.states.borrow()).finish_non_exhaustive()
+        formatter.debug_struct("Session").field("state", &self.engine.account.state()).finish_non_exhaustive()
     }
 }

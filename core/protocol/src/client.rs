@@ -3,6 +3,7 @@
 mod config_error;
 mod dialect;
 mod issuer;
+mod placeholder;
 mod redirect_uri;
 mod telemetry;
 
@@ -18,6 +19,7 @@ pub use self::dialect::{
 };
 pub(crate) use self::issuer::parse_as_written;
 pub use self::issuer::{Issuer, Loopback};
+use self::placeholder::is_placeholder;
 pub use self::redirect_uri::RedirectUri;
 pub use self::telemetry::Telemetry;
 
@@ -75,19 +77,6 @@ impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
-}
-
-/// Whether a setting still is what a template has in its place: `{clientId}`, `<client id>`, `%CLIENT_ID%`,
-/// `YOUR_DOMAIN`, `your-tenant.auth0.com`.
-fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 7] =
-        ["yourclientid", "yourauth0", "yourdomain", "yourtenant", "yourissuer", "insertyour", "changeme"];
-    if text.contains(['{', '}', '<', '>']) || (text.starts_with('%') && text.ends_with('%')) {
-        return true;
-    }
-    let letters = || text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
-    let begins_with = |word: &str| letters().take(word.len()).eq(word.bytes());
-    WORDS.into_iter().any(begins_with) || letters().eq("clientid".bytes()) || letters().eq("todo".bytes())
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
     }
     let issued = claims.time(NumericDate::Iat).ok_or(IdTokenError::Missing { claim: "iat" })?;
     if issued > latest {
-        return Err(IdTokenError::IssuedInFuture);
+        return Err(IdTokenError::IssuedInFuture { issued });
     }
     if claims.time(NumericDate::Nbf).is_some_and(|not_before| not_before > latest) {
         return Err(IdTokenError::NotYetValid);
@@ -215,7 +215,7 @@ fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
 /// not. Step 13: `auth_time` is there and recent enough when `max_age` was sent.
 fn check_auth_time(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let Some(max_age) = expected.max_age else { return Ok(()) };
-    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::AuthTime)?;
+    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::Missing { claim: "auth_time" })?;
     let over = authenticated.saturating_add(Duration::from_secs(max_age)).saturating_add(expected.leeway);
     if expected.now > over { Err(IdTokenError::AuthTime) } else { Ok(()) }
 }

@@ -4,28 +4,26 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, watch};
 
-use super::Session;
-use super::doubt::Doubt;
-use super::engine::Engine;
-use super::flight::Flights;
-use super::lease::SharedLease;
+use super::account::Account;
+use super::call::{Calls, Refusals};
+use super::identity::Identity;
+use super::login::Logins;
+use super::logout::Logouts;
 use super::observer::Observer;
-use super::patience::Patience;
-use super::proof::Prover;
 use super::provider::Provider;
-use super::published::Published;
 use super::registry::Registration;
-use super::state::State;
-use super::vault::Vault;
+use super::renewal::Renewals;
+use super::renewal::backoff::Backoff;
+use super::renewal::lease::SharedLease;
+use super::store_limit::LimitedStore;
+use super::vault::{Entries, Vault};
+use super::wire::Wire;
+use super::{Engine, Session};
 use crate::adapters::{SoftwareSigner, SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ports::{Browser, Clock, EntryName, KeySigner, Lease, Random, SecureStore, Transport};
-
-/// A reader that falls further behind loses the oldest events.
-const EVENTS_KEPT: usize = 64;
 
 /// What a session is made of.
 #[must_use]
@@ -130,7 +128,8 @@ impl SessionBuilder {
     ///
     /// # Errors
     /// [`Error::Misconfigured`] naming what is missing or wrong: `store`, `transport`, `runtime`, `issuer`,
-    /// `api_origins`, or `account` when it is not a name or is open in this process already.
+    /// `api_origins`, `account` when it is not a name or is open in this process already, or `signer` when another open
+    /// account has it.
     pub fn build(self) -> Result<Session> {
         self.config.check()?;
         let store = self.store.ok_or(Error::Misconfigured { field: "store", fix: "give the session a store" })?;
@@ -143,38 +142,84 @@ impl SessionBuilder {
             fix: "build the session inside a Tokio runtime, or hand it one",
         })?;
         let names = Names::new(&self.config, &self.account)?;
-        let registration = Arc::new(Registration::new(store.identity(), names.session.clone())?);
+        let registration = Registration::new(store.identity(), names.session.clone())?;
+        let store: Arc<dyn SecureStore> = Arc::new(LimitedStore::new(store));
         let signer = self.signer.unwrap_or_else(|| Arc::new(SoftwareSigner::new(Arc::clone(&store), names.key)));
-        let vault =
-            Vault::new(Arc::clone(&store), names.session.clone(), names.quarantine, random_name(&*self.random)?);
-        let engine = Arc::new(Engine {
-            config: self.config,
-            transport,
-            clock: self.clock,
-            random: self.random,
-            store,
-            browser: self.browser,
+        let registration = Arc::new(registration.with_signer(signer.identity())?);
+
+        let config = Arc::new(self.config);
+        let entries = Entries { record: names.session.clone(), quarantine: names.quarantine, tombstone: names.logout };
+        let vault = Vault::new(Arc::clone(&store), entries, random_name(&*self.random)?);
+        let account = Arc::new(Account::new(vault, Arc::clone(&self.clock), self.observer));
+        let wire = Arc::new(Wire::new(transport, self.clock, self.random, signer));
+        let provider = Arc::new(Provider::new(
+            Arc::clone(&config),
+            Arc::clone(&wire),
+            Arc::clone(&store),
+            names.provider,
+            runtime.clone(),
+        ));
+        let identity = Arc::new(Identity::new(Arc::clone(&config), Arc::clone(&wire), Arc::clone(&provider)));
+        let lease = Arc::new(SharedLease::new(self.lease, names.session));
+        let backoff = Arc::new(Backoff::default());
+        let renewals = Arc::new(Renewals::new(
+            Arc::clone(&config),
+            Arc::clone(&account),
+            Arc::clone(&wire),
+            Arc::clone(&provider),
+            Arc::clone(&identity),
+            Arc::clone(&lease),
+            Arc::clone(&backoff),
+            runtime.clone(),
+            Arc::downgrade(&registration),
+        ));
+        let logins = Arc::new(Logins {
+            config: Arc::clone(&config),
+            account: Arc::clone(&account),
+            wire: Arc::clone(&wire),
+            provider: Arc::clone(&provider),
+            identity,
+            lease: Arc::clone(&lease),
+            backoff,
+            browser: self.browser.clone(),
             runtime: runtime.clone(),
-            published: Published::default(),
-            states: watch::Sender::new(State::Restoring { problem: None }),
-            events: broadcast::Sender::new(EVENTS_KEPT),
-            observer: self.observer,
-            vault: tokio::sync::Mutex::new(vault),
-            renewals: Flights::default(),
-            refresh_token: tokio::sync::RwLock::new(()),
-            lease: SharedLease::new(self.lease, names.session),
-            patience: Patience::default(),
-            doubt: Doubt::default(),
-            provider: Provider::new(names.provider),
-            prover: Prover::new(signer),
-            login: tokio::sync::Mutex::new(None),
-            login_entry: names.login,
-            skew: 0.into(),
-            registration: Arc::downgrade(&registration),
+            store,
+            entry: names.login,
+            present: tokio::sync::Mutex::default(),
         });
-        Engine::restore(&Arc::downgrade(&engine), &runtime);
+        let logouts = Logouts {
+            config: Arc::clone(&config),
+            account: Arc::clone(&account),
+            wire: Arc::clone(&wire),
+            provider: Arc::clone(&provider),
+            lease,
+            logins: Arc::clone(&logins),
+            browser: self.browser,
+        };
+        let calls = Calls {
+            config: Arc::clone(&config),
+            account: Arc::clone(&account),
+            wire,
+            provider,
+            renewals: Arc::clone(&renewals),
+            refusals: Refusals::default(),
+        };
+        restore(&renewals, &runtime);
+        let engine = Arc::new(Engine { config, account, renewals, logins, logouts, calls, runtime });
         Ok(Session { engine, _registration: registration })
     }
+}
+
+/// Reads the record in the background, and finishes a renewal that the last process left behind.
+fn restore(renewals: &Arc<Renewals>, runtime: &Handle) {
+    let renewals = Arc::downgrade(renewals);
+    runtime.spawn(async move {
+        if let Some(renewals) = renewals.upgrade()
+            && let Err(error) = renewals.restore().await
+        {
+            tracing::debug!(%error, "the record could not be read yet");
+        }
+    });
 }
 
 /// The accounts that are stored for `config`'s issuer and client in `store`, signed in or not, in order.
@@ -194,6 +239,7 @@ pub async fn accounts(config: &Config, store: &dyn SecureStore) -> Result<Vec<St
 struct Names {
     session: EntryName,
     quarantine: EntryName,
+    logout: EntryName,
     login: EntryName,
     key: EntryName,
     provider: EntryName,
@@ -210,6 +256,7 @@ impl Names {
             Some(Self {
                 session: of_account("session")?,
                 quarantine: of_account("quarantine")?,
+                logout: of_account("logout")?,
                 login: of_account("login")?,
                 key: of_account("key")?,
                 provider: entry("provider", "metadata")?,

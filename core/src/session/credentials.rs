@@ -12,7 +12,6 @@ use hallpass_protocol::secret::AccessToken;
 use hallpass_protocol::time::Timestamp;
 use hallpass_protocol::token::TokenType;
 
-use super::proof::token_type;
 use super::record::GrantKey;
 use crate::error::Result;
 
@@ -92,7 +91,7 @@ impl Credentials {
     /// How the access token is to be presented: as it is, or with a proof made for each request, which
     /// [`Session::call`](crate::Session::call) does and [`Session::proof`](crate::Session::proof) gives to other clients.
     pub fn token_type(&self) -> TokenType {
-        token_type(self.bound_to())
+        TokenType::bound_to(self.bound_to())
     }
 
     /// The key that the access token is bound to, if it is.

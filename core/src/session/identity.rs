@@ -1,81 +1,166 @@
-//! Who the user is, by ID tokens: checked against the provider's keys, fetched once more for a key not seen before.
+//! Who the user is, by ID tokens: checked against the provider's keys, fetched once more where the token contradicts what
+//! is known of the provider (rule 14).
+
+use std::sync::Arc;
 
 use hallpass_protocol::authorize::PendingLogin;
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::id_token::{self, Claims, Expectations, IdTokenError};
 use hallpass_protocol::jwk::KeySet;
 use hallpass_protocol::secret::{AccessToken, RawIdToken};
+use hallpass_protocol::time::Timestamp;
 
-use super::engine::Engine;
+use super::provider::Provider;
+use super::wire::Wire;
+use crate::config::Config;
 use crate::error::{Error, Result};
 
-impl Engine {
+/// Judges ID tokens.
+pub(crate) struct Identity {
+    config: Arc<Config>,
+    wire: Arc<Wire>,
+    provider: Arc<Provider>,
+}
+
+/// What the ID token of a renewal says (OpenID Connect Core §12.2).
+pub(crate) enum Judgement {
+    /// There is none.
+    Unchanged,
+    /// It names the user anew.
+    Renewed(Box<Claims>),
+    /// It fails this check, which says nothing about who the user is: the identity stays.
+    Kept(&'static str),
+    /// It is about another user, of another issuer or for another client: so may be what came with it.
+    Withheld(&'static str),
+    /// Keys or metadata have to be fetched before it can be judged, or could not be had: then the identity stays.
+    Undecided,
+}
+
+impl Identity {
+    pub(crate) fn new(config: Arc<Config>, wire: Arc<Wire>, provider: Arc<Provider>) -> Self {
+        Self { config, wire, provider }
+    }
+
     /// Validates the ID token of a login (OpenID Connect Core §3.1.3.7).
     ///
     /// # Errors
-    /// [`crate::Error::Untrusted`] when a check fails, [`crate::Error::Offline`] when the keys cannot be had.
-    pub(crate) async fn login_identity(
+    /// [`Error::Untrusted`] when a check fails, [`Error::Misconfigured`] when a setting asks for what this provider does
+    /// not say, [`Error::Offline`] when the keys cannot be had.
+    pub(crate) async fn of_login(
         &self,
         id_token: &RawIdToken,
         access_token: &AccessToken,
         pending: &PendingLogin,
         metadata: &ProviderMetadata,
     ) -> Result<Claims> {
-        let expectations = Expectations {
-            nonce: Some(pending.nonce()),
-            access_token: Some(access_token),
-            max_age: pending.max_age(),
-            organization: pending.organization(),
-            ..self.expectations(metadata)
+        let check = |metadata: &ProviderMetadata, keys: &KeySet| {
+            self.by_either_clock(metadata, |expected| {
+                let expected = Expectations {
+                    nonce: Some(pending.nonce()),
+                    access_token: Some(access_token),
+                    max_age: pending.max_age(),
+                    organization: pending.organization(),
+                    ..expected
+                };
+                id_token::validate(id_token, keys, &expected)
+            })
         };
-        let keys = self.keys(metadata).await?;
-        match id_token::validate(id_token, &keys, &expectations) {
-            Err(error) if error.may_be_stale_metadata() => {
-                let newer = self.newer_keys(metadata).await?;
-                Ok(id_token::validate(id_token, &newer, &expectations)?)
+        let outcome = match self.provider.keys(metadata).await {
+            Ok(keys) => match check(metadata, &keys) {
+                Err(error) if error.may_be_stale_metadata() => {
+                    let (metadata, keys) = self.provider.newer(metadata).await?;
+                    check(&metadata, &keys)
+                }
+                outcome => outcome,
+            },
+            // The keys are not where they were.
+            Err(Error::Untrusted { .. }) => {
+                let (metadata, keys) = self.provider.newer(metadata).await?;
+                check(&metadata, &keys)
             }
-            outcome => Ok(outcome?),
+            Err(error) => return Err(error),
+        };
+        outcome.map_err(|error| of_login(error, pending))
+    }
+
+    /// Judges the ID token of a renewal with the keys that are at hand. Asks nobody, and nothing is decided where keys
+    /// would have to be fetched.
+    pub(crate) fn judge_at_hand(
+        &self,
+        id_token: Option<&RawIdToken>,
+        metadata: &ProviderMetadata,
+        previous: &Claims,
+    ) -> Judgement {
+        let Some(id_token) = id_token else { return Judgement::Unchanged };
+        if let Some(contradiction) = id_token::contradicts(id_token, previous, &self.config.client.client_id) {
+            return Judgement::Withheld(contradiction.code());
+        }
+        let Some(keys) = self.provider.keys_at_hand() else { return Judgement::Undecided };
+        match self.check_renewed(id_token, metadata, &keys, previous) {
+            Err(error) if error.may_be_stale_metadata() => Judgement::Undecided,
+            outcome => judged(outcome),
         }
     }
 
-    /// Validates the ID token of a renewal against the identity before it (OpenID Connect Core §12.2).
+    /// Judges the ID token of a renewal, with keys and metadata fetched once more where it contradicts those at hand.
     ///
-    /// Returns `None`, and the old identity stays, when the token is about the same user but cannot be used: its key
-    /// cannot be had, a clock is wrong, or a server tells the time of the login differently. It came straight from the
-    /// token endpoint over TLS, and losing the refresh token beside it would sign the user out (rule 7).
-    ///
-    /// # Errors
-    /// [`crate::Error::Untrusted`] when a check fails.
-    pub(crate) async fn refreshed_identity(
+    /// It came straight from the token endpoint over TLS (OpenID Connect Core §3.1.3.7, step 6), and nothing that it says
+    /// is a reason to lose the refresh token beside it (rule 7).
+    pub(crate) async fn judge(
+        &self,
+        id_token: Option<&RawIdToken>,
+        metadata: &ProviderMetadata,
+        previous: &Claims,
+    ) -> Judgement {
+        let Some(id_token) = id_token else { return Judgement::Unchanged };
+        let undecided = |error: Error| {
+            tracing::debug!(%error, "the ID token of a renewal is not judged; the identity stays");
+            Judgement::Undecided
+        };
+        let outcome = match self.provider.keys(metadata).await {
+            Ok(keys) => self.check_renewed(id_token, metadata, &keys, previous),
+            Err(error) => return undecided(error),
+        };
+        match outcome {
+            Err(error) if error.may_be_stale_metadata() => match self.provider.newer(metadata).await {
+                Ok((metadata, keys)) => judged(self.check_renewed(id_token, &metadata, &keys, previous)),
+                // The check that failed says more than why it could not be made again.
+                Err(_) => judged(Err(error)),
+            },
+            outcome => judged(outcome),
+        }
+    }
+
+    fn check_renewed(
         &self,
         id_token: &RawIdToken,
         metadata: &ProviderMetadata,
+        keys: &KeySet,
         previous: &Claims,
-    ) -> Result<Option<Claims>> {
-        if let Some(error) = id_token::contradicts(id_token, previous, &self.config.client.client_id) {
-            return Err(error.into());
+    ) -> Result<Claims, IdTokenError> {
+        self.by_either_clock(metadata, |expected| id_token::validate_refreshed(id_token, keys, &expected, previous))
+    }
+
+    /// What holds by the server's clock or by the device's holds (rule 10): either may be wrong. Where both are behind, the
+    /// token's own time is the server's: it came from there just now.
+    fn by_either_clock(
+        &self,
+        metadata: &ProviderMetadata,
+        check: impl Fn(Expectations<'_>) -> Result<Claims, IdTokenError>,
+    ) -> Result<Claims, IdTokenError> {
+        let (server, device) = (self.wire.server_now(), self.wire.device_now());
+        let by = |now| check(self.expectations(metadata, now));
+        let mut outcome = by(server);
+        if server != device && outcome.as_ref().is_err_and(is_about_time) {
+            outcome = by(device);
         }
-        let expectations = self.expectations(metadata);
-        let keys = match self.keys(metadata).await {
-            Ok(keys) => keys,
-            Err(error) => return Ok(unused(&error)),
-        };
-        let validate = |keys: &KeySet| id_token::validate_refreshed(id_token, keys, &expectations, previous);
-        let outcome = match validate(&keys) {
-            Err(error) if error.may_be_stale_metadata() => match self.newer_keys(metadata).await {
-                Ok(newer) => validate(&newer),
-                Err(error) => return Ok(unused(&error)),
-            },
-            outcome => outcome,
-        };
         match outcome {
-            Ok(claims) => Ok(Some(claims)),
-            Err(error) if says_nothing_of_the_user(error) => Ok(unused(&error.into())),
-            Err(error) => Err(error.into()),
+            Err(error @ IdTokenError::IssuedInFuture { issued }) => by(issued).map_err(|_| error),
+            outcome => outcome,
         }
     }
 
-    fn expectations<'a>(&'a self, metadata: &'a ProviderMetadata) -> Expectations<'a> {
+    fn expectations<'a>(&'a self, metadata: &'a ProviderMetadata, now: Timestamp) -> Expectations<'a> {
         Expectations {
             issuer: &metadata.issuer,
             client_id: &self.config.client.client_id,
@@ -84,27 +169,34 @@ impl Engine {
             max_age: None,
             organization: None,
             algorithms: &metadata.id_token_signing_alg_values_supported,
-            now: self.server_now(),
+            now,
             leeway: self.config.leeway,
         }
     }
 }
 
-/// Whether a check failed that tells nothing about who the user is.
-fn says_nothing_of_the_user(error: IdTokenError) -> bool {
-    matches!(
-        error,
-        IdTokenError::UnknownKey
-            | IdTokenError::SignatureOfNoKey
-            | IdTokenError::Expired
-            | IdTokenError::IssuedInFuture
-            | IdTokenError::NotYetValid
-            | IdTokenError::AuthTime
-            | IdTokenError::Nonce
-    )
+fn is_about_time(error: &IdTokenError) -> bool {
+    matches!(error, IdTokenError::Expired | IdTokenError::IssuedInFuture { .. } | IdTokenError::NotYetValid)
 }
 
-fn unused(error: &Error) -> Option<Claims> {
-    tracing::debug!(%error, "the ID token of a renewal is not used; the identity stays");
-    None
+fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {
+    match outcome {
+        Ok(claims) => Judgement::Renewed(Box::new(claims)),
+        Err(error) => {
+            tracing::debug!(%error, "the ID token of a renewal is not used; the identity stays");
+            Judgement::Kept(error.code())
+        }
+    }
+}
+
+/// The error of a login whose ID token fails a check.
+fn of_login(error: IdTokenError, pending: &PendingLogin) -> Error {
+    if error == (IdTokenError::Missing { claim: "auth_time" }) && pending.max_age().is_some() {
+        Error::Misconfigured {
+            field: "max_age",
+            fix: "this provider does not say when the user signed in (`auth_time`); leave `max_age` out",
+        }
+    } else {
+        error.into()
+    }
 }

@@ -1,7 +1,8 @@
 //! Login: from the authorization request to a stored session (RFC 6749 §4.1, RFC 7636, RFC 8252).
 //!
 //! A login in progress is one stored, single-use, expiring record (rule 12): the app may die while the browser is open,
-//! and whoever has the callback finishes it. There is one at a time; a second takes the place of the first.
+//! and the one who has the callback finishes it. There is one at a time; a second takes the place of the first, and what
+//! the first still brings is revoked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +11,26 @@ use hallpass_protocol::authorize::{self, AuthorizationParameters, LoginEntropy, 
 use hallpass_protocol::callback::{Callback, CallbackError};
 use hallpass_protocol::client::RedirectUri;
 use hallpass_protocol::discovery::ProviderMetadata;
-use hallpass_protocol::dpop::Thumbprint;
-use hallpass_protocol::secret::AuthorizationCode;
-use hallpass_protocol::token::{self, TokenResponse};
+use hallpass_protocol::secret::{AuthorizationCode, RefreshToken};
+use hallpass_protocol::token::{self, TokenError, TokenResponse, TokenType};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use url::Url;
 
-use super::engine::{Engine, LONGEST_REQUEST};
+use super::account::{Account, Intent};
+use super::identity::Identity;
 use super::moment::Moment;
-use super::proof::{Undelivered, token_type};
-use super::record::{Content, Grant, GrantKey, Refresh, SignedIn};
+use super::provider::Provider;
+use super::record::{Grant, GrantKey, Refresh, SignedIn};
+use super::renewal::backoff::Backoff;
+use super::renewal::lease::SharedLease;
 use super::state::User;
+use super::wire::dpop::Undelivered;
+use super::wire::{LONGEST_REQUEST, Wire};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ports::{StoredValue, TransportError};
+use crate::ports::{Browser, EntryName, SecureStore, StoredValue, TransportError};
 
 /// How to log in; by default as the session's configuration says.
 #[derive(Debug, Clone, Default)]
@@ -126,7 +133,24 @@ impl Login {
     }
 }
 
-impl Engine {
+/// The logins of one account, of which one may wait for its callback.
+pub(crate) struct Logins {
+    pub(crate) config: Arc<Config>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) lease: Arc<SharedLease>,
+    pub(crate) backoff: Arc<Backoff>,
+    pub(crate) browser: Option<Arc<dyn Browser>>,
+    pub(crate) runtime: Handle,
+    pub(crate) store: Arc<dyn SecureStore>,
+    /// Where the login in progress is stored.
+    pub(crate) entry: EntryName,
+    pub(crate) present: tokio::sync::Mutex<Option<Transaction>>,
+}
+
+impl Logins {
     /// Signs the user in with the system browser.
     ///
     /// # Errors
@@ -137,150 +161,204 @@ impl Engine {
             fix: "give the session a browser, or use `start_login` and `resume`",
         })?;
         let visit = browser.begin(&self.config.redirect_uri).await?;
-        let (started, mut over) = self.start_login(login, visit.redirect_uri()).await?;
-        let mut release = Release { engine: Some(Arc::clone(self)), state: started.state.clone() };
+        let (started, mut over) = self.start(login, visit.redirect_uri()).await?;
+        let mut release = Release { logins: Some(Arc::clone(self)), state: started.state.clone() };
         let callback = tokio::select! {
             callback = visit.navigate(started.url) => callback?,
             _ = over.changed() => return Err(Error::Cancelled),
         };
         // From here on the callback decides, and an exchange is not given up.
-        release.engine = None;
-        self.finish_login(&callback).await
+        release.logins = None;
+        self.finish(&callback).await
     }
 
     /// Writes the login down and returns the page to open, and what tells when another login or a cancellation has
     /// ended it.
-    pub(crate) async fn start_login(
+    pub(crate) async fn start(
         self: &Arc<Self>,
         login: Login,
         redirect_uri: RedirectUri,
     ) -> Result<(StartedLogin, watch::Receiver<()>)> {
         // A store that will not take the session has to be known before the user types a password.
-        drop(self.opened_vault().await?);
-        let metadata = self.metadata().await?;
-        let entropy = LoginEntropy { state: self.entropy()?, nonce: self.entropy()?, code_verifier: self.entropy()? };
-        let parameters =
-            AuthorizationParameters { dpop_jkt: self.login_key(&metadata).await?, ..self.parameters(login) };
-        let lifetime = self.config.login_lifetime;
+        drop(self.account.open().await?);
+        let metadata = self.provider.metadata().await?;
+        let entropy = LoginEntropy {
+            state: self.wire.entropy()?,
+            nonce: self.wire.entropy()?,
+            code_verifier: self.wire.entropy()?,
+        };
+        let dpop_jkt = if self.config.dpop { Some(self.wire.login_key(&metadata).await?) } else { None };
+        let parameters = AuthorizationParameters { dpop_jkt, ..self.parameters(login) };
         let (url, pending) = authorize::start(
             &self.config.client,
             &metadata,
             &parameters,
             redirect_uri,
             entropy,
-            self.clock.now(),
-            lifetime,
+            self.wire.device_now(),
+            self.config.login_lifetime,
         )?;
 
         let state = pending.state().expose().to_owned();
         let stored = serde_json::to_string(&StoredLogin { version: VERSION, pending })
             .map_err(|_| Error::Internal { reference: "pending_login_not_json" })?;
         let (alive, over) = watch::channel(());
-        let mut transaction = self.login.lock().await;
-        self.store.save(&self.login_entry, &StoredValue::new(stored)).await?;
-        *transaction = Some(Transaction { state: state.clone(), _alive: alive });
-        drop(transaction);
+        let mut present = self.present.lock().await;
+        self.store.save(&self.entry, &StoredValue::new(stored)).await?;
+        // The latest intent wins: an older login whose code is being exchanged installs nothing any more.
+        self.account.new_intent();
+        *present = Some(Transaction { state: state.clone(), _alive: alive });
+        drop(present);
 
         // While the user types, so that one request remains to be made after the callback.
-        let engine = Arc::clone(self);
+        let provider = Arc::clone(&self.provider);
         self.runtime.spawn(async move {
-            if let Err(error) = engine.keys(&metadata).await {
+            if let Err(error) = provider.keys(&metadata).await {
                 tracing::debug!(%error, "the provider's keys were not fetched ahead");
             }
         });
         Ok((StartedLogin { url, state }, over))
     }
 
-    /// Ends the login in progress, if there is one.
-    pub(crate) async fn cancel_login(&self) -> Result<()> {
-        let mut transaction = self.login.lock().await;
-        self.store.delete(&self.login_entry).await?;
-        *transaction = None;
+    /// Ends the login that waits for its callback, if there is one.
+    pub(crate) async fn cancel(&self) -> Result<()> {
+        let mut present = self.present.lock().await;
+        self.store.delete(&self.entry).await?;
+        *present = None;
         Ok(())
     }
 
     /// Takes the callback of a login that this process or an earlier one started, and finishes it on a task of the
     /// engine's own, so that no caller who leaves can interrupt the exchange (rule 2).
-    pub(crate) async fn finish_login(self: &Arc<Self>, callback: &str) -> Result<User> {
-        let engine = Arc::clone(self);
+    pub(crate) async fn finish(self: &Arc<Self>, callback: &str) -> Result<User> {
+        let logins = Arc::clone(self);
         let callback = callback.to_owned();
         let exchange = self.runtime.spawn(async move {
             let callback = Callback::parse(&callback)?;
-            let metadata = engine.metadata().await?;
-            let (code, pending) = engine.take_login(callback, &metadata).await?;
+            let metadata = logins.metadata_for(&callback).await?;
+            let (code, pending, intent) = logins.take(callback, &metadata).await?;
             // Before the server made the tokens, so that a lifetime counted from here is over in time.
-            let sent = engine.now();
-            let request = || token::code_request(&engine.config.client, &metadata, &code, &pending);
-            let tokens = engine.exchange_code(pending.dpop_jkt(), request).await?;
-            engine.install_login(tokens, sent, &pending, &metadata).await
+            let sent = logins.wire.now();
+            let tokens = logins.exchange_code(&code, &pending, &metadata).await?;
+            logins.install(tokens, sent, &pending, &metadata, intent).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
     }
 
-    /// Matches the callback with the stored login and, if it is the one, uses the stored login up (rules 12 and 13).
-    async fn take_login(
-        &self,
-        callback: Callback,
-        metadata: &ProviderMetadata,
-    ) -> Result<(AuthorizationCode, PendingLogin)> {
-        let mut transaction = self.login.lock().await;
-        let stored = self.store.load(&self.login_entry).await?;
-        let pending = stored
+    /// The metadata to judge the callback with. Nothing is fetched for one that does not belong to the login: anybody can
+    /// open a link.
+    async fn metadata_for(&self, callback: &Callback) -> Result<Arc<ProviderMetadata>> {
+        if let Some(metadata) = self.provider.metadata_at_hand() {
+            return Ok(metadata);
+        }
+        if let Err(error) = callback.belongs_to(&self.pending().await?, self.wire.device_now()) {
+            if !is_of_another(&error) {
+                self.cancel().await?;
+            }
+            return Err(error.into());
+        }
+        self.provider.metadata().await
+    }
+
+    /// The login that waits for its callback.
+    async fn pending(&self) -> Result<PendingLogin> {
+        let stored = self.store.load(&self.entry).await?;
+        stored
             .and_then(|value| serde_json::from_str::<StoredLogin>(value.expose()).ok())
             .filter(|stored| stored.version == VERSION)
             .map(|stored| stored.pending)
-            .ok_or(Error::Untrusted { check: "callback_without_login" })?;
-        let outcome = callback.finish(&pending, metadata, self.clock.now());
-        if let Err(CallbackError::RedirectMismatch | CallbackError::StateMissing | CallbackError::StateMismatch) =
-            outcome
-        {
-            // Not an answer to this login: somebody else's, an old one, or an attack. The login goes on waiting.
-            return outcome.map(|code| (code, pending)).map_err(Error::from);
-        }
-        self.store.delete(&self.login_entry).await?;
-        *transaction = None;
-        Ok((outcome?, pending))
+            .ok_or(Error::Untrusted { check: "callback_without_login" })
     }
 
-    /// Exchanges the code. Without an answer it is sent once more: a code that was used already is refused, and then
-    /// nothing is lost that had been there.
+    /// Matches the callback with the stored login and, if it is the one, uses the stored login up (rules 12 and 13).
+    async fn take(
+        &self,
+        callback: Callback,
+        metadata: &ProviderMetadata,
+    ) -> Result<(AuthorizationCode, PendingLogin, Intent)> {
+        let mut present = self.present.lock().await;
+        let pending = self.pending().await?;
+        if let Err(error) = callback.belongs_to(&pending, self.wire.device_now())
+            && is_of_another(&error)
+        {
+            return Err(error.into());
+        }
+        self.store.delete(&self.entry).await?;
+        *present = None;
+        let intent = self.account.latest_intent();
+        let code = callback.finish(&pending, metadata, self.wire.device_now())?;
+        Ok((code, pending, intent))
+    }
+
+    /// Exchanges the code. Without an answer it is sent once more. RFC 6749 §4.1.2 lets a server revoke what a code's
+    /// first use gave when it comes again, and what it gave is lost already; while a request that never arrived is the
+    /// commoner case, and costs the user nothing then.
     async fn exchange_code(
         &self,
-        bound_to: Option<Thumbprint>,
-        request: impl Fn() -> hallpass_protocol::http::Request,
+        code: &AuthorizationCode,
+        pending: &PendingLogin,
+        metadata: &ProviderMetadata,
     ) -> Result<TokenResponse> {
-        let response = match self.transmit_bound(bound_to, None, None, LONGEST_REQUEST, request()).await {
-            Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::Unreachable)) => {
-                tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.jitter()))).await;
-                self.transmit_bound(bound_to, None, None, LONGEST_REQUEST, request()).await?
-            }
-            other => other?,
+        let bound_to = pending.dpop_jkt();
+        let send = async |metadata: &ProviderMetadata| {
+            let request = token::code_request(&self.config.client, metadata, code, pending);
+            self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request).await
         };
-        self.observe_time(&response);
-        token::parse(&response, token_type(bound_to)).map_err(|error| self.unusable(&response, error))
+        let (mut response, was_lost) = match send(metadata).await {
+            Err(Undelivered::Transport(error @ (TransportError::NoAnswer | TransportError::Unreachable))) => {
+                tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.wire.jitter()))).await;
+                (send(metadata).await?, error == TransportError::NoAnswer)
+            }
+            other => (other?, false),
+        };
+        // There is no token endpoint where the metadata says, so nobody has seen the code.
+        if matches!(response.status, 404 | 410)
+            && let Some(newer) = self.provider.moved(metadata).await
+        {
+            response = send(&newer).await?;
+        }
+        self.wire.observe_time(&response);
+        let error = match token::parse(&response, TokenType::bound_to(bound_to)) {
+            Ok(tokens) => return Ok(tokens),
+            // The code was used by the request whose answer was lost. The server refuses nothing; another login will do.
+            Err(error) if was_lost && error.is_invalid_grant() => TransportError::NoAnswer.into(),
+            Err(TokenError::NotSenderConstrained) => Error::Misconfigured {
+                field: "dpop",
+                fix: "this server gives tokens that are not bound to a key; switch DPoP on there, or leave `dpop` out",
+            },
+            Err(error) => self.wire.unusable(&response, error),
+        };
+        self.revoke_unused(metadata, token::salvage(&response).as_ref(), None).await;
+        Err(error)
     }
 
-    /// Validates the identity, saves the session and publishes it.
-    async fn install_login(
+    /// Validates the identity, saves the session and publishes it. A login that ends here without a session revokes what
+    /// the server gave it.
+    async fn install(
         &self,
         tokens: TokenResponse,
         received: Moment,
         pending: &PendingLogin,
         metadata: &ProviderMetadata,
+        intent: Intent,
     ) -> Result<User> {
-        let id_token = tokens.id_token.ok_or(Error::Untrusted { check: "id_token_missing" })?;
-        let identity = self.login_identity(&id_token, &tokens.access_token, pending, metadata).await?;
+        let identity = match &tokens.id_token {
+            Some(id_token) => self.identity.of_login(id_token, &tokens.access_token, pending, metadata).await,
+            None => Err(Error::Untrusted { check: "id_token_missing" }),
+        };
+        let (identity, id_token) = match (identity, tokens.id_token) {
+            (Ok(identity), Some(id_token)) => (identity, id_token),
+            (Err(error), _) => {
+                self.revoke_unused(metadata, tokens.refresh_token.as_ref(), None).await;
+                return Err(error);
+            }
+            (Ok(_), None) => return Err(Error::Untrusted { check: "id_token_missing" }),
+        };
         let user = User::of(&identity);
         let signed_in = SignedIn {
             identity,
             id_token,
-            refresh: tokens.refresh_token.map(|token| Refresh {
-                token,
-                generation: 0,
-                received,
-                reusable: false,
-                attempt: None,
-            }),
+            refresh: tokens.refresh_token.clone().map(|token| Refresh::new(token, 0, received)),
             grants: vec![Grant {
                 key: GrantKey::default(),
                 access_token: tokens.access_token,
@@ -291,17 +369,38 @@ impl Engine {
             }],
             dpop_jkt: pending.dpop_jkt(),
         };
-        let lineage = super::random_name(&*self.random)?;
+        let lineage = super::random_name(self.wire.random())?;
         // Not while another process is renewing: its answer must not overwrite this login.
-        let _lease = self.lease.acquire().await;
-        let mut vault = self.vault.lock().await;
-        let saved = vault.begin(lineage, Content::SignedIn(Box::new(signed_in))).await;
-        self.patience.reset();
-        // As long as the record is not known, nobody can tell whether somebody is signed in.
-        if vault.is_opened() {
-            self.publish(&vault);
+        let lease = self.lease.acquire().await;
+        let mut guard = self.account.lock().await;
+        let saved = if self.account.latest_intent() == intent {
+            guard.begin(lineage.clone(), signed_in).await
+        } else {
+            // The user has logged out since, or begun another login.
+            Err(Error::Cancelled)
+        };
+        let has_begun = guard.record().is_some_and(|record| record.lineage == lineage);
+        drop((guard, lease));
+        if has_begun {
+            self.backoff.reset();
+        } else {
+            self.revoke_unused(metadata, tokens.refresh_token.as_ref(), Some(&user)).await;
         }
         saved.map(|()| user)
+    }
+
+    /// Revokes what a login got that installs nothing. Not where somebody is signed in who may be the same `user`: with
+    /// some servers a revocation ends all that a user has at a client.
+    async fn revoke_unused(&self, metadata: &ProviderMetadata, token: Option<&RefreshToken>, user: Option<&User>) {
+        let Some(token) = token else { return };
+        let may_be_the_same = match (self.account.user(), user) {
+            (Some(present), Some(user)) => present.sub() == user.sub(),
+            (present, None) => present.is_some(),
+            (None, Some(_)) => false,
+        };
+        if !may_be_the_same && let Err(error) = self.provider.revoke(metadata, token).await {
+            tracing::debug!(%error, "a refresh token that nobody uses was not revoked");
+        }
     }
 
     /// What is asked for: the configuration's settings where the login does not say otherwise.
@@ -319,22 +418,28 @@ impl Engine {
     }
 }
 
+/// Whether a callback is no answer to the login that waits: somebody else's, an old one, or an attack. The login goes on
+/// waiting.
+fn is_of_another(error: &CallbackError) -> bool {
+    matches!(error, CallbackError::RedirectMismatch | CallbackError::StateMissing | CallbackError::StateMismatch)
+}
+
 /// Releases a login whose caller went away, or whose browser failed, before its callback came.
 struct Release {
-    engine: Option<Arc<Engine>>,
+    logins: Option<Arc<Logins>>,
     state: String,
 }
 
 impl Drop for Release {
     fn drop(&mut self) {
-        let Some(engine) = self.engine.take() else { return };
+        let Some(logins) = self.logins.take() else { return };
         let state = std::mem::take(&mut self.state);
-        let runtime = engine.runtime.clone();
+        let runtime = logins.runtime.clone();
         runtime.spawn(async move {
-            let mut transaction = engine.login.lock().await;
-            if transaction.as_ref().is_some_and(|present| present.state == state) {
-                *transaction = None;
-                if let Err(error) = engine.store.delete(&engine.login_entry).await {
+            let mut present = logins.present.lock().await;
+            if present.as_ref().is_some_and(|transaction| transaction.state == state) {
+                *present = None;
+                if let Err(error) = logins.store.delete(&logins.entry).await {
                     tracing::debug!(%error, "a login that was given up stays stored until it expires");
                 }
             }

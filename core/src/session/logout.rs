@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use hallpass_protocol::discovery::ProviderMetadata;
-use hallpass_protocol::logout::{self, LogoutParameters};
-use hallpass_protocol::revoke;
-use hallpass_protocol::secret::{RawIdToken, RefreshToken, State};
+use hallpass_protocol::secret::RefreshToken;
 use url::Url;
 
-use super::engine::Engine;
+use super::account::Account;
+use super::login::Logins;
+use super::provider::Provider;
+use super::record::{Record, SignedIn};
+use super::renewal::lease::SharedLease;
+use super::wire::Wire;
+use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::ports::Browser;
 
 /// How to log out; by default here and at the server, without a browser.
 #[derive(Debug, Clone, Default)]
@@ -53,9 +57,20 @@ impl Logout {
     }
 }
 
-impl Engine {
+/// Ends sessions because the user asks.
+pub(crate) struct Logouts {
+    pub(crate) config: Arc<Config>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) lease: Arc<SharedLease>,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) browser: Option<Arc<dyn Browser>>,
+}
+
+impl Logouts {
     /// Logs the user out; documented at `Session::logout`.
-    pub(crate) async fn log_out(self: &Arc<Self>, logout: Logout) -> Result<LoggedOut> {
+    pub(crate) async fn log_out(&self, logout: Logout) -> Result<LoggedOut> {
         let browser = match (&self.browser, &self.config.post_logout_redirect_uri) {
             _ if !logout.end_session => None,
             (Some(browser), Some(redirect_uri)) => Some((browser, redirect_uri)),
@@ -74,91 +89,83 @@ impl Engine {
         };
 
         let erased = self.erase().await?;
-        let metadata = self.metadata().await;
-        let revoked = match (&metadata, erased.as_ref().and_then(|erased| erased.refresh_token.as_ref())) {
-            (Ok(metadata), Some(refresh_token)) => self.revoke_token(metadata, refresh_token).await.is_ok(),
+        let metadata = self.provider.metadata().await;
+        let revoked = match (&metadata, erased.as_ref().and_then(|erased| erased.refresh.as_ref())) {
+            (Ok(metadata), Some(refresh)) => self.provider.revoke(metadata, &refresh.token).await.is_ok(),
             (Ok(_) | Err(_), _) => false,
         };
         let mut session_ended = false;
         if let (Some((browser, redirect_uri)), Ok(metadata)) = (browser, &metadata) {
             let visit = browser.begin(redirect_uri).await?;
             let hint = erased.as_ref().map(|erased| &erased.id_token);
-            let url = self.logout_url(metadata, Some(visit.redirect_uri().as_str()), hint, logout.federated)?;
+            let back = visit.redirect_uri();
+            let url = self.provider.end_session_url(metadata, Some(back.as_str()), hint, logout.federated)?;
             session_ended = visit.navigate(url).await.is_ok();
         }
         Ok(LoggedOut { erased: erased.is_some(), revoked, session_ended })
     }
 
-    /// Revokes the refresh token and, once the server has confirmed it, erases the session.
-    pub(crate) async fn revoke_session(&self) -> Result<()> {
-        let refresh_token = {
-            let vault = self.opened_vault().await?;
-            let signed_in = vault.record().and_then(|record| record.signed_in());
-            signed_in.and_then(|signed_in| signed_in.refresh.as_ref()).map(|refresh| refresh.token.clone())
-        };
-        if let Some(refresh_token) = refresh_token {
-            let metadata = self.metadata().await?;
-            self.revoke_token(&metadata, &refresh_token).await?;
+    /// Revokes the refresh token and, once the server has confirmed it, erases the session; documented at
+    /// `Session::revoke`.
+    pub(crate) async fn revoke(&self) -> Result<()> {
+        let mut revoked = None;
+        // A renewal in flight, here or in another process, may replace the token while it is being revoked.
+        for _ in 0..TURNS {
+            let Some(token) = self.live_token().await?.filter(|token| Some(token.fingerprint()) != revoked) else {
+                break;
+            };
+            let metadata = self.provider.metadata().await?;
+            self.provider.revoke(&metadata, &token).await?;
+            revoked = Some(token.fingerprint());
         }
-        self.erase().await.map(drop)
+        let erased = self.erase().await?;
+        let last = erased.and_then(|erased| erased.refresh).filter(|last| Some(last.token.fingerprint()) != revoked);
+        if let Some(last) = last {
+            let metadata = self.provider.metadata().await?;
+            if let Err(error) = self.provider.revoke(&metadata, &last.token).await {
+                tracing::debug!(%error, "a refresh token that came while another was revoked was not revoked");
+            }
+        }
+        Ok(())
     }
 
-    /// The page that ends the server's session, for apps that open it themselves.
-    pub(crate) fn logout_url(
-        &self,
-        metadata: &ProviderMetadata,
-        post_logout_redirect_uri: Option<&str>,
-        id_token_hint: Option<&RawIdToken>,
-        federated: bool,
-    ) -> Result<Url> {
-        let state = State::from_entropy(self.entropy()?);
-        let parameters = LogoutParameters {
-            post_logout_redirect_uri,
-            id_token_hint,
-            state: post_logout_redirect_uri.map(|_| &state),
-            federated,
-            ..LogoutParameters::default()
-        };
-        let url = logout::url(&self.config.client, metadata, parameters)
-            .ok_or(Error::Misconfigured { field: "issuer", fix: "this provider has no end-session endpoint" })?;
-        Ok(url?)
+    /// The page that ends the server's session; documented at `Session::logout_url`.
+    pub(crate) async fn url(&self, post_logout_redirect_uri: Option<&str>) -> Result<Url> {
+        let metadata = self.provider.metadata().await?;
+        let guard = self.account.open().await?;
+        let hint = guard.record().and_then(Record::signed_in).map(|signed_in| &signed_in.id_token);
+        self.provider.end_session_url(&metadata, post_logout_redirect_uri, hint, false)
     }
 
-    /// Revokes a refresh token, and with it what was issued for it (RFC 7009 §2.1).
-    pub(crate) async fn revoke_token(&self, metadata: &ProviderMetadata, refresh_token: &RefreshToken) -> Result<()> {
-        let request = revoke::request(&self.config.client, metadata, refresh_token)
-            .ok_or(Error::Misconfigured { field: "issuer", fix: "this provider has no revocation endpoint" })?;
-        let response = self.send(request).await?;
-        revoke::parse(&response).map_err(|error| self.unusable(&response, error))
+    /// The refresh token that the server honours, also when another process has replaced it (rule 5).
+    async fn live_token(&self) -> Result<Option<RefreshToken>> {
+        let guard = self.account.synchronized().await?;
+        let signed_in = guard.record().and_then(Record::signed_in);
+        Ok(signed_in.and_then(|signed_in| signed_in.refresh.as_ref()).map(|refresh| refresh.token.clone()))
     }
 
-    /// Erases all that is kept of the session, the login in progress included.
-    async fn erase(&self) -> Result<Option<Erased>> {
-        self.cancel_login().await?;
+    /// Erases all that is kept of the session, the login in progress included. Returns who was signed in.
+    async fn erase(&self) -> Result<Option<SignedIn>> {
+        // A login whose code is being exchanged installs nothing any more.
+        self.account.new_intent();
+        self.logins.cancel().await?;
         // Not while another process is renewing: what it writes back would bring the session back.
         let _lease = self.lease.acquire_soon().await;
-        let mut vault = self.vault.lock().await;
-        // A record that cannot be read is erased like any other.
-        if let Err(error) = vault.open().await {
+        let mut guard = self.account.lock().await;
+        // What another process has made of the session is what has to be revoked. A record that cannot be read is erased
+        // like any other.
+        if let Err(error) = guard.synchronize().await {
             tracing::debug!(%error, "the record is erased unread");
         }
-        let erased = vault.record().and_then(|record| record.signed_in()).map(|signed_in| Erased {
-            refresh_token: signed_in.refresh.as_ref().map(|refresh| refresh.token.clone()),
-            id_token: signed_in.id_token.clone(),
-        });
-        let was_bound = vault.record().and_then(|record| record.signed_in()?.dpop_jkt).is_some();
-        vault.erase().await?;
-        self.publish(&vault);
-        // With the record in the hand, so that no login binds its tokens to a key that is about to go.
+        let erased = guard.erase().await?;
+        let was_bound = erased.as_ref().is_some_and(|erased| erased.dpop_jkt.is_some());
+        // With the record locked, so that no login binds its tokens to a key that is about to go.
         if was_bound || self.config.dpop {
-            self.prover.delete_key().await;
+            self.wire.delete_key().await;
         }
         Ok(erased)
     }
 }
 
-/// What the server has to be told about a session that is gone here.
-struct Erased {
-    refresh_token: Option<RefreshToken>,
-    id_token: RawIdToken,
-}
+/// A refresh token that is replaced while it is being revoked is followed this often.
+const TURNS: usize = 4;

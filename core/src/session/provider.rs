@@ -1,33 +1,44 @@
 //! What the provider says of itself: its metadata and its keys, kept in the store with their lifetimes, so that a cold
-//! start asks for neither.
+//! start asks for neither. And what it is asked to do: to revoke a token, to end its own session.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hallpass_protocol::discovery::{self, ProviderMetadata};
 use hallpass_protocol::http::Response;
 use hallpass_protocol::jwk::{self, KeySet};
+use hallpass_protocol::logout::{self, LogoutParameters};
+use hallpass_protocol::revoke;
+use hallpass_protocol::secret::{RawIdToken, RefreshToken, State};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
+use url::Url;
 
-use super::engine::Engine;
 use super::moment::Moment;
-use crate::error::Result;
-use crate::ports::{EntryName, StoredValue};
+use super::wire::Wire;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ports::{EntryName, SecureStore, StoredValue};
 
 /// A provider that says nothing about caching, or something extreme.
 const METADATA_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const KEYS_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// Between two requests for keys that the cached ones lack: tokens with made-up key identifiers must not make us ask all
-/// the time. The first is free, however young the cached keys are: a server that has just rolled its keys is no attack.
-const KEYS_COOLDOWN: Duration = Duration::from_secs(60);
+/// Between two requests for what contradicts the cache: tokens with made-up key identifiers must not make us ask all the
+/// time. The first is free, however young the cache is: a server that has just rolled its keys is no attack.
+const COOLDOWN: Duration = Duration::from_secs(60);
 
-/// The cache of one provider.
+/// The provider, and the cache of what it says.
 pub(crate) struct Provider {
+    config: Arc<Config>,
+    wire: Arc<Wire>,
+    store: Arc<dyn SecureStore>,
     entry: EntryName,
+    runtime: Handle,
     cache: Mutex<Cache>,
+    /// Held while the cache is read from the store, and while something is fetched: one request for all who wait.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -35,11 +46,13 @@ struct Cache {
     opened: bool,
     metadata: Option<Cached<Arc<ProviderMetadata>>>,
     keys: Option<Cached<Arc<KeySet>>>,
-    /// When keys were last asked for because the cached ones lacked one.
-    missed: Option<Moment>,
+    /// When something was last fetched because it contradicted the cache.
+    contradicted: Option<Moment>,
+    /// When metadata was last fetched beside the use of an old one.
+    refreshed: Option<Moment>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Cached<T> {
     value: T,
     received: Moment,
@@ -58,35 +71,35 @@ struct Stored<'a> {
 const VERSION: u32 = 1;
 
 impl Provider {
-    pub(crate) fn new(entry: EntryName) -> Self {
-        Self { entry, cache: Mutex::default() }
+    pub(crate) fn new(
+        config: Arc<Config>,
+        wire: Arc<Wire>,
+        store: Arc<dyn SecureStore>,
+        entry: EntryName,
+        runtime: Handle,
+    ) -> Self {
+        Self { config, wire, store, entry, runtime, cache: Mutex::default(), fetching: tokio::sync::Mutex::default() }
     }
-}
 
-impl Engine {
-    /// The provider's metadata: what the dialect knows, what is cached, or what the provider answers.
+    /// The provider's metadata: what the dialect knows, what is cached, or what the provider answers. Metadata past its
+    /// age is used while newer is fetched beside (rule 15): endpoints hardly ever change.
     ///
     /// # Errors
     /// [`Error::Offline`] or [`Error::Untrusted`] when it has to be fetched and cannot.
-    pub(crate) async fn metadata(&self) -> Result<Arc<ProviderMetadata>> {
-        let mut cache = self.provider.cache.lock().await;
-        self.open_provider(&mut cache).await;
-        let now = Moment::now(&*self.clock);
-        if let Some(cached) = &cache.metadata
-            && cached.is_fresh(now)
-        {
-            return Ok(Arc::clone(&cached.value));
+    pub(crate) async fn metadata(self: &Arc<Self>) -> Result<Arc<ProviderMetadata>> {
+        if let Some(metadata) = self.metadata_at_hand() {
+            return Ok(metadata);
         }
-        match self.fetch_metadata().await {
-            Ok(fetched) => {
-                let metadata = Arc::clone(&fetched.value);
-                cache.metadata = Some(fetched);
-                self.save_provider(&cache).await;
-                Ok(metadata)
-            }
-            // Endpoints hardly ever change; old ones are better than none.
-            Err(error) => cache.metadata.as_ref().map(|cached| Arc::clone(&cached.value)).ok_or(error),
+        let _fetching = self.fetching.lock().await;
+        self.open().await;
+        if let Some(metadata) = self.metadata_at_hand() {
+            return Ok(metadata);
         }
+        let fetched = self.fetch_metadata().await?;
+        let metadata = Arc::clone(&fetched.value);
+        self.cache().metadata = Some(fetched);
+        self.save().await;
+        Ok(metadata)
     }
 
     /// The provider's keys, from the cache while they are fresh.
@@ -94,63 +107,181 @@ impl Engine {
     /// # Errors
     /// [`Error::Offline`] or [`Error::Untrusted`] when they have to be fetched and cannot.
     pub(crate) async fn keys(&self, metadata: &ProviderMetadata) -> Result<Arc<KeySet>> {
-        let mut cache = self.provider.cache.lock().await;
-        self.open_provider(&mut cache).await;
-        let now = Moment::now(&*self.clock);
-        match &cache.keys {
-            Some(cached) if cached.is_fresh(now) => Ok(Arc::clone(&cached.value)),
-            Some(_) | None => self.fetch_keys(&mut cache, metadata, now).await,
+        let _fetching = self.fetching.lock().await;
+        self.open().await;
+        let now = self.wire.now();
+        let cached = self.cache().keys.as_ref().filter(|keys| keys.is_fresh(now)).map(|keys| Arc::clone(&keys.value));
+        match cached {
+            Some(keys) => Ok(keys),
+            None => self.fetch_keys(metadata).await,
         }
     }
 
-    /// The provider's keys, fetched again unless that was done for the same reason within the last minute: for a token
-    /// signed with a key that the cached ones lack (OpenID Connect Core §10.1.1).
+    /// The provider's keys as they are cached, however old: enough for a token that they fit.
+    pub(crate) fn keys_at_hand(&self) -> Option<Arc<KeySet>> {
+        self.cache().keys.as_ref().map(|keys| Arc::clone(&keys.value))
+    }
+
+    /// Metadata and keys, fetched once more unless that was done within the last minute: for a token that contradicts
+    /// what is cached (OpenID Connect Core §10.1.1), and for keys that are not where they were.
     ///
     /// # Errors
     /// As for `keys`.
-    pub(crate) async fn newer_keys(&self, metadata: &ProviderMetadata) -> Result<Arc<KeySet>> {
-        let mut cache = self.provider.cache.lock().await;
-        self.open_provider(&mut cache).await;
-        let now = Moment::now(&*self.clock);
-        let just_missed = cache.missed.and_then(|missed| missed.age(now)).is_some_and(|age| age < KEYS_COOLDOWN);
-        match &cache.keys {
-            Some(cached) if just_missed && cached.is_fresh(now) => Ok(Arc::clone(&cached.value)),
-            Some(_) | None => {
-                cache.missed = Some(now);
-                self.fetch_keys(&mut cache, metadata, now).await
+    pub(crate) async fn newer(&self, metadata: &ProviderMetadata) -> Result<(Arc<ProviderMetadata>, Arc<KeySet>)> {
+        let _fetching = self.fetching.lock().await;
+        self.open().await;
+        if self.is_cooling()
+            && let Some(known) = self.cache().known()
+        {
+            return Ok(known);
+        }
+        let metadata = match self.fetch_metadata_anew().await {
+            Some(newer) => newer,
+            None => self.cached_metadata().unwrap_or_else(|| Arc::new(metadata.clone())),
+        };
+        let keys = self.fetch_keys(&metadata).await?;
+        Ok((metadata, keys))
+    }
+
+    /// The metadata as it is now, where the token endpoint is not the one that `metadata` names: for an endpoint that is
+    /// gone. Asks at most once a minute.
+    pub(crate) async fn moved(&self, metadata: &ProviderMetadata) -> Option<Arc<ProviderMetadata>> {
+        let _fetching = self.fetching.lock().await;
+        let newer = if self.is_cooling() { self.cached_metadata() } else { self.fetch_metadata_anew().await };
+        newer.filter(|newer| newer.token_endpoint != metadata.token_endpoint)
+    }
+
+    /// Whether something was fetched within the last minute because it contradicted the cache; if not, it is now.
+    fn is_cooling(&self) -> bool {
+        let now = self.wire.now();
+        let mut cache = self.cache();
+        let is_cooling = cache.contradicted.and_then(|when| when.age(now)).is_some_and(|age| age < COOLDOWN);
+        if !is_cooling {
+            cache.contradicted = Some(now);
+        }
+        is_cooling
+    }
+
+    /// Revokes a refresh token, and with it what was issued for it (RFC 7009 §2.1).
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the provider has no such endpoint; else as for any request.
+    pub(crate) async fn revoke(&self, metadata: &ProviderMetadata, refresh_token: &RefreshToken) -> Result<()> {
+        let request = revoke::request(&self.config.client, metadata, refresh_token)
+            .ok_or(Error::Misconfigured { field: "issuer", fix: "this provider has no revocation endpoint" })?;
+        let response = self.wire.send(request).await?;
+        revoke::parse(&response).map_err(|error| self.wire.unusable(&response, error))
+    }
+
+    /// The page that ends the server's own session (OpenID Connect RP-Initiated Logout 1.0 §2).
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when the provider has no such page.
+    pub(crate) fn end_session_url(
+        &self,
+        metadata: &ProviderMetadata,
+        post_logout_redirect_uri: Option<&str>,
+        id_token_hint: Option<&RawIdToken>,
+        federated: bool,
+    ) -> Result<Url> {
+        let state = State::from_entropy(self.wire.entropy()?);
+        let parameters = LogoutParameters {
+            post_logout_redirect_uri,
+            id_token_hint,
+            state: post_logout_redirect_uri.map(|_| &state),
+            federated,
+            ..LogoutParameters::default()
+        };
+        let url = logout::url(&self.config.client, metadata, parameters)
+            .ok_or(Error::Misconfigured { field: "issuer", fix: "this provider has no end-session endpoint" })?;
+        Ok(url?)
+    }
+
+    /// The cached metadata of any age; newer is fetched beside when it is old.
+    pub(crate) fn metadata_at_hand(self: &Arc<Self>) -> Option<Arc<ProviderMetadata>> {
+        let cached = self.cache().metadata.clone()?;
+        if !cached.is_fresh(self.wire.now()) {
+            self.refresh_beside();
+        }
+        Some(cached.value)
+    }
+
+    fn cached_metadata(&self) -> Option<Arc<ProviderMetadata>> {
+        self.cache().metadata.as_ref().map(|metadata| Arc::clone(&metadata.value))
+    }
+
+    /// Fetches metadata on a task of its own, unless that was tried within the last minute. A provider that does not answer
+    /// delays nobody.
+    fn refresh_beside(self: &Arc<Self>) {
+        let now = self.wire.now();
+        {
+            let mut cache = self.cache();
+            if cache.refreshed.and_then(|when| when.age(now)).is_some_and(|age| age < COOLDOWN) {
+                return;
+            }
+            cache.refreshed = Some(now);
+        }
+        let provider = Arc::clone(self);
+        self.runtime.spawn(async move {
+            // Not under the lock: nobody waits for this answer.
+            provider.fetch_metadata_anew().await;
+        });
+    }
+
+    /// Fetches metadata and saves it; `None` when that fails, or when the dialect knows it.
+    async fn fetch_metadata_anew(&self) -> Option<Arc<ProviderMetadata>> {
+        if ProviderMetadata::of_dialect(&self.config.client).is_some() {
+            return None;
+        }
+        match self.fetch_metadata().await {
+            Ok(fetched) => {
+                let metadata = Arc::clone(&fetched.value);
+                self.cache().metadata = Some(fetched);
+                self.save().await;
+                Some(metadata)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "newer metadata could not be had");
+                None
             }
         }
     }
 
-    async fn fetch_keys(&self, cache: &mut Cache, metadata: &ProviderMetadata, now: Moment) -> Result<Arc<KeySet>> {
-        let response = self.send(jwk::request(&metadata.jwks_uri)).await?;
-        let keys = Arc::new(jwk::parse(&response).map_err(|error| self.unusable(&response, error))?);
-        cache.keys =
+    async fn fetch_keys(&self, metadata: &ProviderMetadata) -> Result<Arc<KeySet>> {
+        let now = self.wire.now();
+        let response = self.wire.send(jwk::request(&metadata.jwks_uri)).await?;
+        let keys = Arc::new(jwk::parse(&response).map_err(|error| self.wire.unusable(&response, error))?);
+        self.cache().keys =
             Some(Cached { value: Arc::clone(&keys), received: now, lifetime: lifetime(&response, KEYS_LIFETIME) });
-        self.save_provider(cache).await;
+        self.save().await;
         Ok(keys)
     }
 
     async fn fetch_metadata(&self) -> Result<Cached<Arc<ProviderMetadata>>> {
-        let response = self.send(discovery::request(&self.config.client)).await?;
+        let response = self.wire.send(discovery::request(&self.config.client)).await?;
         let metadata = discovery::parse(&response, &self.config.client, self.config.loopback)
-            .map_err(|error| self.unusable(&response, error))?;
+            .map_err(|error| self.wire.unusable(&response, error))?;
         Ok(Cached {
             value: Arc::new(metadata),
-            received: Moment::now(&*self.clock),
+            received: self.wire.now(),
             lifetime: lifetime(&response, METADATA_LIFETIME),
         })
     }
 
-    async fn open_provider(&self, cache: &mut Cache) {
-        if std::mem::replace(&mut cache.opened, true) {
+    /// Reads the cache from the store, once.
+    async fn open(&self) {
+        if self.cache().opened {
             return;
         }
-        if let Ok(Some(value)) = self.store.load(&self.provider.entry).await
-            && let Ok(stored) = serde_json::from_str::<Stored<'_>>(value.expose())
-            && stored.version == VERSION
-        {
-            cache.metadata = stored.metadata.map(|cached| cached.map(Arc::new));
+        let stored = self.load().await;
+        let mut cache = self.cache();
+        cache.opened = true;
+        if let Some(stored) = stored {
+            // What was stored passes the checks of what comes from the net (rule 15): others may write there.
+            cache.metadata = stored
+                .metadata
+                .filter(|cached| cached.value.check(&self.config.client, self.config.loopback).is_ok())
+                .map(|cached| cached.map(Arc::new));
             cache.keys = stored.keys.and_then(|cached| {
                 let keys = KeySet::parse(cached.value.as_bytes()).ok()?;
                 Some(Cached { value: Arc::new(keys), received: cached.received, lifetime: cached.lifetime })
@@ -158,31 +289,47 @@ impl Engine {
         }
         // Where the endpoints follow from the issuer, what is cached cannot be better.
         if let Some(metadata) = ProviderMetadata::of_dialect(&self.config.client) {
-            let received = Moment::now(&*self.clock);
+            let received = self.wire.now();
             cache.metadata = Some(Cached { value: Arc::new(metadata), received, lifetime: Duration::MAX });
         }
     }
 
+    async fn load(&self) -> Option<Stored<'static>> {
+        let value = self.store.load(&self.entry).await.ok()??;
+        serde_json::from_str::<Stored<'static>>(value.expose()).ok().filter(|stored| stored.version == VERSION)
+    }
+
     /// Saves the cache; a failure costs a request at the next start and nothing else.
-    async fn save_provider(&self, cache: &Cache) {
-        let known = ProviderMetadata::of_dialect(&self.config.client).is_some();
-        let stored = Stored {
-            version: VERSION,
-            metadata: cache
-                .metadata
-                .as_ref()
-                .filter(|_| !known)
-                .map(|cached| cached.as_ref().map(|value| (**value).clone())),
-            keys: cache.keys.as_ref().map(|cached| cached.as_ref().map(|keys| keys.source().into())),
+    async fn save(&self) {
+        let text = {
+            let cache = self.cache();
+            let known = ProviderMetadata::of_dialect(&self.config.client).is_some();
+            let metadata = cache.metadata.as_ref().filter(|_| !known);
+            serde_json::to_string(&Stored {
+                version: VERSION,
+                metadata: metadata.map(|cached| cached.as_ref().map(|value| (**value).clone())),
+                keys: cache.keys.as_ref().map(|cached| cached.as_ref().map(|keys| keys.source().into())),
+            })
         };
-        match serde_json::to_string(&stored) {
+        match text {
             Ok(text) => {
-                if let Err(error) = self.store.save(&self.provider.entry, &StoredValue::new(text)).await {
+                if let Err(error) = self.store.save(&self.entry, &StoredValue::new(text)).await {
                     tracing::debug!(%error, "the provider's metadata and keys were not saved");
                 }
             }
             Err(_) => tracing::debug!("the provider's metadata and keys cannot be written as JSON"),
         }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        // Each use is one step, so a panic elsewhere cannot have left it half changed.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    fn known(&self) -> Option<(Arc<ProviderMetadata>, Arc<KeySet>)> {
+        Some((Arc::clone(&self.metadata.as_ref()?.value), Arc::clone(&self.keys.as_ref()?.value)))
     }
 }
 

@@ -5,10 +5,12 @@
 //! each other, not even for a counter. What is published is immutable, and a change puts something new in its place.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hallpass_protocol::dpop::Thumbprint;
+use hallpass_protocol::secret::Fingerprint;
 
 use super::credentials::{Credentials, CredentialsRequest, Granted, Held, MinTtl};
 use super::moment::Moment;
@@ -21,6 +23,8 @@ pub(crate) struct Published {
     /// The login's own, which is nearly always the one.
     of_login: ArcSwapOption<Granted>,
     others: ArcSwap<Others>,
+    /// Whether there is no refresh token to get the next one with.
+    is_last: AtomicBool,
 }
 
 /// What is about to be published.
@@ -28,6 +32,7 @@ pub(crate) struct Published {
 pub(crate) struct Snapshot {
     of_login: Option<Arc<Granted>>,
     others: Others,
+    is_last: bool,
 }
 
 /// The access tokens for other audiences or with a narrower scope.
@@ -38,6 +43,12 @@ impl Published {
     pub(crate) fn replace(&self, snapshot: Snapshot) {
         self.of_login.store(snapshot.of_login);
         self.others.store(Arc::new(snapshot.others));
+        self.is_last.store(snapshot.is_last, Ordering::Release);
+    }
+
+    /// Whether the access token of the login has expired at the time `elapsed`, and nothing can renew it.
+    pub(crate) fn is_over_for_good(&self, elapsed: Duration) -> bool {
+        self.is_last.load(Ordering::Acquire) && self.unexpired(&GrantKey::default(), elapsed).is_none()
     }
 
     /// The credentials for `request`, if they are valid for as long as it asks at the time `elapsed`.
@@ -53,6 +64,12 @@ impl Published {
         self.held(key).filter(|granted| granted.deadline > elapsed).map(Credentials::found)
     }
 
+    /// Tells one access token of the login from another, and how long it lasts.
+    pub(crate) fn of_login(&self) -> Option<(Fingerprint, Duration)> {
+        let granted = self.of_login.load();
+        granted.as_ref().map(|granted| (granted.access_token.fingerprint(), granted.deadline))
+    }
+
     /// The credentials for `key`, expired or not.
     pub(crate) fn latest(&self, key: &GrantKey) -> Option<Credentials> {
         self.held(key).map(Credentials::found)
@@ -60,7 +77,7 @@ impl Published {
 
     #[inline]
     fn held(&self, key: &GrantKey) -> Option<Held> {
-        if is_of_login(key) {
+        if key.is_login() {
             return Held::of(self.of_login.load());
         }
         let others = self.others.load();
@@ -71,10 +88,10 @@ impl Published {
 impl Snapshot {
     /// The snapshot of `signed_in` at `now`.
     pub(crate) fn of(signed_in: &SignedIn, now: Moment) -> Self {
-        let mut snapshot = Self::default();
+        let mut snapshot = Self { is_last: signed_in.refresh.is_none(), ..Self::default() };
         for grant in &signed_in.grants {
             let granted = Arc::new(Granted::of(grant, signed_in.dpop_jkt, now));
-            if is_of_login(&grant.key) {
+            if grant.key.is_login() {
                 snapshot.of_login = Some(granted);
             } else {
                 snapshot.others.push((grant.key.clone(), granted));
@@ -90,10 +107,6 @@ impl Snapshot {
             if granted.deadline == Duration::MAX { Duration::MAX } else { granted.deadline.saturating_sub(elapsed) };
         Some(LatestCredentials { credentials: Credentials::found(Held::from(Arc::clone(granted))), remaining })
     }
-}
-
-fn is_of_login(key: &GrantKey) -> bool {
-    matches!(key, GrantKey { audience: None, scope: None })
 }
 
 impl Granted {

@@ -19,6 +19,9 @@ use crate::ports::StoredValue;
 
 const VERSION: &str = "1";
 
+/// The most access tokens for other audiences or scopes that are kept.
+const OTHER_GRANTS: usize = 16;
+
 /// The record of an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -28,6 +31,10 @@ pub(crate) struct Record {
     pub(crate) revision: u64,
     /// Random, one a process: tells two records of one revision apart.
     pub(crate) writer: String,
+    /// When the session began: of two logins the later one counts, whichever was saved first. Earlier versions did not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begun: Option<Moment>,
     pub(crate) content: Content,
 }
 
@@ -66,6 +73,22 @@ pub(crate) struct Refresh {
     pub(crate) reusable: bool,
     /// A renewal with this very token whose answer has not been stored (rule 4).
     pub(crate) attempt: Option<Attempt>,
+    /// How the server refuses this token in other words than `invalid_grant`, if it does (rule 6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// A refusal that is no verdict on the session, and may become a reason to ask for a login.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// The server's code, from the fixed vocabulary.
+    pub(crate) code: String,
+    /// When it was given first.
+    pub(crate) since: Moment,
+    /// How often it was given.
+    pub(crate) count: u32,
+    /// Whether it has stayed the same for long enough.
+    pub(crate) is_settled: bool,
 }
 
 /// A renewal that was begun.
@@ -94,6 +117,24 @@ pub(crate) struct Grant {
 pub(crate) struct GrantKey {
     pub(crate) audience: Option<String>,
     pub(crate) scope: Option<Scope>,
+}
+
+impl Grant {
+    fn is_of_login(&self) -> bool {
+        self.key.is_login()
+    }
+
+    /// Whether it has expired, or nobody can tell.
+    fn is_over(&self, now: Moment) -> bool {
+        self.lifetime.is_some_and(|lifetime| self.received.age(now).is_none_or(|age| age >= lifetime))
+    }
+}
+
+impl GrantKey {
+    /// Whether it is the access token of the login that is meant.
+    pub(crate) fn is_login(&self) -> bool {
+        matches!(self, Self { audience: None, scope: None })
+    }
 }
 
 /// Why a stored text is not a record.
@@ -135,6 +176,13 @@ impl Record {
         }
     }
 
+    pub(crate) fn into_signed_in(self) -> Option<SignedIn> {
+        match self.content {
+            Content::SignedIn(signed_in) => Some(*signed_in),
+            Content::SignedOut(_) => None,
+        }
+    }
+
     pub(crate) fn signed_in_mut(&mut self) -> Option<&mut SignedIn> {
         match &mut self.content {
             Content::SignedIn(signed_in) => Some(signed_in),
@@ -143,7 +191,28 @@ impl Record {
     }
 }
 
+impl Refusal {
+    /// Given so often at least, and for so long, before anybody is asked to sign in for it.
+    const COUNT: u32 = 3;
+    const PERIOD: Duration = Duration::from_secs(2 * 60);
+
+    /// What is known after the server refused with `code` once more.
+    pub(crate) fn after(before: Option<&Self>, code: &str, now: Moment) -> Self {
+        let Some(same) = before.filter(|before| before.code == code) else {
+            return Self { code: code.to_owned(), since: now, count: 1, is_settled: false };
+        };
+        let count = same.count.saturating_add(1);
+        let lasted = same.since.age(now).is_some_and(|age| age >= Self::PERIOD);
+        Self { count, is_settled: same.is_settled || count >= Self::COUNT && lasted, ..same.clone() }
+    }
+}
+
 impl Refresh {
+    /// A token that was received just now.
+    pub(crate) fn new(token: RefreshToken, generation: u64, received: Moment) -> Self {
+        Self { token, generation, received, reusable: false, attempt: None, refusal: None }
+    }
+
     /// Whether this one counts rather than another one, of `generation`, that came at `received`.
     ///
     /// Of two answers to the same token, the one that arrived last brought the token that the server goes on with.
@@ -153,16 +222,43 @@ impl Refresh {
 }
 
 impl SignedIn {
+    /// Whether the server keeps refusing to renew in other words than `invalid_grant`.
+    pub(crate) fn is_refused(&self) -> bool {
+        let refusal = self.refresh.as_ref().and_then(|refresh| refresh.refusal.as_ref());
+        refusal.is_some_and(|refusal| refusal.is_settled)
+    }
+
     pub(crate) fn grant(&self, key: &GrantKey) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.key == *key)
     }
 
-    /// Puts `grant` in the place of the one with the same key.
-    pub(crate) fn put_grant(&mut self, grant: Grant) {
-        match self.grants.iter_mut().find(|present| present.key == grant.key) {
-            Some(present) => *present = grant,
-            None => self.grants.push(grant),
-        }
+    /// Puts `grant` in the place of the one with the same key. Those for other audiences go when they have expired, and of
+    /// the rest the ones that were renewed longest ago (rule 17).
+    pub(crate) fn put_grant(&mut self, grant: Grant, now: Moment) {
+        self.grants.retain(|present| present.key != grant.key && (present.is_of_login() || !present.is_over(now)));
+        self.grants.push(grant);
+        let others = self.grants.iter().filter(|grant| !grant.is_of_login()).count();
+        // They stand in the order of their renewals.
+        let mut surplus = others.saturating_sub(OTHER_GRANTS);
+        self.grants.retain(|grant| {
+            let goes = surplus > 0 && !grant.is_of_login();
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// Drops access tokens for other audiences: all but the latest, and then that one too. Returns whether there were any
+    /// to drop.
+    pub(crate) fn shed_grants(&mut self) -> bool {
+        let mut others = self.grants.iter().filter(|grant| !grant.is_of_login()).count();
+        let keep = usize::from(others > 1);
+        let any = others > 0;
+        self.grants.retain(|grant| {
+            let stays = grant.is_of_login() || others <= keep;
+            others -= usize::from(!grant.is_of_login());
+            stays
+        });
+        any
     }
 
     /// The refresh token called `fingerprint`, if it is still the one in use.

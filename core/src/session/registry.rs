@@ -1,5 +1,5 @@
-//! Which accounts are open in this process: each once, because two sessions on one refresh token would sign the user
-//! out between them.
+//! Which accounts are open in this process, and which signing keys are in use: each once. Two sessions on one refresh token
+//! would sign the user out between them, and so would a logout of one account that deletes the key of another.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -7,13 +7,18 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 use crate::ports::EntryName;
 
-type Account = (String, EntryName);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Used {
+    /// The account stored under this entry of this store.
+    Account(String, EntryName),
+    Signer(String),
+}
 
-static OPEN: LazyLock<Mutex<HashSet<Account>>> = LazyLock::new(Mutex::default);
+static USED: LazyLock<Mutex<HashSet<Used>>> = LazyLock::new(Mutex::default);
 
 /// The right to have an account open; dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Registration(Account);
+pub(crate) struct Registration(Vec<Used>);
 
 impl Registration {
     /// Registers the account stored under `entry` in the store called `store`.
@@ -21,24 +26,41 @@ impl Registration {
     /// # Errors
     /// [`Error::Misconfigured`] naming `account` when it is open already.
     pub(crate) fn new(store: String, entry: EntryName) -> Result<Self> {
-        let account = (store, entry);
-        if open().insert(account.clone()) {
-            Ok(Self(account))
-        } else {
-            Err(Error::Misconfigured {
-                field: "account",
-                fix: "it is open in this process already: share that session, or drop it before opening another",
-            })
-        }
+        Self(Vec::new()).with(Used::Account(store, entry)).ok_or(Error::Misconfigured {
+            field: "account",
+            fix: "it is open in this process already: share that session, or drop it before opening another",
+        })
+    }
+
+    /// Registers the account's signer too.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `signer` when another account uses it.
+    pub(crate) fn with_signer(self, identity: String) -> Result<Self> {
+        self.with(Used::Signer(identity)).ok_or(Error::Misconfigured {
+            field: "signer",
+            fix: "another account of this process uses this key: give each account a key of its own",
+        })
+    }
+
+    fn with(mut self, used: Used) -> Option<Self> {
+        let is_free = in_use().insert(used.clone());
+        is_free.then(|| {
+            self.0.push(used);
+            self
+        })
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        open().remove(&self.0);
+        let mut in_use = in_use();
+        for used in &self.0 {
+            in_use.remove(used);
+        }
     }
 }
 
-fn open() -> MutexGuard<'static, HashSet<Account>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn in_use() -> MutexGuard<'static, HashSet<Used>> {
+    USED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -75,12 +75,22 @@ pub enum Event {
 }
 
 impl State {
-    /// The state that a record stands for: a function of nothing else.
-    pub(crate) fn of(record: Option<&Record>) -> Self {
+    /// The state that a record stands for. `is_over` says that its access token has expired, and that it has no refresh
+    /// token.
+    pub(crate) fn of(record: Option<&Record>, is_over: bool) -> Self {
         match record.map(|record| &record.content) {
             None => State::SignedOut { reason: LoginReason::NotSignedIn },
             Some(Content::SignedOut(reason)) => State::SignedOut { reason: *reason },
-            Some(Content::SignedIn(signed_in)) => State::SignedIn { user: User::of(&signed_in.identity) },
+            Some(Content::SignedIn(signed_in)) => {
+                let user = User::of(&signed_in.identity);
+                if is_over {
+                    State::LoginRequired { user, reason: LoginReason::NoRefreshToken }
+                } else if signed_in.is_refused() {
+                    State::LoginRequired { user, reason: LoginReason::Refused }
+                } else {
+                    State::SignedIn { user }
+                }
+            }
         }
     }
 
@@ -200,7 +210,8 @@ mod tests {
         let claims = json!({
             "iss": "https://issuer.example", "sub": sub, "aud": "client", "exp": 1_700_003_600, "iat": 1_700_000_000
         });
-        User::of(&serde_json::from_value(claims).expect("these are claims"))
+        // Claims are stored as the text that was signed.
+        User::of(&serde_json::from_value(json!(claims.to_string())).expect("these are claims"))
     }
 
     fn signed_in(sub: &str) -> State {

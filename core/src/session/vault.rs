@@ -1,7 +1,7 @@
 //! The record of an account, in memory and in the store: what is saved, what is not yet, and whose is newer.
 //!
-//! Rules 3, 5 and 11 live here. The vault decides nothing about tokens; it keeps the engine's word that what it was
-//! given is neither lost nor overwritten by something older.
+//! Rules 5, 11 and 17 live here. The vault decides nothing about tokens: what it was given is neither lost nor overwritten
+//! by something older, and a store that shows nothing says nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use hallpass_protocol::secret::Fingerprint;
 
 use super::moment::Moment;
 use super::record::{Content, Record, RecordError, Refresh, SignedIn};
+use super::tombstone::Tombstone;
 use crate::error::{Error, LoginReason, Result, StorageProblem};
 use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
 
@@ -18,8 +19,7 @@ const RETIRED: usize = 64;
 
 pub(crate) struct Vault {
     store: Arc<dyn SecureStore>,
-    entry: EntryName,
-    quarantine: EntryName,
+    entries: Entries,
     writer: String,
     /// The record that counts; `None` when nobody ever signed in.
     record: Option<Record>,
@@ -35,6 +35,16 @@ pub(crate) struct Vault {
     damaged: Option<StoredValue>,
     /// A newer version of Hallpass had written what was read last.
     is_newer: bool,
+}
+
+/// Where the store keeps what belongs to the record.
+pub(crate) struct Entries {
+    /// The record.
+    pub(crate) record: EntryName,
+    /// A damaged record, set aside.
+    pub(crate) quarantine: EntryName,
+    /// Which sessions were logged out.
+    pub(crate) tombstone: EntryName,
 }
 
 /// A record in the store.
@@ -53,11 +63,10 @@ struct Version {
 }
 
 impl Vault {
-    pub(crate) fn new(store: Arc<dyn SecureStore>, entry: EntryName, quarantine: EntryName, writer: String) -> Self {
+    pub(crate) fn new(store: Arc<dyn SecureStore>, entries: Entries, writer: String) -> Self {
         Self {
             store,
-            entry,
-            quarantine,
+            entries,
             writer,
             record: None,
             durable: None,
@@ -78,9 +87,16 @@ impl Vault {
         self.opened
     }
 
-    /// The signed-in user's part of the record, if it is that of the session called `lineage`.
-    pub(crate) fn signed_in_mut(&mut self, lineage: &str) -> Option<&mut SignedIn> {
-        self.record.as_mut().filter(|record| record.lineage == lineage)?.signed_in_mut()
+    /// Remembers, in memory, whether the server may have acted on the last use of the refresh token `token` of the
+    /// session called `lineage`.
+    pub(crate) fn settle(&mut self, lineage: &str, token: Fingerprint, settled: bool) {
+        if let Some(record) = self.record.as_mut().filter(|record| record.lineage == lineage)
+            && let Some(signed_in) = record.signed_in_mut()
+            && let Some(refresh) = signed_in.refresh_mut(token)
+            && let Some(attempt) = &mut refresh.attempt
+        {
+            attempt.settled = settled;
+        }
     }
 
     /// The refresh token, if a renewal with it may have been acted on without an answer arriving.
@@ -135,14 +151,16 @@ impl Vault {
             }
             Found::Record(..) | Found::Unreadable => {}
             Found::Newer => return Err(NEWER),
-            // Somebody logged out in another process; a login that could not be saved yet has nothing there to lose.
-            Found::Absent if self.durable.is_some() => {
-                self.durable = None;
-                self.record = self
-                    .record
-                    .take()
-                    .map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
-                return Ok(());
+            // Absence says nothing: a collection may be closed, a folder not mounted. A logout leaves a tombstone.
+            Found::Absent if self.record.as_ref().is_some_and(|record| record.signed_in().is_some()) => {
+                if self.is_logged_out_elsewhere().await? {
+                    self.durable = None;
+                    self.record = self
+                        .record
+                        .take()
+                        .map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
+                    return Ok(());
+                }
             }
             Found::Absent => {}
         }
@@ -157,9 +175,10 @@ impl Vault {
         let record = self.record.as_ref();
         let lineage = record.map(|record| record.lineage.clone()).unwrap_or_default();
         let revision = record.map_or(0, |record| record.revision).saturating_add(1);
+        let begun = record.and_then(|record| record.begun);
         let spent = record.and_then(refresh).map(|refresh| (refresh.generation, refresh.received));
         self.ended_with = spent.filter(|_| matches!(content, Content::SignedOut(_)));
-        self.record = Some(Record { lineage, revision, writer: self.writer.clone(), content });
+        self.record = Some(Record { lineage, revision, writer: self.writer.clone(), begun, content });
         self.save().await
     }
 
@@ -177,11 +196,11 @@ impl Vault {
         outcome
     }
 
-    /// Makes `content` the record of a new session called `lineage`, in place of whatever was there, and saves it.
+    /// Makes `content` the record of a new session called `lineage`, in place of what was there, and saves it.
     ///
     /// # Errors
     /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
-    pub(crate) async fn begin(&mut self, lineage: String, content: Content) -> Result<()> {
+    pub(crate) async fn begin(&mut self, lineage: String, begun: Moment, content: Content) -> Result<()> {
         match self.read().await {
             Ok(Found::Record(stored, _)) => self.retire(stored.lineage),
             Ok(Found::Newer) => return Err(NEWER),
@@ -190,41 +209,84 @@ impl Vault {
         }
         self.opened = true;
         if let Some(damaged) = self.damaged.take()
-            && let Err(error) = self.store.save(&self.quarantine, &damaged).await
+            && let Err(error) = self.store.save(&self.entries.quarantine, &damaged).await
         {
             self.damaged = Some(damaged);
             return Err(error.into());
         }
-        self.replace(Record { lineage, revision: 1, writer: self.writer.clone(), content });
+        self.replace(Record { lineage, revision: 1, writer: self.writer.clone(), begun: Some(begun), content });
         self.durable = None;
         self.save().await
     }
 
-    /// Deletes the record from store and memory, also one that cannot be read.
+    /// Deletes the record from store and memory, also one that cannot be read, and leaves a tombstone. Returns who was
+    /// signed in.
     ///
     /// # Errors
     /// [`Error::Storage`] when it is still there; memory is then as it was.
-    pub(crate) async fn erase(&mut self) -> Result<()> {
-        self.store.delete(&self.entry).await?;
-        self.store.delete(&self.quarantine).await?;
-        let lineage = self.record.take().map(|record| record.lineage).unwrap_or_default();
+    pub(crate) async fn erase(&mut self, now: Moment) -> Result<Option<SignedIn>> {
+        self.store.delete(&self.entries.quarantine).await?;
+        let lineage = self.record.as_ref().map(|record| record.lineage.clone()).unwrap_or_default();
+        // Before the record goes, so that no process sees the one without the other. A full store takes no tombstone and
+        // keeps nobody from logging out: other processes then learn of it from the server.
+        let before = self.tombstone().await.unwrap_or_default();
+        let tombstone = before.with(&lineage, now);
+        if tombstone != before
+            && let Err(error) = self.store.save(&self.entries.tombstone, &tombstone.to_stored()).await
+        {
+            tracing::debug!(%error, "the logout leaves no tombstone");
+        }
+        if let Err(error) = self.store.delete(&self.entries.record).await {
+            // Nothing has ended, so nothing is to say so.
+            if tombstone != before
+                && let Err(error) = self.store.save(&self.entries.tombstone, &before.to_stored()).await
+            {
+                tracing::debug!(%error, "the tombstone of a logout that failed is still there");
+            }
+            return Err(error.into());
+        }
+        let erased = self.record.take().and_then(Record::into_signed_in);
         self.record = Some(Record { lineage, ..signed_out(LoginReason::LoggedOut) });
         self.durable = None;
         self.damaged = None;
         self.is_newer = false;
         self.opened = true;
-        Ok(())
+        Ok(erased)
     }
 
+    /// Whether the store says that the session in memory was logged out, or that somebody logged out after a login that is
+    /// not saved yet.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the store cannot tell now.
+    async fn is_logged_out_elsewhere(&self) -> Result<bool> {
+        let Some(record) = &self.record else { return Ok(false) };
+        let tombstone = self.tombstone().await?;
+        let is_unsaved = self.durable.is_none();
+        let gives_way = is_unsaved && record.begun.is_some_and(|begun| tombstone.is_later_than(begun));
+        Ok(tombstone.names(&record.lineage) || gives_way)
+    }
+
+    async fn tombstone(&self) -> Result<Tombstone> {
+        let stored = self.store.load(&self.entries.tombstone).await?;
+        Ok(stored.as_ref().map(Tombstone::from_stored).unwrap_or_default())
+    }
+
+    /// Saves the record. A store that has no room for it gets it without the access tokens for other audiences, which the
+    /// refresh token brings again (rule 17).
     async fn save(&mut self) -> Result<()> {
         if self.is_newer {
             return Err(NEWER);
         }
-        if let Some(record) = &self.record {
-            let text = record.to_stored();
-            self.store.save(&self.entry, &text).await?;
-            self.durable = Some(Durable { version: Version::of(record), text });
+        let Some(record) = &mut self.record else { return Ok(()) };
+        let mut text = record.to_stored();
+        let mut saved = self.store.save(&self.entries.record, &text).await;
+        while matches!(saved, Err(StoreError::Failed(_))) && record.signed_in_mut().is_some_and(SignedIn::shed_grants) {
+            text = record.to_stored();
+            saved = self.store.save(&self.entries.record, &text).await;
         }
+        saved?;
+        self.durable = Some(Durable { version: Version::of(record), text });
         Ok(())
     }
 
@@ -235,7 +297,7 @@ impl Vault {
     }
 
     async fn look(&mut self) -> Result<Found> {
-        let value = match self.store.load(&self.entry).await {
+        let value = match self.store.load(&self.entries.record).await {
             Ok(Some(value)) => value,
             Ok(None) => return Ok(Found::Absent),
             Err(StoreError::Invalidated) => return Ok(Found::Unreadable),
@@ -292,8 +354,10 @@ impl Vault {
             return ours.lineage != stored.lineage;
         }
         if ours.lineage != stored.lineage {
-            // Another login. One of ours that is not saved yet came later than any that this process has seen saved.
-            return self.is_saved() || self.durable.is_some();
+            // Another login. One of ours that is not saved yet came later than any that this process has seen saved, and
+            // another process may have signed in since.
+            let is_later = stored.begun.zip(ours.begun).is_some_and(|(theirs, ours)| theirs.is_after(ours));
+            return self.is_saved() || self.durable.is_some() || is_later;
         }
         match (refresh(stored), refresh(ours)) {
             (Some(theirs), Some(ours)) if theirs.token.fingerprint() != ours.token.fingerprint() => {
@@ -339,7 +403,13 @@ const NEWER: Error =
 
 /// What stands in memory for a record that is not in the store.
 fn signed_out(reason: LoginReason) -> Record {
-    Record { lineage: String::new(), revision: 0, writer: String::new(), content: Content::SignedOut(reason) }
+    Record {
+        lineage: String::new(),
+        revision: 0,
+        writer: String::new(),
+        begun: None,
+        content: Content::SignedOut(reason),
+    }
 }
 
 fn refresh(record: &Record) -> Option<&Refresh> {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use hallpass_core::{Credentials, Error, MinTtl, OfflineCause, Session};
+use hallpass_core::protocol::error::ErrorCode;
+use hallpass_core::{Credentials, Error, LoginReason, MinTtl, OfflineCause, Session};
 use tokio::task::JoinSet;
 
-use crate::support::server::Fault;
+use crate::support::server::{Fault, Reply, Target};
 use crate::support::{Device, audience, settle, within};
 
 async fn ask_at_once(session: &Session, callers: usize) -> Vec<hallpass_core::Result<Credentials>> {
@@ -17,7 +18,7 @@ async fn ask_at_once(session: &Session, callers: usize) -> Vec<hallpass_core::Re
     within(tasks.join_all()).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_1_callers_on_expired_credentials_send_one_request_and_share_its_success() {
     for callers in [1, 1_000, 10_000] {
         let device = Device::signed_in().await;
@@ -29,7 +30,7 @@ async fn rule_1_callers_on_expired_credentials_send_one_request_and_share_its_su
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_1_callers_on_expired_credentials_send_one_request_and_share_its_failure() {
     for callers in [1, 1_000, 10_000] {
         let device = Device::signed_in().await;
@@ -44,7 +45,26 @@ async fn rule_1_callers_on_expired_credentials_send_one_request_and_share_its_fa
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn rule_1_callers_share_a_refusal_and_the_end_of_a_session() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.refuse_times(1, Target::Login, Reply::json(401, r#"{"error":"invalid_client"}"#));
+    for outcome in ask_at_once(device.session(), 1_000).await {
+        assert_eq!(outcome.unwrap_err(), Error::Denied { code: ErrorCode::InvalidClient });
+    }
+    assert_eq!(device.server.count("token"), 1);
+
+    device.pass(3);
+    device.forget();
+    device.server.revoke_everything();
+    for outcome in ask_at_once(device.session(), 1_000).await {
+        assert_eq!(outcome.unwrap_err(), Error::LoginRequired { reason: LoginReason::Revoked });
+    }
+    assert_eq!(device.server.count("token"), 2, "and once more after two seconds");
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_1_audiences_renew_side_by_side_with_a_reusable_token() {
     let device = Device::signed_in_without_rotation().await;
     device.server.fail(vec![Fault::Held; 50]);
@@ -54,7 +74,7 @@ async fn rule_1_audiences_renew_side_by_side_with_a_reusable_token() {
         tasks.spawn(async move { session.credentials(audience(&format!("https://api-{number}.example"))).await });
     }
     settle().await;
-    assert_eq!(device.server.count("token"), 0, "all of them are in the air");
+    assert_eq!(device.server.count("token"), 0, "all of them are in flight");
     for _ in 0..50 {
         device.server.release();
         settle().await;
@@ -67,7 +87,7 @@ async fn rule_1_audiences_renew_side_by_side_with_a_reusable_token() {
     assert_eq!((audiences.len(), device.server.count("token")), (50, 50));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_1_audiences_renew_in_turn_with_a_rotating_token() {
     let device = Device::signed_in().await;
     let mut tasks = JoinSet::new();
@@ -83,7 +103,7 @@ async fn rule_1_audiences_renew_in_turn_with_a_rotating_token() {
     assert_eq!(tokens.len(), 10, "each renewal used the token of the one before");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_2_a_caller_that_goes_away_does_not_cancel_the_exchange() {
     let device = Device::signed_in().await;
     device.expire();
@@ -97,7 +117,7 @@ async fn rule_2_a_caller_that_goes_away_does_not_cancel_the_exchange() {
     assert_eq!(device.server.count("token"), 1, "what the first caller began was finished and kept");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_2_a_session_dropped_during_an_exchange_still_stores_what_arrives() {
     let mut device = Device::signed_in().await;
     device.expire();
@@ -113,8 +133,8 @@ async fn rule_2_a_session_dropped_during_an_exchange_still_stores_what_arrives()
     assert_eq!(device.server.count("token"), 1);
 }
 
-#[tokio::test]
-async fn a_hit_reads_no_store_and_sends_nothing() {
+#[tokio::test(start_paused = true)]
+async fn rule_9_a_hit_reads_no_store_and_sends_nothing() {
     let device = Device::signed_in().await;
     for _ in 0..100 {
         device.access_token().await.unwrap();
@@ -123,8 +143,8 @@ async fn a_hit_reads_no_store_and_sends_nothing() {
     assert_eq!(device.server.count("token"), 0);
 }
 
-#[tokio::test]
-async fn a_second_session_on_an_open_account_is_misconfigured() {
+#[tokio::test(start_paused = true)]
+async fn rule_5_a_second_session_on_an_open_account_is_misconfigured() {
     let mut device = Device::new();
     let error = device.build(device.store.clone()).unwrap_err();
     assert!(matches!(error, Error::Misconfigured { field: "account", .. }), "{error:?}");
@@ -134,7 +154,7 @@ async fn a_second_session_on_an_open_account_is_misconfigured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_session_has_no_timer() {
+async fn rule_8_an_idle_session_has_no_timer() {
     let device = Device::signed_in().await;
     device.session().renew().await.unwrap();
     settle().await;

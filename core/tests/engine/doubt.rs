@@ -5,19 +5,10 @@ use std::time::Duration;
 use hallpass_core::{Error, LoginReason, Logout, OfflineCause};
 
 use crate::support::server::Fault;
-use crate::support::{Device, login_required, offline_cause, settle, signed_out_reason, within};
+use crate::support::{Device, live, login_required, offline_cause, settle, signed_out_reason, within};
 
 /// More faults than anybody may meet in a minute.
 const MANY: usize = 100;
-
-/// Time passes, for the device and for those who wait.
-async fn live(device: &Device, seconds: u64) {
-    const STEP: Duration = Duration::from_millis(50);
-    for _ in 0..seconds * 20 {
-        device.clock.advance(STEP);
-        tokio::time::sleep(STEP).await;
-    }
-}
 
 /// A device whose server forgives a second use for a minute, and whose access token has expired.
 async fn forgiving() -> Device {
@@ -35,13 +26,13 @@ async fn rule_8_a_lost_answer_is_asked_for_until_it_comes_without_anybody_waitin
     assert_eq!(offline_cause(&error), Some(OfflineCause::NoAnswer));
     assert_eq!(device.server.faults_left(), 2, "the caller waits for two tries, as ever");
 
-    live(&device, 10).await;
+    live(10).await;
     assert_eq!(device.server.faults_left(), 0);
     let seen = device.server.seen("token");
     assert!(seen.iter().all(|request| *request == seen[0]), "the same request, byte for byte");
     assert_eq!(seen.len(), 3, "two that the server answered in vain, and the one whose answer came");
     device.access_token().await.unwrap();
-    live(&device, 120).await;
+    live(120).await;
     assert_eq!(device.server.count("token"), 3);
 }
 
@@ -52,7 +43,7 @@ async fn rule_8_a_lost_answer_is_asked_for_seven_times_in_a_minute_and_then_by_c
     device.access_token().await.unwrap_err();
     let mut tries = Vec::new();
     for _ in 0..120 {
-        live(&device, 1).await;
+        live(1).await;
         tries.push(MANY - device.server.faults_left());
     }
     assert_eq!(tries[119], 7);
@@ -60,7 +51,7 @@ async fn rule_8_a_lost_answer_is_asked_for_seven_times_in_a_minute_and_then_by_c
     assert_eq!(tries.iter().position(|tries| *tries == 7).map(|second| (31..45).contains(&second)), Some(true));
 
     device.access_token().await.unwrap_err();
-    live(&device, 120).await;
+    live(120).await;
     assert_eq!(MANY - device.server.faults_left(), 9, "once for each token: after that it is the callers who ask");
 }
 
@@ -70,7 +61,7 @@ async fn rule_8_what_the_engine_asks_by_itself_makes_no_caller_wait_longer() {
     device.server.fail(vec![Fault::RequestLost; 7]);
     let Error::Offline { retry_after: Some(wait), .. } = device.access_token().await.unwrap_err() else { panic!() };
     assert!(wait < Duration::from_secs(3), "{wait:?}");
-    live(&device, 60).await;
+    live(60).await;
     assert_eq!(device.server.faults_left(), 0);
     device.access_token().await.unwrap();
 }
@@ -80,9 +71,9 @@ async fn rule_8_a_caller_who_comes_meanwhile_joins() {
     let device = forgiving().await;
     device.server.fail([Fault::AnswerLost, Fault::AnswerLost, Fault::Held]);
     device.access_token().await.unwrap_err();
-    live(&device, 3).await;
+    live(3).await;
     let caller = device.caller().await;
-    assert_eq!(device.server.count("token"), 2, "the third is in the air");
+    assert_eq!(device.server.count("token"), 2, "the third is in flight");
     device.server.release();
     within(caller).await.unwrap().unwrap();
     assert_eq!(device.server.count("token"), 3);
@@ -98,7 +89,7 @@ async fn rule_8_a_lost_answer_is_not_waited_for_as_long_as_the_first_one() {
     device.access_token().await.unwrap_err();
     let waited = began.elapsed().as_secs();
     assert_eq!(waited, 10, "answers have come at once so far");
-    live(&device, 3).await;
+    live(3).await;
     device.access_token().await.unwrap();
 }
 
@@ -108,9 +99,9 @@ async fn rule_8_a_server_that_says_when_is_asked_then_if_that_is_soon_enough() {
         let device = forgiving().await;
         device.server.fail([Fault::Answer(500, vec![("Retry-After", told.to_string())], String::new())]);
         device.access_token().await.unwrap_err();
-        live(&device, 19).await;
+        live(19).await;
         assert_eq!(device.server.count("token"), 1, "{told} s");
-        live(&device, 200).await;
+        live(200).await;
         assert_eq!(device.server.count("token"), requests, "{told} s");
     }
 }
@@ -121,8 +112,8 @@ async fn rule_4_without_a_reuse_interval_the_first_answer_ends_the_session_and_t
     device.expire();
     device.server.fail([Fault::AnswerLost, Fault::RequestLost]);
     device.access_token().await.unwrap_err();
-    live(&device, 120).await;
-    assert_eq!(device.server.count("token"), 2);
+    live(120).await;
+    assert_eq!(device.server.count("token"), 3, "the lost one, the one that was refused, and once more");
     assert_eq!(signed_out_reason(&device.session().state()), Some(LoginReason::AnswerLost));
 }
 
@@ -132,7 +123,7 @@ async fn rule_8_after_a_logout_nothing_is_asked() {
     device.server.fail(vec![Fault::RequestLost; MANY]);
     device.access_token().await.unwrap_err();
     device.session().logout(Logout::default()).await.unwrap();
-    live(&device, 120).await;
+    live(120).await;
     assert_eq!(MANY - device.server.faults_left(), 2);
 }
 
@@ -142,11 +133,11 @@ async fn rule_8_a_session_that_is_dropped_asks_no_more_and_its_account_can_be_op
     device.server.fail(vec![Fault::RequestLost; 3]);
     device.access_token().await.unwrap_err();
     device.close();
-    live(&device, 120).await;
+    live(120).await;
     assert_eq!(device.server.faults_left(), 1);
 
     device.open();
-    live(&device, 1).await;
+    live(1).await;
     assert_eq!(device.server.faults_left(), 0, "the next one finds the note");
     device.access_token().await.unwrap();
 }
@@ -158,7 +149,7 @@ async fn rule_5_what_another_process_has_got_meanwhile_is_not_asked_for() {
     app.server.fail([Fault::AnswerLost, Fault::RequestLost]);
     app.access_token().await.unwrap_err();
     extension.access_token().await.unwrap();
-    live(&app, 120).await;
+    live(120).await;
     assert_eq!(app.server.count("token"), 2);
     app.access_token().await.unwrap();
     assert_eq!(app.server.count("token"), 2);
@@ -169,13 +160,13 @@ async fn rule_4_a_process_started_without_a_network_goes_on_asking_for_what_was_
     let mut device = forgiving().await;
     device.server.fail([Fault::Held]);
     let caller = device.caller().await;
-    device.store.kill();
+    device.kill();
     device.server.release();
     settle().await;
     caller.abort();
     device.server.fail([Fault::Unreachable, Fault::Unreachable]);
     device.restart();
-    live(&device, 10).await;
+    live(10).await;
     assert_eq!(device.server.count("token"), 2);
     device.access_token().await.unwrap();
     assert_eq!(device.server.count("token"), 2);
@@ -187,6 +178,6 @@ async fn rule_8_a_token_that_can_be_used_again_is_left_to_the_callers() {
     device.expire();
     device.server.fail(vec![Fault::RequestLost; MANY]);
     assert_ne!(device.access_token().await, Err(login_required(LoginReason::AnswerLost)));
-    live(&device, 120).await;
+    live(120).await;
     assert_eq!(MANY - device.server.faults_left(), 2);
 }

@@ -16,7 +16,7 @@ use crate::support::proofs::Proof;
 use crate::support::server::{API, Fault, ISSUER};
 use crate::support::signer::TestSigner;
 use crate::support::store::Operation;
-use crate::support::{Device, login_required, signed_out_reason, within};
+use crate::support::{Device, login_required, settle, signed_out_reason, within};
 
 fn api_call() -> ApiRequest {
     ApiRequest::get(format!("{API}/expenses?month=2"))
@@ -31,7 +31,7 @@ fn denied(error: &Error) -> Option<&'static str> {
     if let Error::Denied { code } = error { Some(code.as_str()) } else { None }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_login_names_its_key_and_every_request_after_it_has_a_proof_by_that_key() {
     let mut device = Device::new();
     device.dpop = true;
@@ -54,7 +54,7 @@ async fn a_login_names_its_key_and_every_request_after_it_has_a_proof_by_that_ke
     assert!(proofs.iter().all(|proof| proof.jkt == named), "one key for all of them");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bearer_session_has_no_key_and_no_proof() {
     let device = Device::signed_in().await;
     device.expire();
@@ -67,18 +67,15 @@ async fn a_bearer_session_has_no_key_and_no_proof() {
     assert_eq!(touched, [0, 0, 0]);
 }
 
-#[tokio::test]
-async fn tokens_of_another_type_than_asked_for_are_refused_and_nothing_of_them_is_kept() {
-    for (dpop, token_type, check) in
-        [(true, "Bearer", "token_not_sender_constrained"), (false, "DPoP", "token_response_malformed")]
-    {
-        let mut device = Device::new();
-        device.dpop = dpop;
-        device.restart();
-        device.server.change(|server| server.token_response = json!({ "token_type": token_type }));
-        assert_eq!(device.log_in("ada").await.unwrap_err(), Error::Untrusted { check });
-        assert!(device.session().user().is_none() && device.store.text("session").is_none());
-    }
+#[tokio::test(start_paused = true)]
+async fn rule_12_tokens_of_another_type_than_asked_for_are_refused_and_nothing_of_them_is_kept() {
+    let device = Device::new();
+    device.server.change(|server| server.token_response = json!({ "token_type": "DPoP" }));
+    let error = device.log_in("ada").await.unwrap_err();
+    assert_eq!(error, Error::Untrusted { check: "token_response_malformed" });
+    assert!(device.session().user().is_none() && device.store.text("session").is_none());
+    settle().await;
+    assert!(device.server.living().is_empty(), "and they are revoked");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +92,7 @@ async fn a_renewal_that_answers_with_a_bearer_token_changes_nothing_here() {
     device.session().renew().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_takes_no_es256_is_told_before_the_browser_opens() {
     let mut device = Device::new();
     device.dpop = true;
@@ -106,7 +103,7 @@ async fn a_server_that_takes_no_es256_is_told_before_the_browser_opens() {
     assert!(device.store.text("key").is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_nonce_wanted_costs_one_request_and_is_stated_from_then_on() {
     let device = Device::bound().await;
     device.server.want_nonce(ISSUER, "n1");
@@ -118,18 +115,19 @@ async fn a_nonce_wanted_costs_one_request_and_is_stated_from_then_on() {
     assert_eq!(device.witness.notes().events.iter().filter(|event| **event == Event::Renewed).count(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_nonce_that_comes_with_any_answer_is_the_next_one_to_state() {
     let device = Device::bound().await;
     let refusal = r#"{"error":"invalid_scope"}"#.to_owned();
     device.server.fail([Fault::Answer(400, vec![("DPoP-Nonce", "n1".to_owned())], refusal)]);
     device.session().renew().await.unwrap_err();
+    device.pass(3);
     device.server.want_nonce(ISSUER, "n1");
     device.session().renew().await.unwrap();
     assert_eq!(device.server.count("token"), 2, "nobody had to ask for it");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_nonce_of_a_login_is_asked_for_once_too() {
     let mut device = Device::new();
     device.dpop = true;
@@ -139,7 +137,7 @@ async fn a_nonce_of_a_login_is_asked_for_once_too() {
     assert_eq!(device.server.count("token"), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_nonce_of_one_origin_is_never_stated_to_another() {
     let device = Device::bound().await;
     device.server.want_nonce(API, "api-nonce");
@@ -150,7 +148,7 @@ async fn a_nonce_of_one_origin_is_never_stated_to_another() {
     assert!(device.server.proofs().iter().all(|proof| (proof.origin == API) == proof.claims.get("nonce").is_some()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_api_that_wants_its_nonce_causes_a_repeat_and_no_renewal() {
     let device = Device::bound().await;
     device.server.want_nonce(API, "n1");
@@ -161,7 +159,7 @@ async fn an_api_that_wants_its_nonce_causes_a_repeat_and_no_renewal() {
     assert_eq!(device.server.count("api"), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_api_that_refuses_the_token_after_its_nonce_still_gets_a_renewed_one() {
     let device = Device::bound().await;
     device.server.want_nonce(API, "n1");
@@ -171,7 +169,7 @@ async fn an_api_that_refuses_the_token_after_its_nonce_still_gets_a_renewed_one(
     assert_eq!((device.server.count("api"), device.server.count("token")), (3, 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_wants_another_nonce_each_time_is_asked_twice_and_signs_nobody_out() {
     let device = Device::bound().await;
     let refusal = |nonce: &str| {
@@ -182,11 +180,12 @@ async fn a_server_that_wants_another_nonce_each_time_is_asked_twice_and_signs_no
     let error = device.session().renew().await.unwrap_err();
     assert_eq!(denied(&error), Some("use_dpop_nonce"));
     assert_eq!(device.server.count("token"), 2);
+    device.pass(3);
     device.session().renew().await.unwrap();
     assert_eq!(latest(&device, ISSUER).claims["nonce"], "n2");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_wants_a_nonce_and_names_none_is_asked_once() {
     let device = Device::bound().await;
     device.server.fail([Fault::Answer(400, Vec::new(), json!({ "error": "use_dpop_nonce" }).to_string())]);
@@ -206,7 +205,7 @@ async fn rule_8_after_a_nonce_a_lost_answer_is_still_asked_for_again_and_with_an
     assert_eq!(latest(&device, ISSUER).claims["nonce"], "n1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_10_a_device_clock_that_is_hours_wrong_makes_proofs_by_the_servers_time() {
     for ahead in [-36_000, 36_000] {
         let mut device = Device::new();
@@ -228,16 +227,17 @@ async fn rule_10_a_device_clock_that_is_hours_wrong_makes_proofs_by_the_servers_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_proof_that_the_server_refuses_signs_nobody_out() {
     let device = Device::bound().await;
     device.server.fail([Fault::Answer(400, Vec::new(), r#"{"error":"invalid_dpop_proof"}"#.to_owned())]);
     assert_eq!(denied(&device.session().renew().await.unwrap_err()), Some("invalid_dpop_proof"));
+    device.pass(3);
     device.session().renew().await.unwrap();
     assert_eq!(device.server.count("token"), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_1_a_thousand_calls_with_an_expired_token_make_one_renewal() {
     let device = Device::bound().await;
     device.server.want_nonce(ISSUER, "n1");
@@ -253,7 +253,7 @@ async fn rule_1_a_thousand_calls_with_an_expired_token_make_one_renewal() {
     assert_eq!(device.server.count("token"), 2, "one renewal, and the nonce that it had to ask for");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_key_survives_a_restart() {
     let mut device = Device::bound().await;
     let key = latest(&device, ISSUER).jkt;
@@ -263,7 +263,7 @@ async fn the_key_survives_a_restart() {
     assert_eq!(latest(&device, API).jkt, key);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_every_version_of_a_key_and_of_a_bound_record_that_ever_shipped_still_loads() {
     const JKT: &str = "y7gHGqKps9IKVuKpvv0ho6EBaVhABljFzKo9At33bO8";
     // Written once for each version and never again, as for the record without a key.
@@ -280,7 +280,7 @@ async fn rule_11_every_version_of_a_key_and_of_a_bound_record_that_ever_shipped_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_login_under_way_is_finished_with_its_key_after_a_restart() {
     let mut device = Device::new();
     device.dpop = true;
@@ -291,7 +291,7 @@ async fn a_login_under_way_is_finished_with_its_key_after_a_restart() {
     device.session().resume(&callback).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_locked_or_fails_is_an_error_of_the_store_and_sends_nothing() {
     let (locked, failed) = (StorageProblem::Locked, StorageProblem::Failed("the keystore is busy"));
     for (failure, problem) in [(SignerError::Locked, locked), (SignerError::Failed("the keystore is busy"), failed)] {
@@ -319,7 +319,7 @@ async fn a_signer_that_never_answers_keeps_nobody_for_ever_and_signs_nobody_out(
     assert!(matches!(device.session().state(), State::SignedIn { .. }));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_gone_ends_the_session_with_its_reason_and_the_next_login_makes_another() {
     for by_call in [false, true] {
         let signer = TestSigner::new();
@@ -345,7 +345,7 @@ async fn a_key_that_is_gone_ends_the_session_with_its_reason_and_the_next_login_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn another_key_than_the_records_is_one_that_is_gone() {
     let signer = TestSigner::new();
     let mut device = Device::bound_to(Some(signer.clone())).await;
@@ -356,7 +356,7 @@ async fn another_key_than_the_records_is_one_that_is_gone() {
     assert_eq!(device.server.count("token"), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_login_whose_key_went_while_the_browser_was_open_has_to_be_begun_again() {
     let signer = TestSigner::new();
     let device = Device::bound_to(Some(signer.clone())).await;
@@ -369,7 +369,7 @@ async fn a_login_whose_key_went_while_the_browser_was_open_has_to_be_begun_again
     device.log_in("ada").await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_signer_that_signs_with_another_key_than_it_shows_is_found_out_before_anything_is_sent() {
     let mut device = Device::new();
     (device.dpop, device.signer) = (true, Some(TestSigner::of_two_keys()));
@@ -379,7 +379,7 @@ async fn a_signer_that_signs_with_another_key_than_it_shows_is_found_out_before_
     assert_eq!(device.server.count("token"), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_logout_deletes_the_key_in_software() {
     let device = Device::bound().await;
     let before = latest(&device, ISSUER).jkt;
@@ -391,7 +391,7 @@ async fn a_logout_deletes_the_key_in_software() {
     assert_ne!(latest(&device, ISSUER).jkt, before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_a_key_that_another_process_made_with_its_login_is_taken_over_with_the_record() {
     let app = Device::bound().await;
     let extension = app.extension();
@@ -404,7 +404,7 @@ async fn rule_5_a_key_that_another_process_made_with_its_login_is_taken_over_wit
     assert_eq!(extension.session().call(api_call()).await.unwrap().status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_a_key_that_is_gone_ends_no_session_that_another_process_began_since() {
     let app = Device::bound_to(Some(TestSigner::new())).await;
     let extension = app.extension();
@@ -419,7 +419,7 @@ async fn rule_5_a_key_that_is_gone_ends_no_session_that_another_process_began_si
     app.session().renew().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_keeps_what_it_was_begun_with_whatever_the_configuration_says_now() {
     for bound in [false, true] {
         let mut device = if bound { Device::bound().await } else { Device::signed_in().await };
@@ -435,7 +435,7 @@ async fn a_session_keeps_what_it_was_begun_with_whatever_the_configuration_says_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_app_with_its_own_client_gets_the_headers_of_one_request_and_hands_a_nonce_back() {
     let device = Device::bound().await;
     let url = format!("{API}/expenses?month=2");
@@ -452,7 +452,7 @@ async fn an_app_with_its_own_client_gets_the_headers_of_one_request_and_hands_a_
     assert_eq!(device.server.count("token"), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn headers_for_an_origin_that_was_not_allowed_are_not_made() {
     let device = Device::bound().await;
     let error = device.session().proof(Method::Get, "https://evil.example/", MinTtl::default()).await.unwrap_err();
@@ -461,7 +461,7 @@ async fn headers_for_an_origin_that_was_not_allowed_are_not_made() {
     assert!(matches!(error, Error::Misconfigured { field: "api_origins", .. }), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn headers_of_a_bearer_session_have_no_proof() {
     let device = Device::signed_in().await;
     let url = format!("{API}/expenses");

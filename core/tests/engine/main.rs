@@ -5,16 +5,31 @@
 
 mod support;
 
+mod absence;
+mod audiences;
+mod backoff;
+mod bounded;
 mod callers;
+mod calls;
 mod doubt;
 mod dpop;
+mod intent;
+mod limits;
 mod login;
+mod login_answers;
 mod logout;
+mod logout_elsewhere;
+mod lost;
 mod many_processes;
 mod observer;
+mod odd_answers;
+mod provider;
+mod refused;
 mod renewal;
+mod save_first;
 mod secrets;
 mod sign_out;
+mod signers;
 mod simulated;
 mod storage;
 mod time;

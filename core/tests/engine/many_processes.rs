@@ -7,7 +7,7 @@ use hallpass_core::{LoginReason, Logout, MinTtl};
 use crate::support::server::Fault;
 use crate::support::{Device, login_required, settle, signed_out_reason, within};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_what_another_process_renewed_is_used_without_a_request() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -18,7 +18,7 @@ async fn rule_5_what_another_process_renewed_is_used_without_a_request() {
     assert_eq!(app.server.count("token"), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_a_superseded_token_is_never_sent() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -33,7 +33,7 @@ async fn rule_5_a_superseded_token_is_never_sent() {
     assert_eq!(distinct.len(), tokens.len(), "each token was sent once: {tokens:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_invalid_grant_for_a_token_that_another_process_replaced_is_not_the_end() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -54,7 +54,7 @@ async fn rule_5_invalid_grant_for_a_token_that_another_process_replaced_is_not_t
     assert!(app.session().user().is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_a_logout_in_one_process_is_a_logout_in_the_other() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -66,7 +66,7 @@ async fn rule_5_a_logout_in_one_process_is_a_logout_in_the_other() {
     assert!(app.store.text("session").is_none(), "and the other process does not write it back");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_a_login_of_another_user_in_one_process_gives_the_other_nothing_of_that_user_unasked() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -78,7 +78,7 @@ async fn rule_5_a_login_of_another_user_in_one_process_gives_the_other_nothing_o
     extension.access_token().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_an_answer_that_arrives_after_a_login_in_another_process_does_not_overwrite_it() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -94,16 +94,16 @@ async fn rule_5_an_answer_that_arrives_after_a_login_in_another_process_does_not
     assert!(app.store.text("session").unwrap().contains("grace"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_5_an_answer_that_arrives_after_a_logout_is_revoked_and_not_stored() {
     let device = Device::signed_in().await;
     device.expire();
-    device.server.fail([Fault::Held]);
+    device.server.fail([Fault::AnswerHeld]);
     let slow = device.caller().await;
     device.session().logout(Logout::default()).await.unwrap();
-    device.server.forgive_reuse();
     device.server.release();
     assert_eq!(within(slow).await.unwrap().unwrap_err(), login_required(LoginReason::LoggedOut));
     assert!(device.store.text("session").is_none());
     assert_eq!(device.server.count("revocation"), 2, "the token of the logout, and the one that came too late");
+    assert!(device.server.living().is_empty());
 }

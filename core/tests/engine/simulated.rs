@@ -21,7 +21,7 @@ async fn with_an_unsaved_token(app: &Device) {
     app.store.repair();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_not_saved_yet_outlives_what_another_process_notes_about_the_one_before_it() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -36,7 +36,7 @@ async fn a_token_not_saved_yet_outlives_what_another_process_notes_about_the_one
     extension.session().renew().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_not_saved_yet_gives_way_to_one_that_another_process_made_of_it() {
     let app = Device::signed_in().await;
     app.server.change(|server| server.reuse_interval = Duration::from_secs(10));
@@ -58,7 +58,7 @@ async fn a_token_not_saved_yet_gives_way_to_one_that_another_process_made_of_it(
     extension.session().renew().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_record_written_over_by_a_process_that_had_read_the_one_before_is_saved_again() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -73,7 +73,7 @@ async fn a_record_written_over_by_a_process_that_had_read_the_one_before_is_save
     extension.session().renew().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_login_not_saved_yet_is_saved_by_a_caller_who_asks_for_the_user_before() {
     let device = Device::signed_in().await;
     let started = device.session().start_login(Login::default()).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_caller_whose_renewal_fails_gets_no_token_of_a_user_who_signed_in_mean
     assert_eq!(offline_cause(&error), Some(OfflineCause::NoAnswer));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_caller_who_joins_the_renewal_of_the_session_before_is_served_from_the_present_one() {
     let device = Device::signed_in().await;
     device.expire();
@@ -114,7 +114,7 @@ async fn a_caller_who_joins_the_renewal_of_the_session_before_is_served_from_the
     within(after).await.unwrap().unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_after_another_process_tried_the_same_token_is_told_as_a_lost_answer() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -125,13 +125,13 @@ async fn a_refusal_after_another_process_tried_the_same_token_is_told_as_a_lost_
     let refused = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
     settle().await;
     let lost = app.caller().await;
-    app.store.kill();
+    app.kill();
     app.server.release();
     assert_eq!(within(refused).await.unwrap().unwrap_err(), login_required(LoginReason::AnswerLost));
     lost.abort();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_login_over_a_record_that_this_process_never_read_is_not_undone_by_an_old_read() {
     let app = Device::new();
     let extension = app.extension();
@@ -146,7 +146,7 @@ async fn a_login_over_a_record_that_this_process_never_read_is_not_undone_by_an_
     assert_ne!(app.store.text("session").unwrap(), present, "and what was renewed is saved");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_a_login_does_not_overwrite_a_record_that_a_newer_version_wrote_meanwhile() {
     let device = Device::signed_in().await;
     device.store.tamper("session", |text| *text = "2.new.format".to_owned());
@@ -154,7 +154,7 @@ async fn rule_11_a_login_does_not_overwrite_a_record_that_a_newer_version_wrote_
     assert_eq!(device.store.text("session").unwrap(), "2.new.format");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_4_an_interrupted_renewal_is_finished_also_when_callers_come_at_once() {
     let mut device = Device::signed_in().await;
     device.server.fail([Fault::Held]);
@@ -165,10 +165,10 @@ async fn rule_4_an_interrupted_renewal_is_finished_also_when_callers_come_at_onc
     device.restart();
     device.access_token().await.unwrap();
     settle().await;
-    assert_eq!(device.server.count("token"), 1, "the interrupted one is still on its way");
+    assert_eq!(device.server.count("token"), 1, "the interrupted one is still in flight");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_after_another_processs_login_shows_who_is_signed_in_now() {
     let app = Device::signed_in().await;
     let extension = app.extension();
@@ -183,7 +183,7 @@ async fn an_answer_that_comes_after_another_processs_login_shows_who_is_signed_i
     extension.access_token().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_a_login_resumed_while_the_store_is_locked_is_kept_and_tells_nobody_that_nobody_is_signed_in() {
     let mut device = Device::signed_in().await;
     let started = device.session().start_login(Login::default()).await.unwrap();
@@ -206,7 +206,7 @@ async fn rule_11_a_login_resumed_while_the_store_is_locked_is_kept_and_tells_nob
     assert_eq!(device.session().user().unwrap().sub(), "grace");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_an_answer_does_not_overwrite_a_record_that_a_newer_version_wrote_meanwhile() {
     let device = Device::signed_in().await;
     device.expire();
@@ -235,7 +235,7 @@ async fn an_end_that_is_not_saved_yet_is_not_undone_by_an_old_read() {
     assert_eq!(within(caller).await.unwrap().unwrap_err(), login_required(LoginReason::AnswerLost));
     device.store.tamper("session", |text| *text = old);
     assert_eq!(device.access_token().await, Err(login_required(LoginReason::AnswerLost)));
-    assert_eq!(device.server.count("token"), 2);
+    assert_eq!(device.server.count("token"), 3);
     assert!(!device.store.text("session").unwrap().contains("refresh-"), "and now it is saved");
 }
 

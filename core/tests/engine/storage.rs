@@ -6,8 +6,8 @@ use hallpass_core::{Error, LoginReason, State, StorageProblem};
 use crate::support::store::Operation;
 use crate::support::{Device, login_required, signed_out_reason};
 
-#[tokio::test]
-async fn a_restart_reads_the_store_once_and_sends_nothing() {
+#[tokio::test(start_paused = true)]
+async fn rule_11_a_restart_reads_the_store_once_and_sends_nothing() {
     let mut device = Device::signed_in().await;
     let before = device.access_token().await.unwrap();
     device.restart();
@@ -17,8 +17,8 @@ async fn a_restart_reads_the_store_once_and_sends_nothing() {
     assert_eq!(device.server.count("token") + device.server.count("keys") + device.server.count("metadata"), 0);
 }
 
-#[tokio::test]
-async fn a_renewal_after_a_restart_asks_for_neither_metadata_nor_keys() {
+#[tokio::test(start_paused = true)]
+async fn rule_15_a_renewal_after_a_restart_asks_for_neither_metadata_nor_keys() {
     let mut device = Device::signed_in().await;
     device.pass(3_500);
     device.restart();
@@ -26,14 +26,14 @@ async fn a_renewal_after_a_restart_asks_for_neither_metadata_nor_keys() {
     assert_eq!((device.server.count("metadata"), device.server.count("keys"), device.server.count("token")), (0, 0, 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_an_absent_record_is_nobody_signed_in() {
     let device = Device::new();
     assert_eq!(signed_out_reason(&device.state().await), Some(LoginReason::NotSignedIn));
     assert_eq!(device.access_token().await.unwrap_err(), login_required(LoginReason::NotSignedIn));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_a_locked_or_failing_store_is_not_signed_out() {
     for problem in [StoreError::Locked, StoreError::Failed("the service is gone")] {
         let mut device = Device::signed_in().await;
@@ -49,7 +49,7 @@ async fn rule_11_a_locked_or_failing_store_is_not_signed_out() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_a_locked_store_stops_a_login_before_the_browser_opens() {
     let mut device = Device::signed_in().await;
     device.store.break_with(StoreError::Locked);
@@ -58,7 +58,7 @@ async fn rule_11_a_locked_store_stops_a_login_before_the_browser_opens() {
     assert_eq!(error, Error::Storage { problem: StorageProblem::Locked });
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_an_invalidated_store_requires_a_login_and_nothing_is_destroyed() {
     let mut device = Device::signed_in().await;
     device.store.break_with(StoreError::Invalidated);
@@ -70,7 +70,7 @@ async fn rule_11_an_invalidated_store_requires_a_login_and_nothing_is_destroyed(
     device.access_token().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_a_damaged_record_is_set_aside_when_a_login_takes_its_place() {
     for damage in [
         |text: &mut String| text.truncate(text.len() / 2),
@@ -92,7 +92,7 @@ async fn rule_11_a_damaged_record_is_set_aside_when_a_login_takes_its_place() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_a_record_of_a_newer_version_is_left_alone() {
     let mut device = Device::signed_in().await;
     device.store.tamper("session", |text| *text = "2.new.format".to_owned());
@@ -106,7 +106,7 @@ async fn rule_11_a_record_of_a_newer_version_is_left_alone() {
     assert_eq!(device.store.text("session").unwrap(), "2.new.format");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_11_every_version_that_ever_shipped_still_loads() {
     // Written by hand once for each version, never generated: what is in the field does not change with the code.
     for (version, text) in [(1, include_str!("golden/record-1.txt"))] {
@@ -121,8 +121,8 @@ async fn rule_11_every_version_that_ever_shipped_still_loads() {
     }
 }
 
-#[tokio::test]
-async fn the_accounts_of_a_client_are_listed_and_no_others() {
+#[tokio::test(start_paused = true)]
+async fn rule_11_the_accounts_of_a_client_are_listed_and_no_others() {
     let device = Device::signed_in().await;
     let accounts = hallpass_core::accounts(&crate::support::config(), &device.store).await.unwrap();
     assert_eq!(accounts, ["default"]);
@@ -130,8 +130,8 @@ async fn the_accounts_of_a_client_are_listed_and_no_others() {
     assert!(hallpass_core::accounts(&other, &device.store).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_store_that_gives_the_record_of_the_session_before_does_not_bring_it_back() {
+#[tokio::test(start_paused = true)]
+async fn rule_5_a_store_that_gives_the_record_of_the_session_before_does_not_bring_it_back() {
     let device = Device::signed_in().await;
     let before = device.store.text("session").unwrap();
     device.log_in("grace").await.unwrap();

@@ -8,7 +8,8 @@ use core::net::Ipv4Addr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
-use super::{ConfigError, is_placeholder};
+use super::config_error::ConfigError;
+use super::placeholder::is_placeholder;
 
 /// Whether plain HTTP to this very machine may be used, for development.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

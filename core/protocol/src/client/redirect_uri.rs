@@ -8,7 +8,7 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::Url;
 
-use super::ConfigError;
+use super::config_error::ConfigError;
 use super::issuer::{has_user_information, is_loopback, parse_as_written};
 
 /// A redirect URI, kept byte for byte as it was given, because that is how the server compares it:

@@ -6,7 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use super::IdTokenError;
+use super::error::IdTokenError;
 use crate::claims::{ClaimSet, NumericDate, Place, Profile, Text};
 use crate::time::Timestamp;
 

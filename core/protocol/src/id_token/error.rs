@@ -1,6 +1,7 @@
 //! Why an ID token is refused: one variant a check.
 
 use crate::jws::JwsError;
+use crate::time::Timestamp;
 
 /// The check that an ID token did not pass. Numbers are steps of OpenID Connect Core §3.1.3.7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +50,10 @@ pub enum IdTokenError {
     Expired,
     /// 10: `iat` is in the future.
     #[error("the ID token was issued in the future; check the clock")]
-    IssuedInFuture,
+    IssuedInFuture {
+        /// When it says that it was issued.
+        issued: Timestamp,
+    },
     /// `nbf` is in the future (RFC 7519 §4.1.5).
     #[error("the ID token is not yet valid; check the clock")]
     NotYetValid,
@@ -87,7 +91,7 @@ impl IdTokenError {
             Self::Signature | Self::SignatureOfNoKey => "id_token_signature",
             Self::Algorithm => "id_token_algorithm",
             Self::Expired => "id_token_expired",
-            Self::IssuedInFuture => "id_token_issued_in_future",
+            Self::IssuedInFuture { .. } => "id_token_issued_in_future",
             Self::NotYetValid => "id_token_not_yet_valid",
             Self::Nonce => "id_token_nonce",
             Self::AuthTime => "id_token_auth_time",

@@ -1,11 +1,15 @@
-//! A clock that the test moves.
+//! A clock that goes on with Tokio's, which every test pauses, and that the test moves as well.
+//!
+//! When the engine waits for two seconds, two seconds are over by this clock too. What the test moves by itself is time that
+//! the device slept, or a date that somebody set.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use hallpass_core::ports::Clock;
 use hallpass_core::protocol::time::Timestamp;
+use tokio::time::Instant;
 
 /// 2026-01-01T00:00:00Z
 const START: i64 = 1_767_225_600_000;
@@ -14,20 +18,22 @@ const START: i64 = 1_767_225_600_000;
 #[derive(Clone)]
 pub(crate) struct TestClock(Arc<Times>);
 
+/// All in milliseconds, and without what has passed by Tokio's clock since `began`.
 struct Times {
+    began: Instant,
     wall: AtomicI64,
-    elapsed: AtomicU64,
+    elapsed: AtomicI64,
 }
 
 impl TestClock {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Times { wall: START.into(), elapsed: 1_000_000.into() }))
+        Self(Arc::new(Times { began: Instant::now(), wall: START.into(), elapsed: 1_000_000.into() }))
     }
 
-    /// Lets time pass.
+    /// The device sleeps for so long: its clocks go on, and no timer does.
     pub(crate) fn advance(&self, duration: Duration) {
-        let millis = u64::try_from(duration.as_millis()).unwrap();
-        self.0.wall.fetch_add(i64::try_from(millis).unwrap(), Ordering::SeqCst);
+        let millis = i64::try_from(duration.as_millis()).unwrap();
+        self.0.wall.fetch_add(millis, Ordering::SeqCst);
         self.0.elapsed.fetch_add(millis, Ordering::SeqCst);
     }
 
@@ -38,20 +44,27 @@ impl TestClock {
 
     /// The device is restarted: its own clock begins again.
     pub(crate) fn reboot(&self) {
-        self.0.elapsed.store(5_000, Ordering::SeqCst);
+        self.0.elapsed.store(5_000 - self.0.running(), Ordering::SeqCst);
     }
 
     pub(crate) fn unix_seconds(&self) -> i64 {
-        self.0.wall.load(Ordering::SeqCst) / 1_000
+        self.now().unix_seconds()
+    }
+}
+
+impl Times {
+    fn running(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap()
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_millis(self.0.wall.load(Ordering::SeqCst))
+        Timestamp::from_unix_millis(self.0.wall.load(Ordering::SeqCst) + self.0.running())
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.0.elapsed.load(Ordering::SeqCst))
+        let millis = self.0.elapsed.load(Ordering::SeqCst) + self.0.running();
+        Duration::from_millis(u64::try_from(millis).unwrap())
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod keys;
+pub(crate) mod process;
 pub(crate) mod proofs;
 pub(crate) mod server;
 pub(crate) mod signer;
@@ -12,12 +13,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use hallpass_core::{
-    Config, Credentials, CredentialsRequest, Error, Login, LoginReason, MinTtl, OfflineCause, Session, State, User,
+    ApiRequest, ApiResponse, Config, Credentials, CredentialsRequest, Error, LoggedOut, Login, LoginReason, Logout,
+    MinTtl, OfflineCause, Session, State, User,
 };
-
 use tokio::task::JoinHandle;
 
 use clock::TestClock;
+use process::{Network, Process};
 use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
 use signer::TestSigner;
 use store::TestStore;
@@ -28,12 +30,13 @@ pub(crate) struct Device {
     pub(crate) clock: TestClock,
     pub(crate) server: Server,
     pub(crate) store: TestStore,
-    /// Told by every session of this device.
+    /// Told by the session of the present process.
     pub(crate) witness: Witness,
     /// Whether the app asks for tokens that are bound to a key, from when it starts next.
     pub(crate) dpop: bool,
     /// The key, where it is not the one in software that is the default.
     pub(crate) signer: Option<TestSigner>,
+    pub(crate) process: Process,
     session: Option<Session>,
 }
 
@@ -41,9 +44,10 @@ impl Device {
     pub(crate) fn new() -> Self {
         let clock = TestClock::new();
         let server = Server::new(&clock);
-        let store = TestStore::new();
+        let process = Process::new();
+        let store = TestStore::new(&process);
         let witness = Witness::default();
-        let mut device = Self { clock, server, store, witness, dpop: false, signer: None, session: None };
+        let mut device = Self { clock, server, store, witness, dpop: false, signer: None, process, session: None };
         device.open();
         device
     }
@@ -52,8 +56,7 @@ impl Device {
     pub(crate) async fn signed_in() -> Self {
         let device = Self::new();
         device.log_in("ada").await.unwrap();
-        device.server.forget_requests();
-        device.store.forget_counts();
+        device.forget();
         device
     }
 
@@ -68,8 +71,7 @@ impl Device {
         (device.dpop, device.signer) = (true, signer);
         device.restart();
         device.log_in("ada").await.unwrap();
-        device.server.forget_requests();
-        device.store.forget_counts();
+        device.forget();
         device
     }
 
@@ -78,10 +80,24 @@ impl Device {
         let device = Self::new();
         device.server.change(|server| server.rotation = false);
         device.log_in("ada").await.unwrap();
-        device.session().renew().await.unwrap();
-        device.server.forget_requests();
-        device.store.forget_counts();
+        device.renew().await.unwrap();
+        device.forget();
         device
+    }
+
+    /// A device whose user has signed in at a server that gives no refresh token.
+    pub(crate) async fn signed_in_without_refresh_token() -> Self {
+        let device = Self::new();
+        device.server.change(|server| server.offline_access = false);
+        device.log_in("ada").await.unwrap();
+        device.forget();
+        device
+    }
+
+    /// What was asked for so far is not counted.
+    pub(crate) fn forget(&self) {
+        self.server.forget_requests();
+        self.store.forget_counts();
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -98,34 +114,51 @@ impl Device {
         self.session = None;
     }
 
-    /// The process is killed, whatever it was doing, and another begins with what the store holds.
+    /// The process is killed, whatever it was doing.
+    pub(crate) fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// The process is killed, and another begins with what the store holds.
     pub(crate) fn restart(&mut self) {
+        self.kill();
         self.session = None;
-        self.store.kill();
-        self.store = self.store.other_process();
+        self.process = Process::new();
+        self.store = self.store.other_process(&self.process);
+        self.witness = Witness::default();
         self.open();
     }
 
     /// A second process on the same store and clock, such as an extension.
     pub(crate) fn extension(&self) -> Self {
-        let store = self.store.other_process();
-        let session = Some(self.build(store.clone()).unwrap());
-        Self {
+        let process = Process::new();
+        let store = self.store.other_process(&process);
+        let mut extension = Self {
             clock: self.clock.clone(),
             server: self.server.clone(),
             store,
             witness: Witness::default(),
             dpop: self.dpop,
             signer: self.signer.clone(),
-            session,
-        }
+            process,
+            session: None,
+        };
+        extension.open();
+        extension
+    }
+
+    /// As `extension`, and it has read the record.
+    pub(crate) async fn extension_that_knows(&self) -> Self {
+        let extension = self.extension();
+        within(extension.session().restored()).await.unwrap();
+        extension
     }
 
     pub(crate) fn build(&self, store: TestStore) -> hallpass_core::Result<Session> {
         let config = if self.dpop { config().dpop() } else { config() };
         let builder = Session::builder(config)
             .store(store)
-            .transport(self.server.clone())
+            .transport(Network { process: self.process.clone(), server: self.server.clone() })
             .clock(self.clock.clone())
             .observer(self.witness.clone());
         match &self.signer {
@@ -135,32 +168,73 @@ impl Device {
     }
 
     pub(crate) async fn log_in(&self, user: &str) -> hallpass_core::Result<User> {
-        let started = self.session().start_login(Login::default()).await?;
+        self.log_in_with(Login::default(), user).await
+    }
+
+    pub(crate) async fn log_in_with(&self, login: Login, user: &str) -> hallpass_core::Result<User> {
+        within(async {
+            let started = self.session().start_login(login).await?;
+            let callback = self.server.sign_in(&started.url, user);
+            self.session().resume(&callback).await
+        })
+        .await
+    }
+
+    /// A login whose callback has come and whose exchange has gone as far as it can without time passing.
+    pub(crate) async fn login_in_flight(&self, user: &str) -> JoinHandle<hallpass_core::Result<User>> {
+        let started = within(self.session().start_login(Login::default())).await.unwrap();
+        settle().await;
         let callback = self.server.sign_in(&started.url, user);
-        self.session().resume(&callback).await
+        let session = self.session().clone();
+        in_flight(async move { session.resume(&callback).await }).await
     }
 
     /// The access token that the app would send now.
     pub(crate) async fn access_token(&self) -> hallpass_core::Result<String> {
-        self.session()
-            .credentials(MinTtl::default())
-            .await
-            .map(|credentials| credentials.access_token().expose().to_owned())
+        self.ask(MinTtl::default()).await.map(|credentials| credentials.access_token().expose().to_owned())
+    }
+
+    /// Asks for credentials.
+    pub(crate) async fn ask(&self, request: impl Into<CredentialsRequest>) -> hallpass_core::Result<Credentials> {
+        within(self.session().credentials(request)).await
+    }
+
+    pub(crate) async fn renew(&self) -> hallpass_core::Result<Credentials> {
+        within(self.session().renew()).await
+    }
+
+    pub(crate) async fn logout(&self) -> hallpass_core::Result<LoggedOut> {
+        within(self.session().logout(Logout::default())).await
+    }
+
+    /// Calls the API.
+    pub(crate) async fn call(&self) -> hallpass_core::Result<ApiResponse> {
+        within(self.session().call(ApiRequest::get(format!("{API}/expenses")))).await
     }
 
     /// A caller who asks for credentials, and has come as far as it can without time passing.
     pub(crate) async fn caller(&self) -> JoinHandle<hallpass_core::Result<Credentials>> {
         let session = self.session().clone();
-        let caller = tokio::spawn(async move { session.credentials(MinTtl::default()).await });
-        settle().await;
-        caller
+        in_flight(async move { session.credentials(MinTtl::default()).await }).await
+    }
+
+    /// A renewal that has come as far as it can without time passing.
+    pub(crate) async fn renewal_in_flight(&self) -> JoinHandle<hallpass_core::Result<Credentials>> {
+        let session = self.session().clone();
+        in_flight(async move { session.renew().await }).await
     }
 
     /// Waits for the session to be restored.
     pub(crate) async fn state(&self) -> State {
-        self.session().restored().await.unwrap()
+        within(self.session().restored()).await.unwrap()
     }
 
+    /// Who is signed in by the present state.
+    pub(crate) fn user(&self) -> Option<String> {
+        self.session().user().map(|user| user.sub().to_owned())
+    }
+
+    /// The device sleeps for so long.
     pub(crate) fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
@@ -189,20 +263,40 @@ pub(crate) fn offline_cause(error: &Error) -> Option<OfflineCause> {
 }
 
 pub(crate) fn signed_out_reason(state: &State) -> Option<LoginReason> {
-    match state {
-        State::SignedOut { reason } => Some(*reason),
-        State::Restoring { .. } | State::SignedIn { .. } | State::LoginRequired { .. } => None,
-    }
+    if let State::SignedOut { reason } = state { Some(*reason) } else { None }
 }
 
-/// No test waits for ever.
+/// Whatever happened before: a session that the server still honours is renewed, and an API takes the token.
+///
+/// More time passes than any server may ask to wait for, so this is the last thing that a test does.
+pub(crate) async fn still_works(device: &Device) {
+    device.pass(2 * 60 * 60);
+    let renewed = device.renew().await.unwrap_or_else(|error| panic!("the session is lost: {error}"));
+    assert!(renewed.renewed(), "it was renewed");
+    assert!(device.server.takes(renewed.access_token().expose()), "and by the server");
+    assert!(matches!(device.session().state(), State::SignedIn { .. }), "{:?}", device.session().state());
+}
+
+/// No test waits for ever: ten minutes are over at once when nothing else can happen.
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), work).await.expect("it took longer than a minute")
+    tokio::time::timeout(Duration::from_secs(600), work).await.expect("it took longer than ten minutes")
+}
+
+/// Starts `work` and lets it come as far as it can without time passing.
+pub(crate) async fn in_flight<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    let work = tokio::spawn(work);
+    settle().await;
+    work
 }
 
 /// Lets everything that can go on without time passing do so.
 pub(crate) async fn settle() {
-    for _ in 0..200 {
+    for _ in 0..500 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Time passes, for the device and for those who wait.
+pub(crate) async fn live(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
 }

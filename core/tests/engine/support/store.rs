@@ -7,21 +7,34 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use hallpass_core::ports::{EntryName, SecureStore, StoreError, StoredValue};
 
+use super::process::Process;
+
 #[derive(Clone)]
 pub(crate) struct TestStore {
-    process: usize,
+    process: Process,
     shared: Arc<Mutex<Shared>>,
 }
 
 #[derive(Default)]
 struct Shared {
-    processes: usize,
-    dead: Vec<usize>,
     entries: BTreeMap<String, String>,
-    /// What the next operations fail with; `None` lets one pass.
-    failures: VecDeque<(Operation, StoreError)>,
+    /// Entries that nobody sees for now.
+    hidden: BTreeMap<String, String>,
+    /// What the next operations fail with.
+    failures: VecDeque<Failure>,
     broken: Option<StoreError>,
+    /// What is never answered.
+    silent: Option<Operation>,
+    /// The longest text that fits.
+    limit: Option<usize>,
     log: Vec<(Operation, String)>,
+}
+
+/// What the next operation of this sort on an entry of this kind fails with.
+struct Failure {
+    operation: Operation,
+    kind: String,
+    error: StoreError,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,33 +45,24 @@ pub(crate) enum Operation {
 }
 
 impl TestStore {
-    pub(crate) fn new() -> Self {
-        Self { process: 0, shared: Arc::default() }
+    pub(crate) fn new(process: &Process) -> Self {
+        Self { process: process.clone(), shared: Arc::default() }
     }
 
     /// The same storage as another process sees it.
-    pub(crate) fn other_process(&self) -> Self {
-        let mut shared = self.shared.lock().unwrap();
-        shared.processes += 1;
-        Self { process: shared.processes, shared: Arc::clone(&self.shared) }
-    }
-
-    /// This process is dead: nothing that it still asks for happens, and it never learns so.
-    pub(crate) fn kill(&self) {
-        self.shared.lock().unwrap().dead.push(self.process);
-    }
-
-    async fn live(&self) {
-        tokio::task::yield_now().await;
-        let dead = self.shared.lock().unwrap().dead.contains(&self.process);
-        if dead {
-            std::future::pending::<()>().await;
-        }
+    pub(crate) fn other_process(&self, process: &Process) -> Self {
+        Self { process: process.clone(), shared: Arc::clone(&self.shared) }
     }
 
     /// The next `operation` on any entry fails with `error`.
     pub(crate) fn fail_next(&self, operation: Operation, error: StoreError) {
-        self.shared.lock().unwrap().failures.push_back((operation, error));
+        self.fail_next_of("", operation, error);
+    }
+
+    /// The next `operation` on an entry of this kind (`session`, `login`, `quarantine`…) fails with `error`; on others it
+    /// does not.
+    pub(crate) fn fail_next_of(&self, kind: &str, operation: Operation, error: StoreError) {
+        self.shared.lock().unwrap().failures.push_back(Failure { operation, kind: kind.to_owned(), error });
     }
 
     /// From now on everything fails with `error`, until `repair`.
@@ -66,11 +70,41 @@ impl TestStore {
         self.shared.lock().unwrap().broken = Some(error);
     }
 
-    pub(crate) fn repair(&self) {
-        self.shared.lock().unwrap().broken = None;
+    /// From now on this operation is never answered, until `repair`.
+    pub(crate) fn fall_silent(&self, operation: Operation) {
+        self.shared.lock().unwrap().silent = Some(operation);
     }
 
-    /// How often `operation` was asked for on entries of this kind (`session`, `login`, `provider`).
+    /// From now on a text longer than this does not fit, until `repair`.
+    pub(crate) fn limit_to(&self, bytes: usize) {
+        self.shared.lock().unwrap().limit = Some(bytes);
+    }
+
+    pub(crate) fn repair(&self) {
+        let mut shared = self.shared.lock().unwrap();
+        (shared.broken, shared.silent, shared.limit) = (None, None, None);
+        shared.failures.clear();
+    }
+
+    /// The entries of this kind are not there for now, as behind a collection that is not the default one any more. What
+    /// is saved meanwhile goes elsewhere.
+    pub(crate) fn hide(&self, kind: &str) {
+        let mut shared = self.shared.lock().unwrap();
+        let hidden: Vec<String> = shared.entries.keys().filter(|name| name.starts_with(kind)).cloned().collect();
+        for name in hidden {
+            let text = shared.entries.remove(&name).unwrap();
+            shared.hidden.insert(name, text);
+        }
+    }
+
+    /// What was hidden is there again, in place of what was saved meanwhile.
+    pub(crate) fn show(&self) {
+        let mut shared = self.shared.lock().unwrap();
+        let hidden = std::mem::take(&mut shared.hidden);
+        shared.entries.extend(hidden);
+    }
+
+    /// How often `operation` was asked for on entries of this kind.
     pub(crate) fn count(&self, operation: Operation, kind: &str) -> usize {
         let shared = self.shared.lock().unwrap();
         shared.log.iter().filter(|(logged, name)| *logged == operation && name.starts_with(kind)).count()
@@ -98,48 +132,66 @@ impl TestStore {
         change(entry.1);
     }
 
-    fn operate<T>(
+    /// Whether this text is in any entry.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let shared = self.shared.lock().unwrap();
+        shared.entries.values().chain(shared.hidden.values()).any(|stored| stored.contains(text))
+    }
+
+    async fn operate<T>(
         &self,
         operation: Operation,
         name: &EntryName,
         work: impl FnOnce(&mut BTreeMap<String, String>) -> T,
     ) -> Result<T, StoreError> {
+        self.process.live().await;
+        if self.shared.lock().unwrap().silent == Some(operation) {
+            self.shared.lock().unwrap().log.push((operation, name.to_string()));
+            std::future::pending::<()>().await;
+        }
         let mut shared = self.shared.lock().unwrap();
         shared.log.push((operation, name.to_string()));
         if let Some(error) = shared.broken {
             return Err(error);
         }
-        if shared.failures.front().is_some_and(|(failing, _)| *failing == operation) {
-            let (_, error) = shared.failures.pop_front().unwrap();
-            return Err(error);
+        let next = shared
+            .failures
+            .iter()
+            .position(|failure| failure.operation == operation && name.as_str().starts_with(&failure.kind));
+        match next.and_then(|next| shared.failures.remove(next)) {
+            Some(failure) => Err(failure.error),
+            None => Ok(work(&mut shared.entries)),
         }
-        Ok(work(&mut shared.entries))
     }
 }
 
 #[async_trait]
 impl SecureStore for TestStore {
     fn identity(&self) -> String {
-        format!("test:{:p}:{}", Arc::as_ptr(&self.shared), self.process)
+        format!("test:{:p}:{}", Arc::as_ptr(&self.shared), self.process.number())
     }
 
     async fn load(&self, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
-        self.live().await;
-        self.operate(Operation::Load, name, |entries| entries.get(name.as_str()).map(StoredValue::new))
+        self.operate(Operation::Load, name, |entries| entries.get(name.as_str()).map(StoredValue::new)).await
     }
 
     async fn save(&self, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
-        self.live().await;
+        let limit = self.shared.lock().unwrap().limit;
+        if limit.is_some_and(|limit| value.expose().len() > limit) {
+            self.operate(Operation::Save, name, |_| ()).await?;
+            return Err(StoreError::Failed("the value is too large"));
+        }
         self.operate(Operation::Save, name, |entries| {
             entries.insert(name.to_string(), value.expose().to_owned());
         })
+        .await
     }
 
     async fn delete(&self, name: &EntryName) -> Result<(), StoreError> {
-        self.live().await;
         self.operate(Operation::Delete, name, |entries| {
             entries.remove(name.as_str());
         })
+        .await
     }
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {

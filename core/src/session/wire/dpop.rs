@@ -4,21 +4,17 @@
 //! login. A bearer session passes through here without a request, a write or an allocation more.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::dpop::{self, ProofClaims, PublicKey, ServerNonce, Thumbprint};
 use hallpass_protocol::error::ErrorCode;
-use hallpass_protocol::http::{Headers, Method, Request, Response};
+use hallpass_protocol::http::{Method, Request, Response};
 use hallpass_protocol::secret::AccessToken;
-use hallpass_protocol::token::TokenType;
 use url::{Origin, Url};
 
-use super::credentials::CredentialsRequest;
-use super::engine::{Engine, LONGEST_REQUEST};
-use super::record::Content;
+use super::{LONGEST_REQUEST, Wire};
 use crate::error::{Error, LoginReason, OfflineCause, Result};
 use crate::ports::{KeySigner, SignerError, TransportError};
 
@@ -55,39 +51,28 @@ impl Prover {
         if let Some(key) = told {
             return Ok(key);
         }
-        let public = patiently(self.signer.public_key()).await?;
+        let public = with_limit(self.signer.public_key()).await?;
         let key = (public, public.thumbprint());
         *lock(&self.key) = Some(key);
         Ok(key)
-    }
-
-    /// Deletes the key, which nothing is bound to any more.
-    pub(crate) async fn delete_key(&self) {
-        *lock(&self.key) = None;
-        if let Err(error) = patiently(self.signer.delete()).await {
-            tracing::debug!(%error, "the signing key stays, for the next login");
-        }
     }
 
     fn nonce(&self, origin: &Origin) -> Option<ServerNonce> {
         lock(&self.nonces).get(origin).cloned()
     }
 
-    fn note_nonce(&self, origin: Origin, nonce: ServerNonce) {
-        lock(&self.nonces).insert(origin, nonce);
+    /// Returns whether it is another nonce than before.
+    fn record_nonce(&self, origin: Origin, nonce: ServerNonce) -> bool {
+        lock(&self.nonces).insert(origin, nonce.clone()) != Some(nonce)
     }
 }
 
-impl Engine {
-    /// The key that a login binds its tokens to; `None` when the configuration asks for bearer tokens. One that is gone
-    /// is replaced: what was bound to it is of no use already.
+impl Wire {
+    /// The key that a login binds its tokens to. One that is gone is replaced: what was bound to it is of no use already.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the server takes no such proofs, [`Error::Storage`] when the key cannot be used.
-    pub(crate) async fn login_key(&self, metadata: &ProviderMetadata) -> Result<Option<Thumbprint>> {
-        if !self.config.dpop {
-            return Ok(None);
-        }
+    pub(crate) async fn login_key(&self, metadata: &ProviderMetadata) -> Result<Thumbprint> {
         if !metadata.takes_dpop_proofs() {
             return Err(Error::Misconfigured {
                 field: "dpop",
@@ -96,12 +81,12 @@ impl Engine {
         }
         let key = match self.prover.key(true).await {
             Err(SignerError::Invalidated) => {
-                patiently(self.prover.signer.delete()).await?;
+                with_limit(self.prover.signer.delete()).await?;
                 self.prover.key(true).await?
             }
             key => key?,
         };
-        Ok(Some(key.1))
+        Ok(key.1)
     }
 
     /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
@@ -111,7 +96,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Undelivered`].
-    pub(crate) async fn transmit_bound(
+    pub(crate) async fn send_bound(
         &self,
         bound_to: Option<Thumbprint>,
         access_token: Option<&AccessToken>,
@@ -120,13 +105,13 @@ impl Engine {
         request: Request,
     ) -> Result<Response, Undelivered> {
         match bound_to {
-            None => Ok(self.transmit_within(limit, request).await?),
+            None => Ok(self.send_within(limit, request).await?),
             // Boxed, so that a bearer session does not make room for what only this needs.
-            Some(key) => Box::pin(self.transmit_proven(key, access_token, send_before, limit, request)).await,
+            Some(key) => Box::pin(self.send_proven(key, access_token, send_before, limit, request)).await,
         }
     }
 
-    async fn transmit_proven(
+    async fn send_proven(
         &self,
         bound_to: Thumbprint,
         access_token: Option<&AccessToken>,
@@ -139,27 +124,27 @@ impl Engine {
         loop {
             let nonce = self.prover.nonce(&origin);
             let proof = self.prove(bound_to, request.method, &request.url, access_token, nonce.as_ref()).await?;
-            if send_before.is_some_and(|end| self.clock.elapsed() >= end) {
+            if send_before.is_some_and(|end| self.elapsed() >= end) {
                 return Err(Undelivered::TooLate);
             }
             let mut proven = request.clone();
             proven.headers.push(dpop::HEADER, proof);
-            let skew = self.skew.load(Ordering::Relaxed);
-            let response = self.transmit_within(limit, proven).await?;
+            let response = self.send_within(limit, proven).await?;
+            let before = self.server_now();
             // Only the provider's word about the time counts.
             if access_token.is_none() {
                 self.observe_time(&response);
             }
+            let moved = before.unix_millis().abs_diff(self.server_now().unix_millis());
             let told = ServerNonce::of_response(&response);
             let is_news = told.is_some() && told != nonce;
             if let Some(told) = told {
-                self.prover.note_nonce(origin.clone(), told);
+                self.prover.record_nonce(origin.clone(), told);
             }
             let refusal = dpop::refusal(&response);
             let again = if refusal == Some(ErrorCode::UseDpopNonce) {
                 is_news && !std::mem::replace(&mut repeated_for_nonce, true)
             } else if refusal == Some(ErrorCode::InvalidDpopProof) {
-                let moved = skew.abs_diff(self.skew.load(Ordering::Relaxed));
                 moved > CLOCK_WAS_WRONG && !std::mem::replace(&mut repeated_for_time, true)
             } else {
                 false
@@ -170,7 +155,34 @@ impl Engine {
         }
     }
 
-    /// A proof by the key `bound_to`.
+    /// Deletes the key, which nothing is bound to any more.
+    pub(crate) async fn delete_key(&self) {
+        *lock(&self.prover.key) = None;
+        if let Err(error) = with_limit(self.prover.signer.delete()).await {
+            tracing::debug!(%error, "the signing key stays, for the next login");
+        }
+    }
+
+    /// Keeps the nonce that an answer from `origin` asked for. Returns whether it is another than before.
+    pub(crate) fn record_nonce(&self, origin: Origin, nonce: ServerNonce) -> bool {
+        self.prover.record_nonce(origin, nonce)
+    }
+
+    /// A proof by the key `bound_to` for a request that the app sends itself.
+    ///
+    /// # Errors
+    /// [`Undelivered::KeyGone`] or [`Undelivered::KeyUnusable`].
+    pub(crate) async fn proof(
+        &self,
+        bound_to: Thumbprint,
+        method: Method,
+        url: &Url,
+        access_token: &AccessToken,
+    ) -> Result<String, Undelivered> {
+        let nonce = self.prover.nonce(&url.origin());
+        self.prove(bound_to, method, url, Some(access_token), nonce.as_ref()).await
+    }
+
     async fn prove(
         &self,
         bound_to: Thumbprint,
@@ -195,7 +207,7 @@ impl Engine {
                 continue;
             }
             let unsigned = claims.unsigned(&key);
-            let signature = patiently(self.prover.signer.sign(unsigned.signing_input())).await.map_err(failed)?;
+            let signature = with_limit(self.prover.signer.sign(unsigned.signing_input())).await.map_err(failed)?;
             match unsigned.signed(&signature) {
                 Ok(proof) => return Ok(proof),
                 Err(dpop::SignatureMismatch) => {
@@ -205,76 +217,12 @@ impl Engine {
         }
         Err(failure)
     }
-
-    /// Ends the session whose tokens are bound to the key `bound_to`, which is gone. Returns when the record is already
-    /// another one: somebody logged out, or in again.
-    ///
-    /// # Errors
-    /// [`Error::LoginRequired`] when the session is over, [`Error::Storage`] when that cannot be told now.
-    pub(crate) async fn conclude_key_gone(&self, bound_to: Thumbprint) -> Result<()> {
-        let mut vault = self.vault.lock().await;
-        vault.synchronize().await?;
-        self.publish(&vault);
-        let signed_in = vault.record().and_then(|record| record.signed_in());
-        if signed_in.and_then(|signed_in| signed_in.dpop_jkt) != Some(bound_to) {
-            return Ok(());
-        }
-        let reason = LoginReason::StorageInvalidated;
-        if let Err(error) = vault.commit(Content::SignedOut(reason)).await {
-            tracing::debug!(%error, "the end of the session is not saved yet");
-        }
-        self.publish(&vault);
-        Err(Error::LoginRequired { reason })
-    }
-
-    /// The header fields that authorize a request of the app's own; documented at `Session::proof`.
-    pub(crate) async fn proof(
-        self: &Arc<Self>,
-        method: Method,
-        url: &str,
-        wanted: CredentialsRequest,
-    ) -> Result<Headers> {
-        let url = self.allowed(url)?;
-        let credentials = self.credentials(wanted).await?;
-        let mut headers = Headers::from_iter([("Authorization", credentials.authorization())]);
-        if let Some(bound_to) = credentials.bound_to() {
-            let nonce = self.prover.nonce(&url.origin());
-            match self.prove(bound_to, method, &url, Some(credentials.access_token()), nonce.as_ref()).await {
-                Ok(proof) => headers.push(dpop::HEADER, proof),
-                Err(undelivered) => return Err(self.concluded(undelivered).await),
-            }
-        }
-        Ok(headers)
-    }
-
-    /// Notes the nonce of an answer that the app got; documented at `Session::note_nonce`.
-    pub(crate) fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool> {
-        let origin = self.allowed(url)?.origin();
-        let Some(nonce) = ServerNonce::parse(nonce) else { return Ok(false) };
-        let is_news = self.prover.nonce(&origin).as_ref() != Some(&nonce);
-        self.prover.note_nonce(origin, nonce);
-        Ok(is_news)
-    }
-
-    /// The error for a request with the session's tokens that got no answer; ends the session if it is over.
-    pub(crate) async fn concluded(&self, undelivered: Undelivered) -> Error {
-        let Undelivered::KeyGone(bound_to) = undelivered else { return undelivered.into() };
-        match self.conclude_key_gone(bound_to).await {
-            Ok(()) => Error::LoginRequired { reason: LoginReason::LoggedOut },
-            Err(error) => error,
-        }
-    }
 }
 
 /// Waits for a signer for as long as for a transport: one that asks the user to be there may take its time, and one
 /// that never answers keeps no caller for ever.
-async fn patiently<T>(answer: impl Future<Output = Result<T, SignerError>>) -> Result<T, SignerError> {
+async fn with_limit<T>(answer: impl Future<Output = Result<T, SignerError>>) -> Result<T, SignerError> {
     tokio::time::timeout(LONGEST_REQUEST, answer).await.unwrap_or(Err(SignerError::Failed("the signer did not answer")))
-}
-
-/// The type of token that a request with or without a proof asks for.
-pub(crate) fn token_type(bound_to: Option<Thumbprint>) -> TokenType {
-    if bound_to.is_some() { TokenType::Dpop } else { TokenType::Bearer }
 }
 
 impl From<TransportError> for Undelivered {

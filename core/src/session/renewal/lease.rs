@@ -8,10 +8,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::ports::{EntryName, Lease, LeaseGuard};
 
 /// Longer than a renewal may take, so that only a process that hangs or is suspended is passed over.
-pub(super) const PATIENCE: Duration = Duration::from_secs(45);
+pub(super) const LEASE_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Longer than a renewal takes when nothing is wrong.
-const IMPATIENCE: Duration = Duration::from_secs(5);
+const SHORT_LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The account's lease, taken by the first renewal and released by the last.
 pub(crate) struct SharedLease {
@@ -30,14 +30,14 @@ impl SharedLease {
     pub(crate) async fn acquire(&self) -> Arc<LeaseGuard> {
         let Some(port) = &self.port else { return Arc::new(LeaseGuard::unshared()) };
         let held = self.held.lock().await;
-        self.share(port, held, PATIENCE).await
+        self.share(port, held, LEASE_TIMEOUT).await
     }
 
     /// The same for what the user waits for: goes on without it sooner.
     pub(crate) async fn acquire_soon(&self) -> Arc<LeaseGuard> {
         let Some(port) = &self.port else { return Arc::new(LeaseGuard::unshared()) };
-        match tokio::time::timeout(IMPATIENCE, self.held.lock()).await {
-            Ok(held) => self.share(port, held, IMPATIENCE).await,
+        match tokio::time::timeout(SHORT_LEASE_TIMEOUT, self.held.lock()).await {
+            Ok(held) => self.share(port, held, SHORT_LEASE_TIMEOUT).await,
             Err(_) => Arc::new(LeaseGuard::unshared()),
         }
     }
@@ -46,12 +46,12 @@ impl SharedLease {
         &self,
         port: &Arc<dyn Lease>,
         mut held: MutexGuard<'_, Weak<LeaseGuard>>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Arc<LeaseGuard> {
         if let Some(guard) = held.upgrade() {
             return guard;
         }
-        let guard = port.acquire(&self.name, patience).await.unwrap_or_else(|busy| {
+        let guard = port.acquire(&self.name, timeout).await.unwrap_or_else(|busy| {
             tracing::debug!(%busy, "going on without the lease");
             LeaseGuard::unshared()
         });
