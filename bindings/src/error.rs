@@ -2,7 +2,7 @@
 
 use hallpass_core as core;
 
-/// Why a verb of a session did not do as told, named by what the app does next. Log-safe: no case carries a token, a
+/// Why a verb of a session failed, named by what the app does next. Log-safe: no case carries a token, a
 /// URL or text from a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum HallpassError {
@@ -36,7 +36,7 @@ pub enum HallpassError {
         /// What can be said of any error.
         details: ErrorDetails,
     },
-    /// The secure store did not do as told. Nothing was lost.
+    /// The secure store cannot be used. Nothing was lost.
     #[error("{}", details.message)]
     Storage {
         /// What can be said of any error.
@@ -86,6 +86,9 @@ pub enum LoginReason {
     NotSignedIn,
     /// The access token is over and the server gave no refresh token. The user's identity is still known.
     NoRefreshToken,
+    /// The server keeps refusing to renew, in other words than `invalid_grant`. The session is kept: a renewal that succeeds
+    /// or a login clears it.
+    Refused,
     /// The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
     Revoked,
     /// The server no longer accepts the refresh token, after an answer that held the next one was lost.
@@ -153,6 +156,7 @@ impl From<core::LoginReason> for LoginReason {
         match reason {
             core::LoginReason::NotSignedIn => Self::NotSignedIn,
             core::LoginReason::NoRefreshToken => Self::NoRefreshToken,
+            core::LoginReason::Refused => Self::Refused,
             core::LoginReason::Revoked => Self::Revoked,
             core::LoginReason::AnswerLost => Self::AnswerLost,
             core::LoginReason::StorageInvalidated => Self::StorageInvalidated,

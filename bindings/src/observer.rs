@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallpass_core as core;
 
 use crate::credentials::Credentials;
-use crate::error::LoginReason;
+use crate::error::{LoginReason, StorageProblem};
 use crate::user::User;
 
 /// Told of every change before the verb that caused it returns; documented at [`core::Observer`].
@@ -53,23 +53,35 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for ObserverFailure {
     }
 }
 
-/// Whether somebody is signed in.
+/// Whether a user is signed in.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
 #[expect(clippy::large_enum_variant, reason = "it is made only to be written into a buffer")]
 pub enum State {
-    /// The store has not been read yet, or is locked.
-    Restoring,
-    /// Nobody is signed in.
+    /// The store has not been read yet, or could not be read.
+    Restoring {
+        /// Why the last attempt to read it failed.
+        problem: Option<StorageProblem>,
+    },
+    /// No one is signed in.
     SignedOut {
         /// Why.
         reason: LoginReason,
         /// The reason in `snake_case`.
         code: String,
     },
-    /// Somebody is signed in.
+    /// A user is signed in.
     SignedIn {
         /// Who.
         user: User,
+    },
+    /// A user is known and the session is kept, but the access token cannot be renewed.
+    LoginRequired {
+        /// Who.
+        user: User,
+        /// Why.
+        reason: LoginReason,
+        /// The reason in `snake_case`.
+        code: String,
     },
 }
 
@@ -87,6 +99,11 @@ pub enum Event {
         /// The error's code.
         code: String,
     },
+    /// The ID token of a renewal failed a check; the user's claims stay as they were.
+    IdTokenRejected {
+        /// The check that failed.
+        check: String,
+    },
     /// The session ended.
     SignedOut {
         /// Why.
@@ -99,11 +116,14 @@ pub enum Event {
 impl From<&core::State> for State {
     fn from(state: &core::State) -> Self {
         match state {
-            core::State::Restoring => Self::Restoring,
+            core::State::Restoring { problem } => Self::Restoring { problem: problem.map(StorageProblem::from) },
             core::State::SignedOut { reason } => {
                 Self::SignedOut { reason: (*reason).into(), code: reason.code().to_owned() }
             }
             core::State::SignedIn { user } => Self::SignedIn { user: user.into() },
+            core::State::LoginRequired { user, reason } => {
+                Self::LoginRequired { user: user.into(), reason: (*reason).into(), code: reason.code().to_owned() }
+            }
         }
     }
 }
@@ -134,6 +154,7 @@ impl core::Observer for Observing {
             core::Event::RenewalFailed { retryable, code } => {
                 Event::RenewalFailed { is_retryable: retryable, code: code.to_owned() }
             }
+            core::Event::IdTokenRejected { check } => Event::IdTokenRejected { check: check.to_owned() },
             core::Event::SignedOut { reason } => {
                 Event::SignedOut { reason: reason.into(), code: reason.code().to_owned() }
             }

@@ -186,6 +186,14 @@ impl Session {
     pub async fn restored(&self) -> Result<State, HallpassError> {
         Ok((&self.0.restored().await?).into())
     }
+
+    /// Reads the record from the store once more, and returns the state.
+    ///
+    /// # Errors
+    /// As for [`core::Session::reload`].
+    pub async fn reload(&self) -> Result<State, HallpassError> {
+        Ok((&self.0.reload().await?).into())
+    }
 }
 
 /// The accounts that are stored for the issuer and client of `config` in `store`, signed in or not, in order.
@@ -217,7 +225,7 @@ fn opened(options: SessionOptions) -> core::Result<core::Session> {
         builder = builder.browser(ForeignBrowser(browser));
     }
     if let Some(signer) = options.signer {
-        builder = builder.signer(ForeignSigner(signer));
+        builder = builder.signer(ForeignSigner::new(signer)?);
     }
     if let Some(folder) = options.lease_folder {
         builder = builder.lease(core::adapters::FileLease::in_directory(folder));

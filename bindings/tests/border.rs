@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -113,7 +114,7 @@ async fn what_a_store_throws_is_a_typed_error_and_never_a_sign_out() {
             matches!(&error, HallpassError::Storage { problem: found, details } if *found == problem && details.code == code && details.is_retryable),
             "{error:?}"
         );
-        assert!(matches!(session.state(), State::Restoring), "{:?}", session.state());
+        assert!(matches!(session.state(), State::Restoring { .. }), "{:?}", session.state());
         *store.failure.lock().unwrap() = None;
         assert!(matches!(within(session.restored()).await.unwrap(), State::SignedOut { .. }));
     }
@@ -131,6 +132,40 @@ async fn a_foreign_signer_binds_the_tokens_and_proves_them() {
     assert!(session.note_nonce(&tenant.api_url(), "nonce").unwrap());
     let wrong = within(session.proof("get".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap_err();
     assert!(matches!(&wrong, HallpassError::Misconfigured { details, .. } if details.code == "method"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_signer_is_asked_for_its_identity_once_and_one_that_does_not_tell_opens_no_session() {
+    let tenant = tenant().await;
+    let signer = Arc::new(NotedSigner::new());
+    let session = bound(&tenant, &signer);
+    within(session.login(LoginOptions::default())).await.unwrap();
+    assert_eq!(signer.identities.load(Ordering::SeqCst), 1);
+
+    let signer = Arc::new(NotedSigner::new());
+    signer.fail(Some(SignerFailure::Locked));
+    let error = Session::open(SessionOptions { signer: Some(signer), ..options(&tenant) }).unwrap_err();
+    assert!(matches!(error, HallpassError::Storage { problem: StorageProblem::Locked, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_reloaded_tells_the_state_that_is_stored() {
+    let tenant = tenant().await;
+    let store = Arc::new(NotedStore::default());
+    let session = opened(SessionOptions {
+        store: Store::Custom { store: store.clone() },
+        browser: Some(Arc::new(ScriptedBrowser)),
+        ..options(&tenant)
+    });
+    within(session.login(LoginOptions::default())).await.unwrap();
+    drop(session);
+
+    *store.failure.lock().unwrap() = Some(StoreFailure::Locked);
+    let session = opened(SessionOptions { store: Store::Custom { store: store.clone() }, ..options(&tenant) });
+    let error = within(session.reload()).await.unwrap_err();
+    assert!(matches!(error, HallpassError::Storage { problem: StorageProblem::Locked, .. }), "{error:?}");
+    *store.failure.lock().unwrap() = None;
+    assert!(matches!(within(session.reload()).await.unwrap(), State::SignedIn { .. }));
 }
 
 #[tokio::test]
@@ -362,6 +397,7 @@ struct NotedSigner {
     key: SoftwareSigner,
     cut: Cut,
     failure: Mutex<Option<SignerFailure>>,
+    identities: AtomicUsize,
 }
 
 /// What comes back with a byte too few.
@@ -375,7 +411,7 @@ enum Cut {
 impl NotedSigner {
     fn new() -> Self {
         let key = SoftwareSigner::new(MemoryStore::new(), EntryName::parse("key").unwrap());
-        Self { key, cut: Cut::Nothing, failure: Mutex::default() }
+        Self { key, cut: Cut::Nothing, failure: Mutex::default(), identities: AtomicUsize::new(0) }
     }
 
     fn fail(&self, failure: Option<SignerFailure>) {
@@ -390,6 +426,11 @@ impl NotedSigner {
 
 #[async_trait]
 impl KeySigner for NotedSigner {
+    fn identity(&self) -> Result<String, SignerFailure> {
+        self.identities.fetch_add(1, Ordering::SeqCst);
+        self.told(Ok(format!("noted {:p}", &raw const *self)))
+    }
+
     async fn public_key(&self) -> Result<Vec<u8>, SignerFailure> {
         let point = self.told(self.key.public_key().await)?.sec1().to_vec();
         Ok(if self.cut == Cut::Key { point[1..].to_vec() } else { point })

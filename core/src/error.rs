@@ -20,14 +20,14 @@ use crate::ports::{BrowserError, RandomUnavailable, SignerError, StoreError, Tra
 /// The result of every verb of a session.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a verb of a session did not do as told, named by what the app does next.
+/// Why a verb of a session failed, named by what the app does next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The user closed the browser or pressed *Cancel*, `cancel_login` was called, a second login took this one's
     /// place, or it took too long. Show the sign-in button again; this is no failure.
     #[error("the login was cancelled")]
     Cancelled,
-    /// Nobody is signed in, or not any more. Offer `login`.
+    /// No one is signed in, or not any more. Offer `login`.
     #[error("a login is required: {reason}")]
     LoginRequired {
         /// Why; only some of these mean that a session ended just now.
@@ -48,8 +48,9 @@ pub enum Error {
         /// The server's error code, from a fixed vocabulary.
         code: ErrorCode,
     },
-    /// The secure store, or the key that signs proofs, did not do as told. Nothing was lost: what could not be saved is kept and saved again.
-    #[error("the secure store did not do as told: {problem}")]
+    /// The secure store, or the key that signs proofs, cannot be used. Nothing was lost: what could not be saved is kept and
+    /// saved again.
+    #[error("the secure store cannot be used: {problem}")]
     Storage {
         /// What is the matter with it.
         problem: StorageProblem,
@@ -81,10 +82,10 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginReason {
-    /// Nobody has signed in on this device.
-    #[error("nobody is signed in")]
+    /// No one has signed in on this device.
+    #[error("no one is signed in")]
     NotSignedIn,
-    /// The access token is over and the server gave no refresh token (`offline_access` was not asked for or not
+    /// The access token has expired and the server gave no refresh token (`offline_access` was not asked for or not
     /// allowed). The user's identity is still known.
     #[error("no refresh token found")]
     NoRefreshToken,
@@ -96,9 +97,9 @@ pub enum LoginReason {
     /// The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
     #[error("the server ended the session")]
     Revoked,
-    /// The server no longer accepts the refresh token, after an answer to an earlier renewal was lost or the app died
+    /// The server no longer accepts the refresh token, after the response to an earlier renewal was lost or the app died
     /// before it could be saved: the token that replaced it never arrived.
-    #[error("an answer with the next refresh token was lost")]
+    #[error("the response with the next refresh token was lost")]
     AnswerLost,
     /// The secure store's key is gone (a restored backup, a removed screen lock), or the key that the tokens are bound to.
     #[error("the secure store was invalidated")]
@@ -175,7 +176,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without a change by anyone.
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Offline { .. } => true,

@@ -8,6 +8,9 @@ mod account;
 mod builder;
 mod call;
 mod credentials;
+#[cfg(test)]
+mod fakes;
+mod hexadecimal;
 mod identity;
 mod login;
 mod logout;
@@ -42,7 +45,6 @@ pub use observer::{LatestCredentials, Observer};
 pub use state::{Event, Events, State, States, User};
 
 use account::Account;
-use builder::random_name;
 use call::Calls;
 use login::Logins;
 use logout::Logouts;

@@ -10,6 +10,12 @@ use hallpass_core::protocol::dpop::{PublicKey, Signature};
 #[uniffi::export(with_foreign)]
 #[async_trait]
 pub trait KeySigner: Send + Sync {
+    /// Names the key, such as by its tag or alias. Two signers with the same identity use the same key.
+    ///
+    /// # Errors
+    /// Any: the session is then not opened.
+    fn identity(&self) -> Result<String, SignerFailure>;
+
     /// Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
     /// §2.3.3).
     ///
@@ -30,7 +36,7 @@ pub trait KeySigner: Send + Sync {
     async fn delete(&self) -> Result<(), SignerFailure>;
 }
 
-/// Why a signer did not do as told.
+/// Why a signer failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum SignerFailure {
     /// Its key cannot be used now.
@@ -61,21 +67,39 @@ impl From<SignerFailure> for SignerError {
 }
 
 /// The core's view of a foreign signer.
-pub(crate) struct ForeignSigner(pub(crate) Arc<dyn KeySigner>);
+pub(crate) struct ForeignSigner {
+    signer: Arc<dyn KeySigner>,
+    identity: String,
+}
+
+impl ForeignSigner {
+    /// Asks the signer for its identity, once: it does not change.
+    ///
+    /// # Errors
+    /// [`hallpass_core::Error::Storage`] when it does not tell.
+    pub(crate) fn new(signer: Arc<dyn KeySigner>) -> hallpass_core::Result<Self> {
+        let identity = signer.identity().map_err(SignerError::from)?;
+        Ok(Self { signer, identity: format!("foreign:{identity}") })
+    }
+}
 
 #[async_trait]
 impl ports::KeySigner for ForeignSigner {
+    fn identity(&self) -> String {
+        self.identity.clone()
+    }
+
     async fn public_key(&self) -> Result<PublicKey, SignerError> {
-        PublicKey::from_sec1(&self.0.public_key().await?)
+        PublicKey::from_sec1(&self.signer.public_key().await?)
             .map_err(|_| SignerError::Failed("the app's signer shows no point on P-256 of 65 bytes"))
     }
 
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
-        Signature::from_bytes(&self.0.sign(message.to_vec()).await?)
+        Signature::from_bytes(&self.signer.sign(message.to_vec()).await?)
             .ok_or(SignerError::Failed("the app's signer gives no signature of 64 bytes, such as one in DER"))
     }
 
     async fn delete(&self) -> Result<(), SignerError> {
-        Ok(self.0.delete().await?)
+        Ok(self.signer.delete().await?)
     }
 }

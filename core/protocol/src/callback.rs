@@ -42,7 +42,9 @@ struct Parameters<'a> {
 }
 
 impl Callback {
-    /// Takes a URL apart. Only its query is looked at: a response in the fragment is not one to a code flow.
+    /// Takes a URL apart. Only its query is looked at: a response in the fragment is not one to a code flow, and what
+    /// stands there is often another's, such as Facebook's `#_=_`, which passes through the provider. An empty `error`
+    /// or `code` is absent.
     ///
     /// # Errors
     /// [`CallbackError::TooLarge`], [`NotARedirect`](CallbackError::NotARedirect),
@@ -52,10 +54,7 @@ impl Callback {
             return Err(CallbackError::TooLarge);
         }
         let mut url = parse_as_written(url).ok_or(CallbackError::NotARedirect)?;
-        // Some servers append an empty fragment, which says nothing.
-        if url.fragment().is_some_and(|fragment| !fragment.is_empty()) {
-            return Err(CallbackError::Malformed);
-        }
+        url.set_fragment(None);
         let parameters = Parameters::of(&url)?;
         let code = parameters.code.filter(|code| !code.is_empty());
         // RFC 6749 appendix A.11: 1*VSCHAR
@@ -65,7 +64,8 @@ impl Callback {
         let state = parameters.state.map(State::new);
         let code = code.map(AuthorizationCode::new);
         let description = parameters.error_description;
-        let error = parameters.error.map(|error| ServerError::of_callback(&error, description.as_deref()));
+        let error = parameters.error.filter(|error| !error.is_empty());
+        let error = error.map(|error| ServerError::of_callback(&error, description.as_deref()));
         let issuer = parameters.iss.map(Cow::into_owned);
         // From here on the URL only says where it arrived.
         url.set_query(None);
@@ -172,7 +172,7 @@ pub enum CallbackError {
     /// It is longer than [`MAX_CALLBACK`].
     #[error("the callback is too long")]
     TooLarge,
-    /// It has a fragment, or a code with characters that no code has.
+    /// It has a code with characters that no code has.
     #[error("the callback is malformed")]
     Malformed,
     /// A parameter stands twice.
@@ -256,7 +256,24 @@ mod tests {
         let code =
             finish("com.example.app://tenant.eu.auth0.com/callback?code=a%2Fb+c&state=STATE&unknown=1&unknown=2");
         assert_eq!(code.unwrap().expose(), "a/b c");
-        assert!(finish("com.example.app://tenant.eu.auth0.com/callback?code=x&state=STATE#").is_ok());
+    }
+
+    #[test]
+    fn a_fragment_says_nothing() {
+        for fragment in ["", "_=_", "code=y&state=other&error=access_denied"] {
+            let code = finish(&format!("{REDIRECT}?code=x&state=STATE#{fragment}"));
+            assert_eq!(code.unwrap().expose(), "x", "{fragment}");
+        }
+        assert_eq!(refused(&format!("{REDIRECT}#code=x&state=STATE")), CallbackError::StateMissing);
+        let callback = Callback::parse(&format!("{REDIRECT}?code=x#code=secret")).unwrap();
+        assert!(!format!("{callback:?}").contains("secret"), "{callback:?}");
+    }
+
+    #[test]
+    fn an_empty_error_is_none() {
+        let url = format!("{REDIRECT}?code=x&state=STATE&error=&error_description=&error_uri=");
+        assert_eq!(finish(&url).unwrap().expose(), "x");
+        assert_eq!(refused(&format!("{REDIRECT}?error=&state=STATE")), CallbackError::CodeMissing);
     }
 
     #[test]
@@ -383,7 +400,6 @@ mod tests {
         assert_eq!(refused("/callback?code=x"), CallbackError::NotARedirect);
         assert_eq!(refused(&format!(" {REDIRECT}?code=x&state=STATE")), CallbackError::NotARedirect);
         assert_eq!(refused(&format!("{REDIRECT}?code=x\n&state=STATE")), CallbackError::NotARedirect);
-        assert_eq!(refused(&format!("{REDIRECT}#code=x&state=STATE")), CallbackError::Malformed);
         assert_eq!(refused(&format!("{REDIRECT}?code=%00&state=STATE")), CallbackError::Malformed);
         assert_eq!(refused(&format!("{REDIRECT}?code=%ff&state=STATE")), CallbackError::Malformed);
         let long = |length: usize| format!("{REDIRECT}?x={}", "x".repeat(length - REDIRECT.len() - 3));

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::de::{Error as _, MapAccess};
+use serde::de::MapAccess;
 
 use crate::json::{self, Fields, Inside, Scalar};
 use crate::time::Timestamp;
@@ -100,7 +100,8 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// All claims of one document that this crate knows.
+/// All claims of one document that this crate knows. One of a type that it cannot have is absent, and [`ClaimSet::is_odd`]
+/// tells so: whether that matters is for the reader to say who asked for the claim.
 #[derive(Clone)]
 pub(crate) struct ClaimSet {
     /// The texts of all claims, one after another.
@@ -110,6 +111,8 @@ pub(crate) struct ClaimSet {
     audience: Audience,
     email_verified: Option<bool>,
     updated_at: Option<Timestamp>,
+    /// The claims that are odd, one bit each, by [`Fields::number`].
+    odd: u64,
 }
 
 /// Where a text stands in [`ClaimSet::texts`].
@@ -137,7 +140,6 @@ pub(crate) enum Text {
     OrgId,
     OrgName,
     Sid,
-    // From here on nothing depends on them; see `Text::is_decisive`.
     Name,
     GivenName,
     FamilyName,
@@ -151,14 +153,9 @@ pub(crate) enum Text {
 
 impl Text {
     const COUNT: usize = Self::Zoneinfo as usize + 1;
-
-    /// Whether something depends on it, so that another type is an error and not merely of no use.
-    const fn is_decisive(self) -> bool {
-        (self as usize) < Self::Name as usize
-    }
 }
 
-/// Claims that are points in time (RFC 7519 §2). All are decisive.
+/// Claims that are points in time (RFC 7519 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NumericDate {
     Exp,
@@ -175,8 +172,7 @@ impl ClaimSet {
     /// Reads a JSON object of claims.
     ///
     /// # Errors
-    /// [`json::Malformed`] when it is no such object, or when a claim that something depends on has another type.
-    /// `null` counts as absent.
+    /// [`json::Malformed`] when it is no object of unique members. `null` counts as absent.
     pub(crate) fn parse(source: &str) -> Result<Self, json::Malformed> {
         let mut claims = Self {
             // Unescaped, no text is longer than where it came from, so this never grows.
@@ -186,6 +182,7 @@ impl ClaimSet {
             audience: Audience::default(),
             email_verified: None,
             updated_at: None,
+            odd: 0,
         };
         json::read_object(source, &mut claims)?;
         Ok(claims)
@@ -207,11 +204,17 @@ impl ClaimSet {
         self.times[claim as usize]
     }
 
+    /// Whether the claim is there with a type that it cannot have.
+    pub(crate) fn is_odd(&self, claim: Field) -> bool {
+        self.odd & 1 << Self::number(claim) != 0
+    }
+
     pub(crate) fn audience(&self) -> impl Iterator<Item = &str> {
         self.audience.first.iter().chain(&self.audience.others).map(|place| self.at(*place))
     }
 }
 
+/// A claim that this crate knows.
 #[derive(Clone, Copy)]
 pub(crate) enum Field {
     Text(Text),
@@ -265,39 +268,38 @@ impl<'de> Fields<'de> for ClaimSet {
     }
 
     fn read<A: MapAccess<'de>>(&mut self, field: Field, map: &mut A, inside: Inside<'_, 'de>) -> Result<(), A::Error> {
-        match field {
+        let is_odd = match field {
             Field::Audience => {
                 let Self { texts, audience, .. } = self;
-                let only_text = inside.texts(map, |text| audience.extend(append(texts, text)))?;
-                return if only_text { Ok(()) } else { Err(A::Error::custom("aud is neither text nor a list of it")) };
+                !inside.texts(map, |text| audience.extend(append(texts, text)))?
             }
             Field::Text(claim) => match inside.scalar(map)? {
-                Scalar::Text(text) => self.places[claim as usize] = append(&mut self.texts, &text),
-                Scalar::Null => {}
-                Scalar::Integer(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Compound => {
-                    if claim.is_decisive() {
-                        return Err(A::Error::custom("a claim that is to be text is not"));
-                    }
+                Scalar::Text(text) => {
+                    self.places[claim as usize] = append(&mut self.texts, &text);
+                    false
                 }
+                Scalar::Null => false,
+                Scalar::Integer(_) | Scalar::Number(_) | Scalar::Boolean(_) | Scalar::Compound => true,
             },
             Field::Date(claim) => {
                 let value = inside.scalar(map)?;
-                let time = numeric_date(&value);
-                if time.is_none() && value != Scalar::Null {
-                    return Err(A::Error::custom("a time is not a number"));
-                }
-                self.times[claim as usize] = time;
+                self.times[claim as usize] = numeric_date(&value);
+                self.times[claim as usize].is_none() && value != Scalar::Null
             }
             Field::EmailVerified => {
-                if let Scalar::Boolean(value) = inside.scalar(map)? {
-                    self.email_verified = Some(value);
-                }
+                let value = inside.scalar(map)?;
+                self.email_verified = if let Scalar::Boolean(value) = value { Some(value) } else { None };
+                self.email_verified.is_none() && value != Scalar::Null
             }
             Field::UpdatedAt => {
                 let value = inside.scalar(map)?;
                 self.updated_at =
                     if let Scalar::Text(text) = &value { Timestamp::of_rfc3339(text) } else { numeric_date(&value) };
+                self.updated_at.is_none() && value != Scalar::Null
             }
+        };
+        if is_odd {
+            self.odd |= 1 << Self::number(field);
         }
         Ok(())
     }
@@ -365,20 +367,47 @@ mod tests {
     }
 
     #[test]
-    fn a_decisive_claim_of_another_type_is_refused() {
+    fn a_claim_of_another_type_is_absent_and_odd() {
+        use Field::{Audience, Date, EmailVerified, UpdatedAt};
+        for (source, claim) in [
+            (r#"{"iss":1}"#, Field::Text(Text::Iss)),
+            (r#"{"sub":["s"]}"#, Field::Text(Text::Sub)),
+            (r#"{"nonce":true}"#, Field::Text(Text::Nonce)),
+            (r#"{"sid":{}}"#, Field::Text(Text::Sid)),
+            (r#"{"name":1.5}"#, Field::Text(Text::Name)),
+            (r#"{"exp":"2"}"#, Date(NumericDate::Exp)),
+            (r#"{"iat":[1]}"#, Date(NumericDate::Iat)),
+            (r#"{"auth_time":false}"#, Date(NumericDate::AuthTime)),
+            (r#"{"aud":1}"#, Audience),
+            (r#"{"aud":["a",1]}"#, Audience),
+            (r#"{"aud":-1}"#, Audience),
+            (r#"{"aud":1.5}"#, Audience),
+            (r#"{"aud":true}"#, Audience),
+            (r#"{"aud":{"a":1}}"#, Audience),
+            (r#"{"email_verified":"true"}"#, EmailVerified),
+            (r#"{"updated_at":"then"}"#, UpdatedAt),
+        ] {
+            let claims = parse(source);
+            assert!(claims.is_odd(claim), "{source}");
+            assert_eq!(claims.odd.count_ones(), 1, "{source}");
+            match claim {
+                Field::Text(claim) => assert_eq!(claims.text(claim), None),
+                Date(claim) => assert_eq!(claims.time(claim), None),
+                Audience | EmailVerified | UpdatedAt => {}
+            }
+        }
+        let fine = r#"{"iss":"i","sub":null,"aud":null,"exp":2,"iat":null,"name":null,"email_verified":null,"updated_at":null}"#;
+        assert_eq!(parse(fine).odd, 0);
+        assert_eq!(parse(r#"{"email_verified":true,"updated_at":"2024-02-29T12:34:56Z"}"#).odd, 0);
+    }
+
+    #[test]
+    fn claims_that_stand_twice_are_refused() {
         for source in [
-            r#"{"iss":1}"#,
-            r#"{"sub":["s"]}"#,
-            r#"{"nonce":true}"#,
-            r#"{"sid":{}}"#,
-            r#"{"exp":"2"}"#,
-            r#"{"iat":[1]}"#,
-            r#"{"auth_time":false}"#,
-            r#"{"aud":1}"#,
-            r#"{"aud":["a",1]}"#,
-            r#"{"aud":null}"#,
             r#"{"sub":"a","sub":"b"}"#,
+            r#"{"aud":"a","aud":"a"}"#,
             r#"{"x":{"y":1,"y":1}}"#,
+            r#"{"aud":{"y":1,"y":1}}"#,
         ] {
             assert!(ClaimSet::parse(source).is_err(), "{source}");
         }

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use crate::algorithm::Algorithm;
@@ -142,19 +143,19 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
         return Err(DiscoveryError::IssuerMismatch);
     }
 
-    let optional = |member: &'static str, text: Option<String>| -> Result<Option<Url>, DiscoveryError> {
-        let Some(text) = text else { return Ok(None) };
-        parse_as_written(&text).map(Some).ok_or(DiscoveryError::Insecure { member })
+    let required = |member, value: Option<Value>| {
+        let value = value.filter(|value| !value.is_null()).ok_or(DiscoveryError::Missing { member })?;
+        value.as_str().and_then(parse_as_written).ok_or(DiscoveryError::Insecure { member })
     };
-    let required = |member, text| optional(member, text)?.ok_or(DiscoveryError::Missing { member });
+    // One that cannot be used is none: some servers write "" for what they do not have.
+    let optional =
+        |value: Option<Value>| value?.as_str().and_then(parse_as_written).filter(|url| may_be_used(url, loopback));
 
-    // Required by both specifications; the rest of what either requires says nothing that a native app depends on.
-    let response_types =
-        document.response_types_supported.ok_or(DiscoveryError::Missing { member: "response_types_supported" })?;
-    if !response_types.iter().any(|name| name == "code") {
+    // Required by both specifications, and nothing here depends on it but when it speaks against the code flow.
+    if texts(document.response_types_supported).is_some_and(|types| !types.iter().any(|name| name == "code")) {
         return Err(DiscoveryError::Unsupported { member: "response_types_supported" });
     }
-    let announced = document.id_token_signing_alg_values_supported.unwrap_or_default();
+    let announced = texts(document.id_token_signing_alg_values_supported).unwrap_or_default();
     let algorithms: Vec<Algorithm> = announced.iter().filter_map(|name| Algorithm::of_name(name)).collect();
     if algorithms.is_empty() && !announced.is_empty() {
         return Err(DiscoveryError::Unsupported { member: "id_token_signing_alg_values_supported" });
@@ -165,15 +166,15 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
         authorization_endpoint: required("authorization_endpoint", document.authorization_endpoint)?,
         token_endpoint: required("token_endpoint", document.token_endpoint)?,
         jwks_uri: required("jwks_uri", document.jwks_uri)?,
-        userinfo_endpoint: optional("userinfo_endpoint", document.userinfo_endpoint)?,
-        revocation_endpoint: optional("revocation_endpoint", document.revocation_endpoint)?,
-        end_session_endpoint: optional("end_session_endpoint", document.end_session_endpoint)?,
-        authorization_response_iss_parameter_supported: document
-            .authorization_response_iss_parameter_supported
-            .unwrap_or(false),
+        userinfo_endpoint: optional(document.userinfo_endpoint),
+        revocation_endpoint: optional(document.revocation_endpoint),
+        end_session_endpoint: optional(document.end_session_endpoint),
+        // Anything but a boolean says nothing, and an `iss` that comes is checked in any case.
+        authorization_response_iss_parameter_supported: document.authorization_response_iss_parameter_supported
+            == Some(Value::Bool(true)),
         id_token_signing_alg_values_supported: algorithms,
-        code_challenge_methods_supported: document.code_challenge_methods_supported,
-        dpop_signing_alg_values_supported: document.dpop_signing_alg_values_supported,
+        code_challenge_methods_supported: texts(document.code_challenge_methods_supported),
+        dpop_signing_alg_values_supported: texts(document.dpop_signing_alg_values_supported),
     };
     metadata.check(client, loopback)?;
     Ok(metadata)
@@ -184,20 +185,31 @@ fn may_be_used(url: &Url, loopback: Loopback) -> bool {
     loopback.permits(url) && url.fragment().is_none()
 }
 
+/// The members that are read, of whatever type: a server that writes one oddly may be usable without it.
 #[derive(Deserialize)]
 struct Document {
     issuer: Option<String>,
-    authorization_endpoint: Option<String>,
-    token_endpoint: Option<String>,
-    jwks_uri: Option<String>,
-    userinfo_endpoint: Option<String>,
-    revocation_endpoint: Option<String>,
-    end_session_endpoint: Option<String>,
-    response_types_supported: Option<Vec<String>>,
-    authorization_response_iss_parameter_supported: Option<bool>,
-    id_token_signing_alg_values_supported: Option<Vec<String>>,
-    code_challenge_methods_supported: Option<Vec<String>>,
-    dpop_signing_alg_values_supported: Option<Vec<String>>,
+    authorization_endpoint: Option<Value>,
+    token_endpoint: Option<Value>,
+    jwks_uri: Option<Value>,
+    userinfo_endpoint: Option<Value>,
+    revocation_endpoint: Option<Value>,
+    end_session_endpoint: Option<Value>,
+    response_types_supported: Option<Value>,
+    authorization_response_iss_parameter_supported: Option<Value>,
+    id_token_signing_alg_values_supported: Option<Value>,
+    code_challenge_methods_supported: Option<Value>,
+    dpop_signing_alg_values_supported: Option<Value>,
+}
+
+/// The texts of a list, or a single text in its place; `None` when nothing of the kind is said.
+fn texts(value: Option<Value>) -> Option<Vec<String>> {
+    let text = |value| if let Value::String(text) = value { Some(text) } else { None };
+    match value? {
+        Value::Array(items) => Some(items.into_iter().filter_map(text).collect()),
+        Value::String(text) => Some(alloc::vec![text]),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    }
 }
 
 /// Why an answer is not the metadata of this issuer.
@@ -209,7 +221,7 @@ pub enum DiscoveryError {
         /// The status.
         status: u16,
     },
-    /// The body is not a JSON object with unique members of the right types.
+    /// The body is not a JSON object with unique members and a text as `issuer`.
     #[error("the answer is not a metadata document; check the issuer")]
     Malformed,
     /// The document speaks for another issuer.
@@ -221,7 +233,7 @@ pub enum DiscoveryError {
         /// The member.
         member: &'static str,
     },
-    /// An endpoint is no URL, or one that must not be used: not `https`, or with a fragment.
+    /// A required endpoint is no URL, or one that must not be used: not `https`, or with a fragment.
     #[error("`{member}` is not an https URL")]
     Insecure {
         /// The member.
@@ -336,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_document_without_a_required_member_is_refused() {
-        for member in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported"] {
+        for member in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
             assert_eq!(read_without(member), Err(DiscoveryError::Missing { member }));
         }
         for member in ["userinfo_endpoint", "subject_types_supported", "id_token_signing_alg_values_supported"] {
@@ -346,7 +358,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_is_not_https_is_refused_but_on_this_machine_when_allowed() {
-        for member in ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] {
+        for member in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
             for url in
                 ["http://op.example/x", "http://localhost/x", "javascript:alert(1)", "/x", "", "https://op.example/#x"]
             {
@@ -361,6 +373,66 @@ mod tests {
             let refused = Err(DiscoveryError::Insecure { member: "token_endpoint" });
             assert_eq!(parse(&response, &openid(), Loopback::RequireHttps), refused, "{url}");
         }
+    }
+
+    #[test]
+    fn an_optional_endpoint_that_cannot_be_used_is_absent() {
+        for value in [
+            json!(""),
+            json!("http://op.example/x"),
+            json!("http://127.0.0.1/x"),
+            json!("javascript:alert(1)"),
+            json!("/x"),
+            json!("https://op.example/#x"),
+            json!(" https://op.example/x"),
+            json!(1),
+            json!(["https://op.example/x"]),
+            json!(null),
+        ] {
+            let read = |member: &str| read_with(member, value.clone()).unwrap();
+            assert_eq!(read("userinfo_endpoint").userinfo_endpoint, None, "{value}");
+            assert_eq!(read("revocation_endpoint").revocation_endpoint, None, "{value}");
+            assert_eq!(read("end_session_endpoint").end_session_endpoint, None, "{value}");
+        }
+        let url = "https://op.example/x";
+        assert_eq!(read_with("revocation_endpoint", json!(url)).unwrap().revocation_endpoint.unwrap().as_str(), url);
+        assert_eq!(read_with("end_session_endpoint", json!(url)).unwrap().end_session_endpoint.unwrap().as_str(), url);
+    }
+
+    #[test]
+    fn a_required_endpoint_of_another_type_is_insecure_and_null_is_missing() {
+        for member in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            assert_eq!(read_with(member, json!(1)), Err(DiscoveryError::Insecure { member }));
+            assert_eq!(read_with(member, json!(null)), Err(DiscoveryError::Missing { member }));
+        }
+    }
+
+    #[test]
+    fn a_member_of_another_type_says_nothing() {
+        assert!(read_without("response_types_supported").is_ok());
+        for value in [json!(null), json!(true), json!({})] {
+            assert!(read_with("response_types_supported", value.clone()).is_ok(), "{value}");
+            let provider = read_with("id_token_signing_alg_values_supported", value.clone()).unwrap();
+            assert_eq!(provider.id_token_signing_alg_values_supported, [], "{value}");
+            let provider = read_with("code_challenge_methods_supported", value.clone()).unwrap();
+            assert_eq!(provider.code_challenge_methods_supported, None, "{value}");
+            assert!(read_with("dpop_signing_alg_values_supported", value).unwrap().takes_dpop_proofs());
+        }
+        for value in [json!("true"), json!(1), json!(null), json!(false)] {
+            let provider = read_with("authorization_response_iss_parameter_supported", value.clone()).unwrap();
+            assert!(!provider.authorization_response_iss_parameter_supported, "{value}");
+        }
+        assert!(read_with("response_types_supported", json!("code")).is_ok());
+        assert!(read_with("response_types_supported", json!([1, "code"])).is_ok());
+        let provider = read_with("id_token_signing_alg_values_supported", json!("ES256")).unwrap();
+        assert_eq!(provider.id_token_signing_alg_values_supported, [Algorithm::Es256]);
+        assert!(read(&document()).unwrap().authorization_response_iss_parameter_supported);
+    }
+
+    #[test]
+    fn a_document_behind_a_byte_order_mark_is_read() {
+        let answer = response(200, "application/json", &format!("\u{feff}{}", document()));
+        assert!(parse(&answer, &openid(), Loopback::RequireHttps).is_ok());
     }
 
     #[test]

@@ -15,10 +15,10 @@ use ring::digest;
 use serde_json::Value;
 
 pub use self::claims::Claims;
-pub use self::error::IdTokenError;
+pub use self::error::{Claim, IdTokenError};
 use crate::base64url;
 pub use crate::claims::Profile;
-use crate::claims::{ClaimSet, NumericDate, Text};
+use crate::claims::{ClaimSet, Field, NumericDate, Text};
 use crate::client::{ClientId, Issuer};
 use crate::jwk::KeySet;
 use crate::jws::{Algorithm, Decoded};
@@ -137,6 +137,7 @@ fn validate_with(
     let header = decoded.header()?;
     check_type(header.token_type.as_deref())?;
     let claims = ClaimSet::parse(&source).map_err(|_| IdTokenError::Malformed)?;
+    check_claim_types(&claims)?;
     check_issuer(&claims, expected)?;
     check_audience(&claims, expected)?;
     // Step 6: the signature is checked always, although TLS alone would do for a token from the token endpoint.
@@ -157,6 +158,24 @@ fn check_type(token_type: Option<&str>) -> Result<(), IdTokenError> {
         None => Ok(()),
         Some(name) if name.eq_ignore_ascii_case("jwt") || name.eq_ignore_ascii_case("application/jwt") => Ok(()),
         Some(_) => Err(IdTokenError::Type),
+    }
+}
+
+/// The claims that every token is judged by are of their types (OpenID Connect Core §2, RFC 7519 §4.1). The others are
+/// not looked at unless they were asked for, and then an odd one is none: a provider adds what claims it likes.
+fn check_claim_types(claims: &ClaimSet) -> Result<(), IdTokenError> {
+    let field = |claim| match claim {
+        Claim::Iss => Field::Text(Text::Iss),
+        Claim::Sub => Field::Text(Text::Sub),
+        Claim::Aud => Field::Audience,
+        Claim::Azp => Field::Text(Text::Azp),
+        Claim::Exp => Field::Date(NumericDate::Exp),
+        Claim::Iat => Field::Date(NumericDate::Iat),
+        Claim::Nbf => Field::Date(NumericDate::Nbf),
+    };
+    match Claim::ALL.into_iter().find(|claim| claims.is_odd(field(*claim))) {
+        Some(claim) => Err(IdTokenError::ClaimType { claim }),
+        None => Ok(()),
     }
 }
 
@@ -188,11 +207,11 @@ fn check_audience(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), 
 fn check_times(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let earliest = expected.now.saturating_sub(expected.leeway);
     let latest = expected.now.saturating_add(expected.leeway);
-    let expires = claims.time(NumericDate::Exp).ok_or(IdTokenError::Missing { claim: "exp" })?;
+    let expires = claims.time(NumericDate::Exp).ok_or(IdTokenError::Missing { claim: Claim::Exp })?;
     if earliest >= expires {
         return Err(IdTokenError::Expired);
     }
-    let issued = claims.time(NumericDate::Iat).ok_or(IdTokenError::Missing { claim: "iat" })?;
+    let issued = claims.time(NumericDate::Iat).ok_or(IdTokenError::Missing { claim: Claim::Iat })?;
     if issued > latest {
         return Err(IdTokenError::IssuedInFuture { issued });
     }
@@ -215,7 +234,7 @@ fn check_nonce(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdT
 /// not. Step 13: `auth_time` is there and recent enough when `max_age` was sent.
 fn check_auth_time(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
     let Some(max_age) = expected.max_age else { return Ok(()) };
-    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::Missing { claim: "auth_time" })?;
+    let authenticated = claims.time(NumericDate::AuthTime).ok_or(IdTokenError::AuthTimeMissing)?;
     let over = authenticated.saturating_add(Duration::from_secs(max_age)).saturating_add(expected.leeway);
     if expected.now > over { Err(IdTokenError::AuthTime) } else { Ok(()) }
 }

@@ -31,14 +31,19 @@ impl From<serde_json::Error> for Malformed {
 }
 
 /// Reads a whole document that is an object of at most `max_bytes` into `T`. Members that `T` does not know are checked
-/// and ignored.
+/// and ignored, and so is a byte order mark, as RFC 8259 §8.1 allows.
 pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Result<T, Malformed> {
     if bytes.len() > max_bytes {
         return Err(Malformed);
     }
-    let text = core::str::from_utf8(bytes).map_err(|_| Malformed)?;
+    let text = without_mark(core::str::from_utf8(bytes).map_err(|_| Malformed)?);
     read_object(text, &mut NoFields)?;
     Ok(serde_json::from_str(text)?)
+}
+
+/// The text without its byte order mark.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Reads a whole document that is an object, in one pass, giving `fields` what it wants.
@@ -95,7 +100,8 @@ impl<'de> Inside<'_, 'de> {
         map.next_value_seed(Value { inside: self, keep: true })
     }
 
-    /// The next value, which has to be a string or an array of strings, handed to `each`. Returns whether it was that.
+    /// The next value, which is to be a string or an array of strings, handed to `each`. Returns whether it was that, or
+    /// `null`; anything else is checked and left out.
     pub(crate) fn texts<A: MapAccess<'de>>(self, map: &mut A, each: impl FnMut(&str)) -> Result<bool, A::Error> {
         map.next_value_seed(Texts { inside: self, each })
     }
@@ -302,6 +308,31 @@ impl<'de, F: FnMut(&str)> Visitor<'de> for Texts<'_, 'de, F> {
         Ok(true)
     }
 
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<bool, A::Error> {
+        self.inside.deeper()?.members(map, &mut NoFields)?;
+        Ok(false)
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<bool, A::Error> {
         let mut inside = self.inside.deeper()?;
         let mut all_text = true;
@@ -353,12 +384,19 @@ mod tests {
     #[test]
     fn what_is_not_one_whole_object_is_refused() {
         for text in
-            ["", "[]", "1", "\"a\"", "null", "{", "{}{}", "{} x", "{\"a\":1,}", "{'a':1}", "\u{feff}{}", "{\"a\":NaN}"]
+            ["", "[]", "1", "\"a\"", "null", "{", "{}{}", "{} x", "{\"a\":1,}", "{'a':1}", "{}\u{feff}", "{\"a\":NaN}"]
         {
             assert_eq!(read(text), Err(Malformed), "{text}");
         }
         assert_eq!(object::<Map>(b"{\"a\":\"\xff\"}", 100), Err(Malformed));
         assert_eq!(read(r#"{"a":"\ud800"}"#), Err(Malformed));
+    }
+
+    #[test]
+    fn one_byte_order_mark_is_passed_over() {
+        assert!(read("\u{feff}{}").is_ok());
+        assert_eq!(read("\u{feff}\u{feff}{}"), Err(Malformed));
+        assert_eq!((without_mark("\u{feff}a"), without_mark("a\u{feff}")), ("a", "a\u{feff}"));
     }
 
     #[test]

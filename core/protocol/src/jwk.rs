@@ -316,6 +316,30 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_cannot_be_used_does_not_cost_the_others() {
+        let good = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"good","alg":"EdDSA"}"#;
+        for odd in [
+            r#"{"kty":"RSA","alg":"RSA256","kid":"good","n":"AQAB","e":"AQAB"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"RSA256"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":1}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"ES256"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","use":"enc"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","key_ops":["sign"]}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"AA"}"#,
+            r#"{"kty":"oct","k":"AA"}"#,
+            r#"{"kty":1}"#,
+            "{}",
+            "1",
+            "null",
+        ] {
+            let set = KeySet::parse(alloc::format!("\u{feff}{{\"keys\":[{odd},{good}]}}").as_bytes()).unwrap();
+            assert_eq!((set.len(), set.named("good").len()), (1, 1), "{odd}");
+            let alone = KeySet::parse(alloc::format!(r#"{{"keys":[{odd}]}}"#).as_bytes()).map(|_| ());
+            assert_eq!(alone, Err(JwkError::NoUsableKey), "{odd}");
+        }
+    }
+
+    #[test]
     fn keys_are_found_by_name_among_many() {
         let key = |kid: &str| SET[9..SET.len() - 2].replacen('{', &alloc::format!("{{\"kid\":\"{kid}\","), 1);
         let keys: Vec<String> = (0..MAX_KEYS).map(|index| key(&alloc::format!("k{}", index * 7 % 50))).collect();

@@ -11,6 +11,7 @@ use crate::claims::{ClaimSet, Place, Text};
 use crate::discovery::ProviderMetadata;
 use crate::error::ServerError;
 use crate::http::{MAX_TOKEN_RESPONSE, Request, Response};
+use crate::json;
 use crate::secret::AccessToken;
 use crate::token::TokenType;
 
@@ -39,7 +40,8 @@ pub fn parse(response: &Response, expected_sub: &str) -> Result<UserInfo, UserIn
     if response.body.len() > MAX_TOKEN_RESPONSE {
         return Err(UserInfoError::Malformed);
     }
-    let source = String::from_utf8(response.body.clone()).map_err(|_| UserInfoError::Malformed)?;
+    let source = core::str::from_utf8(&response.body).map_err(|_| UserInfoError::Malformed)?;
+    let source = String::from(json::without_mark(source));
     let set = ClaimSet::parse(&source).map_err(|_| UserInfoError::Malformed)?;
     match set.place(Text::Sub) {
         Some(sub) if set.at(sub) == expected_sub => Ok(UserInfo { source, set, sub }),
@@ -159,8 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn claims_of_odd_types_that_were_not_asked_for_decide_nothing() {
+        let body = "\u{feff}{\"sub\":\"u1\",\"org_id\":42,\"org_name\":[\"x\"],\"sid\":1,\"auth_time\":\"now\",\"aud\":{},\
+                    \"exp\":\"x\",\"iss\":1,\"nonce\":[],\"email\":1,\"name\":\"Ada\"}";
+        let user = read(200, "application/json", body).unwrap();
+        assert_eq!((user.sub(), user.profile().name(), user.profile().email()), ("u1", Some("Ada"), None));
+        assert_eq!(user.claim("org_id"), Some(serde_json::json!(42)));
+        assert_eq!(user.json(), &body['\u{feff}'.len_utf8()..]);
+    }
+
+    #[test]
     fn claims_about_another_user_or_nobody_are_refused() {
-        for body in [r#"{"sub":"u2"}"#, r#"{"sub":"U1"}"#, r#"{"sub":""}"#, r#"{"name":"Ada"}"#] {
+        for body in [r#"{"sub":"u2"}"#, r#"{"sub":"U1"}"#, r#"{"sub":""}"#, r#"{"name":"Ada"}"#, r#"{"sub":1}"#] {
             assert_eq!(refused(200, "application/json", body), UserInfoError::Subject, "{body}");
         }
     }
@@ -168,7 +180,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_plain_claims_is_refused() {
         assert_eq!(refused(200, "application/jwt", "e.y.J"), UserInfoError::Signed);
-        for body in ["", "<html>", "[]", r#"{"sub":"u1","sub":"u1"}"#, r#"{"sub":1}"#] {
+        for body in ["", "<html>", "[]", r#"{"sub":"u1","sub":"u1"}"#] {
             assert_eq!(refused(200, "application/json", body), UserInfoError::Malformed, "{body}");
         }
         assert_eq!(refused(401, "application/json", "{}"), UserInfoError::Unauthorized);

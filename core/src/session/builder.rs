@@ -1,12 +1,12 @@
 //! From settings and ports to a session.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::account::Account;
 use super::call::{Calls, Refusals};
+use super::hexadecimal::hexadecimal;
 use super::identity::Identity;
 use super::login::Logins;
 use super::logout::Logouts;
@@ -18,7 +18,7 @@ use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
 use super::store_limit::LimitedStore;
 use super::vault::{Entries, Vault};
-use super::wire::Wire;
+use super::wire::{Wire, random_name};
 use super::{Engine, Session};
 use crate::adapters::{SoftwareSigner, SystemClock, SystemRandom};
 use crate::config::Config;
@@ -274,21 +274,7 @@ fn client_name(config: &Config) -> String {
     let issuer = config.client.issuer.as_str();
     let client_id = config.client.client_id.as_str();
     let digest = ring::digest::digest(&ring::digest::SHA256, format!("{issuer}\n{client_id}").as_bytes());
-    hexadecimal(digest.as_ref().iter().take(8))
-}
-
-/// 16 random hexadecimal digits.
-pub(crate) fn random_name(random: &dyn Random) -> Result<String> {
-    let mut bytes = [0; 8];
-    random.fill(&mut bytes)?;
-    Ok(hexadecimal(bytes.iter()))
-}
-
-fn hexadecimal<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
-    bytes.fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&digest.as_ref()[..8])
 }
 
 #[cfg(all(feature = "reqwest", not(target_os = "android")))]

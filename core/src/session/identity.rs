@@ -108,20 +108,18 @@ impl Identity {
     /// is a reason to lose the refresh token beside it (rule 7).
     pub(crate) async fn judge(
         &self,
-        id_token: Option<&RawIdToken>,
+        id_token: &RawIdToken,
         metadata: &ProviderMetadata,
         previous: &Claims,
     ) -> Judgement {
-        let Some(id_token) = id_token else { return Judgement::Unchanged };
-        let undecided = |error: Error| {
-            tracing::debug!(%error, "the ID token of a renewal is not judged; the identity stays");
-            Judgement::Undecided
+        let keys = match self.provider.keys(metadata).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::debug!(%error, "the ID token of a renewal is not judged; the identity stays");
+                return Judgement::Undecided;
+            }
         };
-        let outcome = match self.provider.keys(metadata).await {
-            Ok(keys) => self.check_renewed(id_token, metadata, &keys, previous),
-            Err(error) => return undecided(error),
-        };
-        match outcome {
+        match self.check_renewed(id_token, metadata, &keys, previous) {
             Err(error) if error.may_be_stale_metadata() => match self.provider.newer(metadata).await {
                 Ok((metadata, keys)) => judged(self.check_renewed(id_token, &metadata, &keys, previous)),
                 // The check that failed says more than why it could not be made again.
@@ -191,7 +189,7 @@ fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {
 
 /// The error of a login whose ID token fails a check.
 fn of_login(error: IdTokenError, pending: &PendingLogin) -> Error {
-    if error == (IdTokenError::Missing { claim: "auth_time" }) && pending.max_age().is_some() {
+    if error == IdTokenError::AuthTimeMissing && pending.max_age().is_some() {
         Error::Misconfigured {
             field: "max_age",
             fix: "this provider does not say when the user signed in (`auth_time`); leave `max_age` out",

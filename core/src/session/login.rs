@@ -369,7 +369,7 @@ impl Logins {
             }],
             dpop_jkt: pending.dpop_jkt(),
         };
-        let lineage = super::random_name(self.wire.random())?;
+        let lineage = self.wire.random_name()?;
         // Not while another process is renewing: its answer must not overwrite this login.
         let lease = self.lease.acquire().await;
         let mut guard = self.account.lock().await;
@@ -393,10 +393,9 @@ impl Logins {
     /// some servers a revocation ends all that a user has at a client.
     async fn revoke_unused(&self, metadata: &ProviderMetadata, token: Option<&RefreshToken>, user: Option<&User>) {
         let Some(token) = token else { return };
-        let may_be_the_same = match (self.account.user(), user) {
-            (Some(present), Some(user)) => present.sub() == user.sub(),
-            (present, None) => present.is_some(),
-            (None, Some(_)) => false,
+        let may_be_the_same = match user {
+            Some(user) => self.account.is_signed_in_as(user.sub()),
+            None => self.account.user().is_some(),
         };
         if !may_be_the_same && let Err(error) = self.provider.revoke(metadata, token).await {
             tracing::debug!(%error, "a refresh token that nobody uses was not revoked");

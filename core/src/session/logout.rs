@@ -90,7 +90,9 @@ impl Logouts {
 
         let erased = self.erase().await?;
         let metadata = self.provider.metadata().await;
-        let revoked = match (&metadata, erased.as_ref().and_then(|erased| erased.refresh.as_ref())) {
+        // Metadata may have taken its time, and the user may have signed in again meanwhile.
+        let to_revoke = erased.as_ref().filter(|erased| !self.account.is_signed_in_as(erased.identity.sub()));
+        let revoked = match (&metadata, to_revoke.and_then(|erased| erased.refresh.as_ref())) {
             (Ok(metadata), Some(refresh)) => self.provider.revoke(metadata, &refresh.token).await.is_ok(),
             (Ok(_) | Err(_), _) => false,
         };

@@ -355,3 +355,146 @@ fn lifetime(response: &Response, default: Duration) -> Duration {
     });
     told.unwrap_or(default).clamp(SHORTEST_LIFETIME, LONGEST_LIFETIME)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fakes::{Answer, Answers, FailingStore, ISSUER, StillClock, config, entry, reply, wire};
+    use super::*;
+    use crate::ports::TransportError;
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    fn metadata(token_endpoint: &str) -> Answer {
+        let document = serde_json::json!({
+            "issuer": ISSUER,
+            "authorization_endpoint": format!("{ISSUER}/authorize"),
+            "token_endpoint": token_endpoint,
+            "jwks_uri": format!("{ISSUER}/keys"),
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        });
+        reply(200, &[("Content-Type", "application/json")], &document.to_string())
+    }
+
+    fn keys() -> Answer {
+        let key = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","alg":"ES256","use":"sig",
+            "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+        reply(200, &[("Content-Type", "application/json")], key)
+    }
+
+    fn provider(answers: &Answers, store: &FailingStore, clock: &StillClock) -> Arc<Provider> {
+        let (config, wire) = (Arc::new(config()), wire(answers, clock));
+        Arc::new(Provider::new(config, wire, Arc::new(store.clone()), entry("provider"), Handle::current()))
+    }
+
+    fn token_endpoint(metadata: &ProviderMetadata) -> String {
+        metadata.token_endpoint.to_string()
+    }
+
+    /// Lets tasks that were spawned do what they can.
+    async fn settle() {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn metadata_past_its_age_is_used_at_once_and_renewed_beside() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 0));
+        let old = format!("{ISSUER}/token");
+        let answers = Answers::of([metadata(&old), metadata(&format!("{ISSUER}/new"))]);
+        let provider = provider(&answers, &store, &clock);
+        assert_eq!(token_endpoint(&provider.metadata().await.unwrap()), old);
+        clock.set(1_000 + DAY, DAY);
+        assert_eq!(token_endpoint(&provider.metadata().await.unwrap()), old, "nobody waits");
+        settle().await;
+        assert_eq!(token_endpoint(&provider.metadata().await.unwrap()), format!("{ISSUER}/new"));
+        assert_eq!(answers.asked().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_discovery_endpoint_that_hangs_delays_nobody_and_is_asked_once_a_minute() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 0));
+        let answers = Answers::of([metadata(&format!("{ISSUER}/token"))]);
+        let provider = provider(&answers, &store, &clock);
+        provider.metadata().await.unwrap();
+        clock.set(1_000 + DAY, DAY);
+        let begun = tokio::time::Instant::now();
+        for _ in 0..10 {
+            provider.metadata().await.unwrap();
+            settle().await;
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(answers.asked().len(), 2);
+        clock.set(1_000 + DAY, DAY + 61);
+        provider.metadata().await.unwrap();
+        settle().await;
+        assert_eq!(answers.asked().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn stored_metadata_is_checked_as_if_it_came_from_the_network() {
+        let clock = StillClock::at(1_000, 0);
+        for (from, to) in [
+            (format!("\"issuer\":\"{ISSUER}\""), "\"issuer\":\"https://evil.example\"".to_owned()),
+            (format!("{ISSUER}/token"), "http://issuer.example/token".to_owned()),
+        ] {
+            let store = FailingStore::default();
+            let answers = Answers::of([metadata(&format!("{ISSUER}/token"))]);
+            provider(&answers, &store, &clock).metadata().await.unwrap();
+            let stored = store.load(&entry("provider")).await.unwrap().unwrap().expose().to_owned();
+            assert!(stored.contains(&from), "{stored}");
+            store.save(&entry("provider"), &StoredValue::new(stored.replace(&from, &to))).await.unwrap();
+
+            let answers = Answers::of([metadata(&format!("{ISSUER}/token"))]);
+            let next_process = provider(&answers, &store, &clock);
+            assert_eq!(token_endpoint(&next_process.metadata().await.unwrap()), format!("{ISSUER}/token"));
+            assert_eq!(answers.asked().len(), 1, "fetched anew: {to}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_contradiction_fetches_metadata_and_keys_once_a_minute() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 0));
+        let endpoint = format!("{ISSUER}/token");
+        let answers =
+            Answers::of([metadata(&endpoint), keys(), metadata(&endpoint), keys(), metadata(&endpoint), keys()]);
+        let provider = provider(&answers, &store, &clock);
+        let known = provider.metadata().await.unwrap();
+        provider.keys(&known).await.unwrap();
+        for (elapsed, asked) in [(1, 4), (2, 4), (60, 4), (62, 6)] {
+            clock.set(1_000, elapsed);
+            provider.newer(&known).await.unwrap();
+            assert_eq!(answers.asked().len(), asked, "after {elapsed} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_has_moved_is_found_and_one_that_has_not_is_none() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 0));
+        let old = format!("{ISSUER}/token");
+        let answers = Answers::of([metadata(&old), metadata(&old), metadata(&format!("{ISSUER}/new"))]);
+        let provider = provider(&answers, &store, &clock);
+        let known = provider.metadata().await.unwrap();
+        assert!(provider.moved(&known).await.is_none());
+        clock.set(1_000, 61);
+        assert_eq!(token_endpoint(&provider.moved(&known).await.unwrap()), format!("{ISSUER}/new"));
+        assert!(provider.moved(&known).await.is_some(), "within the minute from the cache");
+        assert_eq!(answers.asked().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn keys_are_fetched_once_for_all_who_ask_and_an_error_is_told() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 0));
+        let answers = Answers::of([metadata(&format!("{ISSUER}/token")), Err(TransportError::Unreachable), keys()]);
+        let provider = provider(&answers, &store, &clock);
+        let known = provider.metadata().await.unwrap();
+        assert!(provider.keys_at_hand().is_none());
+        assert!(matches!(provider.keys(&known).await, Err(Error::Offline { .. })));
+        let (first, second) = tokio::join!(provider.keys(&known), provider.keys(&known));
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(answers.asked().len(), 3);
+        assert!(provider.keys_at_hand().is_some());
+    }
+}

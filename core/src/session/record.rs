@@ -13,6 +13,7 @@ use hallpass_protocol::secret::{AccessToken, Fingerprint, RawIdToken, RefreshTok
 use hallpass_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::hexadecimal::hexadecimal;
 use super::moment::Moment;
 use crate::error::LoginReason;
 use crate::ports::StoredValue;
@@ -269,11 +270,6 @@ impl SignedIn {
 
 /// The first half of SHA-256 in hexadecimal: enough against accidents, which is all that it is for.
 fn check(body: &str) -> String {
-    use std::fmt::Write;
-
     let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
-    digest.as_ref().iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&digest.as_ref()[..16])
 }

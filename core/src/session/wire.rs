@@ -14,6 +14,7 @@ use hallpass_protocol::http::{Request, Response};
 use hallpass_protocol::time::Timestamp;
 
 use self::dpop::Prover;
+use super::hexadecimal::hexadecimal;
 use super::moment::Moment;
 use crate::error::{Error, OfflineCause, Result};
 use crate::ports::{Clock, KeySigner, Random, Transport, TransportError};
@@ -112,8 +113,9 @@ impl Wire {
         Ok(bytes)
     }
 
-    pub(crate) fn random(&self) -> &dyn Random {
-        &*self.random
+    /// A name that nobody else gives.
+    pub(crate) fn random_name(&self) -> Result<String> {
+        random_name(&*self.random)
     }
 
     /// A byte of randomness for jitter, where a weak one does no harm.
@@ -170,6 +172,13 @@ impl Wire {
     }
 }
 
+/// 16 random hexadecimal digits.
+pub(crate) fn random_name(random: &dyn Random) -> Result<String> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes)?;
+    Ok(hexadecimal(&bytes))
+}
+
 /// Whether `body` is JSON, whatever it says.
 pub(crate) fn is_json(body: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
@@ -199,9 +208,76 @@ fn date(value: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use hallpass_protocol::http::Headers;
+    use hallpass_protocol::error::ErrorCode;
+    use hallpass_protocol::http::{Body, Headers, Method};
+    use url::Url;
 
+    use super::super::fakes::{Answers, StillClock, reply, wire};
     use super::*;
+
+    fn request() -> Request {
+        Request {
+            method: Method::Get,
+            url: Url::parse("https://issuer.example/keys").unwrap(),
+            headers: Headers::default(),
+            body: Body::empty(),
+            max_response_bytes: 1_000,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_servers_time_runs_on_by_the_clock_that_nobody_sets() {
+        let dated = reply(200, &[("Date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("Age", "23")], "{}");
+        let clock = StillClock::at(1_000, 50);
+        let wire = wire(&Answers::of([dated]), &clock);
+        assert_eq!(wire.server_now(), Timestamp::from_unix_seconds(1_000), "the device's, before anything was told");
+        wire.send(request()).await.unwrap();
+        assert_eq!(wire.server_now(), Timestamp::from_unix_seconds(NOW + 23));
+        clock.set(9_999_999, 60);
+        assert_eq!(wire.server_now(), Timestamp::from_unix_seconds(NOW + 33), "ten seconds later, whatever was set");
+        assert_eq!(wire.device_now(), Timestamp::from_unix_seconds(9_999_999));
+    }
+
+    #[tokio::test]
+    async fn a_difference_below_two_seconds_is_none() {
+        let dated = reply(200, &[("Date", "Sun, 06 Nov 1994 08:49:37 GMT")], "{}");
+        let clock = StillClock::at(u64::try_from(NOW).unwrap() + 1, 50);
+        let wire = wire(&Answers::of([dated]), &clock);
+        wire.send(request()).await.unwrap();
+        assert_eq!(wire.server_now(), wire.device_now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transport_that_never_answers_is_no_answer_after_a_minute() {
+        let wire = wire(&Answers::default(), &StillClock::default());
+        let begun = tokio::time::Instant::now();
+        let error = wire.send(request()).await.unwrap_err();
+        assert_eq!(error, Error::Offline { cause: OfflineCause::NoAnswer, retry_after: None });
+        assert_eq!(begun.elapsed(), LONGEST_REQUEST);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_used_says_what_it_says_by_status_and_body() {
+        let wire = wire(&Answers::default(), &StillClock::default());
+        let refused = Error::Denied { code: ErrorCode::AccessDenied };
+        let odd = Error::Untrusted { check: "jwks_status" };
+        let says = |status: u16, body: &str, error: &Error| {
+            wire.unusable(&reply(status, &[], body).unwrap(), error.clone()).code()
+        };
+        let object = r#"{"error":"access_denied"}"#;
+        assert_eq!(says(400, object, &refused), "access_denied");
+        assert_eq!(says(403, "<html>", &refused), "unexpected_answer", "a page of a gateway's");
+        assert_eq!(says(404, "<html>", &refused), "unexpected_answer");
+        assert_eq!(says(404, "<html>", &odd), "jwks_status", "keys that are somewhere else");
+        assert_eq!(says(401, "", &odd), "jwks_status");
+        assert_eq!(says(302, object, &refused), "unexpected_answer");
+        assert_eq!(says(302, "", &odd), "jwks_status");
+        assert_eq!(says(200, "<html>", &odd), "unexpected_answer", "a captive portal");
+        assert_eq!(says(200, "{}", &odd), "jwks_status");
+        assert_eq!(says(429, object, &refused), "rate_limited");
+        assert_eq!(says(408, object, &refused), "no_answer");
+        assert_eq!(says(503, object, &refused), "server_failed");
+    }
 
     const NOW: i64 = 784_111_777; // Sun, 06 Nov 1994 08:49:37 GMT
 

@@ -17,11 +17,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const FOREVER: &str = "18446744073709551615";
 
 fn retry_after(error: &Error) -> Duration {
-    match error {
-        Error::Offline { retry_after: Some(wait), .. } => *wait,
-        error => panic!("no word about when: {error:?}"),
-    }
+    let Error::Offline { retry_after: Some(wait), .. } = error else { panic!("no word about when: {error:?}") };
+    *wait
 }
+
+/// What stands in the way of a renewal, and how it comes about.
+type Obstacle = (&'static str, fn(&Device));
 
 #[tokio::test(start_paused = true)]
 async fn rule_8_a_refusal_is_asked_for_less_and_less_often() {
@@ -146,7 +147,7 @@ async fn rule_8_a_wait_until_a_date_in_another_century_is_an_hour_at_most() {
 #[tokio::test(start_paused = true)]
 async fn rule_9_a_token_with_time_left_is_returned_whatever_stands_in_the_way_of_a_longer_one() {
     let longer = CredentialsRequest::from(MinTtl::seconds(3_000));
-    let ways: [(&str, fn(&Device)); 9] = [
+    let ways: [Obstacle; 9] = [
         ("a refusal", |device| {
             device.server.refuse(Target::Login, Reply::json(401, r#"{"error":"invalid_client"}"#));
         }),

@@ -130,7 +130,11 @@ async fn rule_17_a_store_that_takes_nothing_at_all_is_an_error_and_nothing_is_se
     device.store.limit_to(10);
     device.access_token().await.unwrap_err();
     assert_eq!(device.server.count("token"), 0);
-    assert_eq!(device.store.count(Operation::Save, "session"), 3, "tried with the latest of the others, then without any");
+    assert_eq!(
+        device.store.count(Operation::Save, "session"),
+        3,
+        "tried with the latest of the others, then without any"
+    );
     device.store.repair();
     device.access_token().await.unwrap();
     still_works(&device).await;

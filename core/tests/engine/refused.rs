@@ -40,13 +40,11 @@ fn words() -> Vec<(Reply, ErrorCode)> {
 async fn until_a_login_is_required(device: &Device, code: ErrorCode) -> (u64, usize) {
     let began = tokio::time::Instant::now();
     loop {
-        match device.access_token().await.unwrap_err() {
-            Error::Denied { code: told } => assert_eq!(told, code),
-            error => {
-                assert_eq!(error, REFUSED);
-                return (began.elapsed().as_secs(), device.server.count("token"));
-            }
+        let error = device.access_token().await.unwrap_err();
+        if error == REFUSED {
+            return (began.elapsed().as_secs(), device.server.count("token"));
         }
+        assert_eq!(error, Error::Denied { code });
         assert!(matches!(device.session().state(), State::SignedIn { .. }));
         assert!(began.elapsed().as_secs() < 600, "nobody is told that a login is required");
         live(1).await;
@@ -164,9 +162,8 @@ async fn rule_6_a_required_login_survives_a_restart_and_the_token_is_still_tried
     device.pass(700);
     device.forget();
     assert_eq!(device.access_token().await.unwrap_err(), REFUSED);
-    assert_eq!(device.server.sent_refresh_tokens(), [token.clone()], "still sent");
     assert_eq!(device.access_token().await.unwrap_err(), REFUSED);
-    assert_eq!(device.server.sent_refresh_tokens(), [token], "and backed off");
+    assert_eq!(device.server.sent_refresh_tokens(), [token], "it is still sent, and backed off");
 
     device.server.work_again();
     device.pass(700);

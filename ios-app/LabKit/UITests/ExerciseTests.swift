@@ -14,7 +14,7 @@ final class ExerciseTests: XCTestCase {
         app.launchArguments = ["-fresh"]
         app.launch()
         if app.staticTexts["Signed in"].waitForExistence(timeout: 2) { app.buttons["logOut"].tap() }
-        XCTAssertTrue(app.staticTexts["Nobody is signed in"].waitForExistence(timeout: 20))
+        XCTAssertTrue(app.staticTexts["No one is signed in"].waitForExistence(timeout: 20))
     }
 
     func testRefreshTokenBeforeLoginSaysThatThereIsNone() {
@@ -32,7 +32,7 @@ final class ExerciseTests: XCTestCase {
         XCTAssertTrue(text(beginning: "New access token").waitForExistence(timeout: 10))
         app.buttons["logOut"].tap()
         allowTheBrowser()
-        XCTAssertTrue(app.staticTexts["Nobody is signed in"].waitForExistence(timeout: 20))
+        XCTAssertTrue(app.staticTexts["No one is signed in"].waitForExistence(timeout: 20))
     }
 
     /// Fills in the tenant's page in the browser sheet, which is a process of its own.

@@ -16,7 +16,7 @@ Exit codes:
   4   offline: no answer, or none of use; try again later
   5   the server refused
   6   an answer could not be trusted
-  7   the secure store did not do as told
+  7   the secure store cannot be used
   8   cancelled
   22  `call --fail`: the API answered with a status of 400 or more";
 

@@ -7,6 +7,7 @@
 mod answer;
 mod clock;
 mod counting;
+mod events;
 mod lines;
 mod operations;
 pub mod request;

@@ -21,7 +21,7 @@ pub enum Exit {
     Denied,
     /// An answer could not be trusted.
     Untrusted,
-    /// The secure store did not do as told.
+    /// The secure store cannot be used.
     Storage,
     /// The user or another login cancelled it.
     Cancelled,

@@ -6,7 +6,7 @@ use hallpass_core::{Error, LoginReason, OfflineCause, StorageProblem};
 use crate::exit::Exit;
 use crate::settings::SettingsError;
 
-/// Why a command did not do as told.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The settings.
@@ -73,6 +73,9 @@ fn of_reason(reason: LoginReason) -> &'static str {
     match reason {
         LoginReason::NoRefreshToken => {
             "run `lab login` again, with `offline_access` in the scope and allowed for the API at the provider"
+        }
+        LoginReason::Refused => {
+            "run `lab login`; the provider's log says why it does not renew the session, which may also pass"
         }
         LoginReason::NotSignedIn
         | LoginReason::Revoked

@@ -98,7 +98,8 @@ impl InFlight {
         self.landed = true;
         let landing = state.arrive(self.ports.process, self.token, outcome, issued);
         if let (Landing::Refused, true, Ok(response)) = (landing, self.audience.is_empty(), outcome) {
-            let said = (state.now(), response.status, response.body.clone());
+            let words = serde_json::from_slice::<serde_json::Value>(&response.body).unwrap_or_default();
+            let said = (state.now(), words["error"].as_str().unwrap_or_default().to_owned());
             state.ledger.refusals.entry(self.token).or_default().push(said);
         }
         landing
@@ -211,7 +212,7 @@ impl State {
         outcome: &Result<Response, TransportError>,
         issued: Option<Issued>,
     ) -> Landing {
-        let delivered = issued.is_some();
+        let delivered = issued.as_ref().is_some_and(|issued| issued.is_clear || issued.refresh.is_some());
         if let Some(issued) = issued {
             self.deliver(process, issued);
         }

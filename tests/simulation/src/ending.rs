@@ -57,6 +57,9 @@ impl Cause {
     }
 }
 
+/// For how long a refusal in other words has to stay the same, in milliseconds and without what a clock's steps may add.
+const LASTING: u64 = 120_000;
+
 impl State {
     /// What an app is shown: rules 6 and 16.
     pub(crate) fn check_seen(&mut self, process: usize, seen: &hallpass_core::State, shown: &str) {
@@ -160,14 +163,15 @@ impl State {
     /// A process offers a login because the server keeps refusing in words of its own: it was refused three times, over
     /// two minutes, in the same words, and the token is kept.
     fn check_refused(&mut self, process: usize) {
-        let Some(token) = self.processes[process].presented else {
-            return self.violate("refused only when it lasts", "nothing was sent");
+        // As much as the process can know: the record says so too, and outlives the process that was refused.
+        let known = self.processes[process].newest.values().next_back().copied();
+        let Some(token) = known.or(self.processes[process].presented) else {
+            return self.violate("refused only when it lasts", "there was nothing to send");
         };
-        let said = self.ledger.refusals.get(&token).cloned().unwrap_or_default();
-        let lasted = said.last().is_some_and(|(last, status, body)| {
-            let same: Vec<u64> =
-                said.iter().filter(|(_, other, words)| (other, words) == (status, body)).map(|(at, ..)| *at).collect();
-            same.len() >= 3 && last - same[0] >= 120_000
+        let said = self.ledger.refusals.get(&token).map(Vec::as_slice).unwrap_or_default();
+        let lasted = said.iter().any(|(last, words)| {
+            let same = || said.iter().filter(|(at, other)| other == words && at <= last).map(|(at, _)| *at);
+            same().count() >= 3 && same().next().is_some_and(|first| last - first >= LASTING)
         });
         if !lasted {
             let what = format!("{token} was refused {} times in other words", said.len());

@@ -132,11 +132,13 @@ impl Ports {
                 lost(TransportError::TooLarge { limit: journey.request.max_response_bytes })
             }
             Fate::Truncated | Fate::CutAtTheEnd => {
-                let (mut response, _) = self.act(journey).await;
+                let (mut response, issued) = self.act(journey).await;
                 let length = response.body.len();
                 let kept = if journey.fate == Fate::Truncated { length / 2 } else { length.saturating_sub(4) };
                 response.body.truncate(kept);
-                (Ok(response), None)
+                // The members come in the order of the alphabet, and only the last one is cut off.
+                let whole = issued.filter(|_| journey.fate == Fate::CutAtTheEnd);
+                (Ok(response), whole.map(|issued| Issued { access_token: None, is_clear: false, ..issued }))
             }
             Fate::FailsAfterwards(status, wait) => {
                 self.act(journey).await;
@@ -309,7 +311,8 @@ impl State {
                 let before = stolen(self);
                 let answer = self.server.token(parameters, now, unix);
                 if let Some(token) = token {
-                    self.tell(&format!("server    answers {token} with {}", answer.status));
+                    let odd = answer.oddity.map_or(String::new(), |oddity| format!(", {oddity:?}"));
+                    self.tell(&format!("server    answers {token} with {}{odd}", answer.status));
                     if !before && stolen(self) {
                         self.blame_reuse(process, token, arrival, journey.left);
                     } else if arrival == Arrival::GivenUp && answer.status == 200 {

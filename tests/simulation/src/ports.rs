@@ -190,7 +190,10 @@ impl SecureStore for Ports {
         {
             let mut state = self.world.state();
             let read_at = state.processes[self.process].read_at;
-            if kind == "session" && state.storage.upgraded.take().is_some_and(|(at, _)| read_at >= Some(at)) {
+            let is_hidden = state.storage.hidden_until > state.now();
+            let upgraded = if kind == "session" { state.storage.upgraded.take() } else { None };
+            // What is not to be seen is not saved over: it is elsewhere.
+            if !is_hidden && upgraded.is_some_and(|(at, _)| read_at >= Some(at)) {
                 state.violate("a newer record is left alone", "it was saved over");
             }
             if kind == "session" {

@@ -278,13 +278,13 @@ impl Server {
         let expires = now + lifetime * 1_000;
         let access = Access { user: family.user, refresh, expires, delivered: None, is_withheld };
         self.access.insert(access_token.clone(), access);
-        let (body, header) = match oddity {
-            Some(oddity) => oddity.body(body),
-            None => (body.to_string().into_bytes(), None),
+        let body = oddity.map_or_else(|| body.to_string().into_bytes(), |oddity| oddity.body(body.clone()));
+        let issued = Issued {
+            access_token: (!is_withheld).then_some(access_token),
+            refresh: brings_refresh.then_some(refresh),
+            is_clear: oddity != Some(Oddity::OnlyRefreshToken),
         };
-        let issued =
-            Issued { access_token: (!is_withheld).then_some(access_token), refresh: brings_refresh.then_some(refresh) };
-        Answer { status: 200, body, headers: header.into_iter().collect(), issued: Some(issued) }
+        Answer { status: 200, body, headers: Vec::new(), issued: Some(issued), oddity }
     }
 
     /// What is odd about this answer.
@@ -323,7 +323,6 @@ impl Family {
             Some(
                 Oddity::NoTokenType
                 | Oddity::ByteOrderMark
-                | Oddity::Gzip
                 | Oddity::Latin1
                 | Oddity::Doubled
                 | Oddity::OnlyRefreshToken,

@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::settings::ErrorStyle;
+use crate::settings::{DeadRefreshToken, ErrorStyle};
 
 /// Goes with a response to the request log, and no further.
 #[derive(Clone, Debug)]
@@ -65,11 +65,13 @@ pub(crate) struct OAuthError {
     pub(crate) description: String,
     /// For the request log: more than the client may know.
     pub(crate) note: Option<String>,
+    /// That a refresh token is dead, in these words.
+    pub(crate) dead: Option<DeadRefreshToken>,
 }
 
 impl OAuthError {
     pub(crate) fn new(error: &'static str, description: impl Into<String>) -> Self {
-        Self { error, description: description.into(), note: None }
+        Self { error, description: description.into(), note: None, dead: None }
     }
 
     pub(crate) fn because(mut self, note: impl Into<String>) -> Self {
@@ -77,7 +79,39 @@ impl OAuthError {
         self
     }
 
+    /// Says that a refresh token is dead in the words of another server.
+    pub(crate) fn in_words_of(mut self, dead: DeadRefreshToken) -> Self {
+        self.dead = Some(dead);
+        self
+    }
+
     pub(crate) fn into_response(self, style: ErrorStyle) -> Response {
+        let told = self.note.clone().unwrap_or_else(|| self.description.clone());
+        let in_oauths_words = |error: &str, description: &str| {
+            json(StatusCode::BAD_REQUEST, &json!({ "error": error, "error_description": description }))
+        };
+        let response = match self.dead {
+            None | Some(DeadRefreshToken::InvalidGrant) => self.as_usual(style),
+            Some(DeadRefreshToken::InvalidRequest) => in_oauths_words(
+                "invalid_request",
+                "Refresh token is invalid or has already been claimed by another client.",
+            ),
+            Some(DeadRefreshToken::UnauthorizedClient) => {
+                in_oauths_words("unauthorized_client", "token was already used")
+            }
+            Some(DeadRefreshToken::WithoutError) => json(
+                StatusCode::BAD_REQUEST,
+                &json!({
+                    "code": 400, "error_code": "refresh_token_not_found",
+                    "msg": "Invalid Refresh Token: Refresh Token Not Found",
+                }),
+            ),
+            Some(DeadRefreshToken::Empty) => empty(StatusCode::UNAUTHORIZED),
+        };
+        noted(response, told)
+    }
+
+    fn as_usual(self, style: ErrorStyle) -> Response {
         let status = match (self.error, style) {
             ("invalid_client", _) => StatusCode::UNAUTHORIZED,
             ("invalid_grant" | "unsupported_grant_type", ErrorStyle::Auth0 | ErrorStyle::Auth0Legacy) => {
@@ -85,17 +119,13 @@ impl OAuthError {
             }
             _ => StatusCode::BAD_REQUEST,
         };
-        let Self { error, description, note } = self;
+        let Self { error, description, .. } = self;
         let body = match style {
             ErrorStyle::Auth0 | ErrorStyle::Rfc6749 => json!({ "error": error, "error_description": description }),
             ErrorStyle::Auth0Legacy => json!({
                 "name": "AuthError", "code": error, "description": description, "statusCode": status.as_u16(),
             }),
         };
-        let response = json(status, &body);
-        match note {
-            Some(note) => noted(response, note),
-            None => noted(response, description),
-        }
+        json(status, &body)
     }
 }

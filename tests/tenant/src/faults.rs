@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{endpoint::Endpoint, settings::RetryAfter};
+use crate::{endpoint::Endpoint, odd_body::OddBody, settings::RetryAfter};
 
 /// One planned misbehaviour. At most one is applied to a request: the first that fits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,6 +186,11 @@ pub enum FaultKind {
         /// What to merge.
         patch: Value,
     },
+    /// The request is processed and its JSON answer made odd, in a way that leaves readable what the client needs.
+    OddBody {
+        /// How.
+        oddity: OddBody,
+    },
 }
 
 impl FaultKind {
@@ -213,6 +218,7 @@ impl FaultKind {
             Self::Answer { .. } => "answer",
             Self::PatchedIdToken { .. } => "patched_id_token",
             Self::PatchedJson { .. } => "patched_json",
+            Self::OddBody { .. } => "odd_body",
         }
     }
 }

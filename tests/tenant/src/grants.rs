@@ -4,7 +4,7 @@
 //! any number of access tokens hang on it. Refresh tokens of a family are counted in *generations*: the login's token is
 //! generation 1; with rotation, using a token of the current generation begins the next one.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use crate::{
     clock::Timestamp,
@@ -12,7 +12,7 @@ use crate::{
     jwt,
     random::{Purpose, Random},
     scope::Scope,
-    settings::Settings,
+    settings::{RefreshTokenRevocation, Settings},
 };
 
 /// What was granted, by whom, to whom.
@@ -37,6 +37,8 @@ pub(crate) struct Grants {
     codes: HashMap<String, AuthorizationCode>,
     families: HashMap<GrantId, Family>,
     refresh_tokens: HashMap<String, (GrantId, u32)>,
+    /// Those that were revoked one by one.
+    revoked: HashSet<String>,
     access_tokens: HashMap<String, AccessToken>,
     /// Prune the access tokens when there are this many.
     prune_at: usize,
@@ -201,7 +203,7 @@ impl Grants {
         if family.jkt.is_some() && family.jkt.as_deref() != jkt {
             return Err(RefreshRefusal::OtherKey);
         }
-        if family.revoked {
+        if family.revoked || self.revoked.contains(refresh_token) {
             return Err(RefreshRefusal::Revoked);
         }
         if settings.refresh_token_lifetime_seconds.is_some_and(|lifetime| now.is_past(family.began_at, lifetime)) {
@@ -229,16 +231,20 @@ impl Grants {
         Ok(Renewal { grant, refresh_token })
     }
 
-    /// Revokes the family of a refresh token of this client; does nothing for any other token (RFC 7009 §2.2).
-    pub(crate) fn revoke(&mut self, token: &str, client_id: &str) -> bool {
-        let Some((grant, _)) = self.refresh_tokens.get(token) else { return false };
+    /// Revokes a refresh token of this client, or its whole family; does nothing for any other token (RFC 7009 §2.2).
+    /// Returns whether something was alive that is not any more.
+    pub(crate) fn revoke(&mut self, token: &str, client_id: &str, revocation: RefreshTokenRevocation) -> bool {
+        let Some((grant, generation)) = self.refresh_tokens.get(token) else { return false };
         if self.grants[grant].client_id != client_id {
             return false;
         }
-        match self.families.get_mut(grant) {
-            Some(family) => !std::mem::replace(&mut family.revoked, true),
-            None => false,
+        let Some(family) = self.families.get_mut(grant).filter(|family| !family.revoked) else { return false };
+        match revocation {
+            RefreshTokenRevocation::Family => family.revoked = true,
+            RefreshTokenRevocation::Token if *generation < family.generation => return false,
+            RefreshTokenRevocation::Token => return self.revoked.insert(token.to_owned()),
         }
+        true
     }
 
     /// Revokes every family of a user, or of everyone. Returns how many were alive.

@@ -49,6 +49,7 @@ mod grants;
 mod jwt;
 mod keys;
 pub mod misbehaving;
+mod odd_body;
 mod options;
 mod pages;
 mod parameters;
@@ -67,7 +68,11 @@ pub use clock::{ClockSource, Timestamp};
 pub use directory::{Client, Organization, User};
 pub use endpoint::Endpoint;
 pub use faults::{Fault, FaultKind, Times};
+pub use odd_body::OddBody;
 pub use options::{Ports, TenantOptions};
 pub use request_log::{BodyFormat, LoggedRequest, Outcome, fingerprint};
-pub use settings::{ChallengeHeader, ErrorStyle, ExpiresIn, InvalidSettings, RetryAfter, Settings, SigningAlgorithm};
+pub use settings::{
+    ChallengeHeader, DeadRefreshToken, ErrorStyle, ExpiresIn, InvalidSettings, RefreshTokenRevocation, RetryAfter,
+    Settings, SigningAlgorithm,
+};
 pub use tenant::{StartError, Tenant};

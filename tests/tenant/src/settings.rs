@@ -28,6 +28,10 @@ pub struct Settings {
     pub refresh_token_lifetime_seconds: Option<u64>,
     /// Idle lifetime of a family of refresh tokens in seconds from its last use; `None` is for ever.
     pub refresh_token_idle_lifetime_seconds: Option<u64>,
+    /// What the revocation of a refresh token ends (RFC 7009 §2.1 leaves it to the server).
+    pub refresh_token_revocation: RefreshTokenRevocation,
+    /// In which words a renewal with a dead refresh token is refused.
+    pub dead_refresh_token: DeadRefreshToken,
     /// Whether a renewal answers with an ID token when `openid` is granted. OpenID Connect Core §12.2 allows either.
     pub id_token_on_refresh: bool,
     /// What new tokens are signed with.
@@ -84,6 +88,8 @@ impl Default for Settings {
             refresh_token_reuse_interval_seconds: 0,
             refresh_token_lifetime_seconds: Some(30 * 86_400),
             refresh_token_idle_lifetime_seconds: Some(15 * 86_400),
+            refresh_token_revocation: RefreshTokenRevocation::Family,
+            dead_refresh_token: DeadRefreshToken::InvalidGrant,
             id_token_on_refresh: true,
             signing_algorithm: SigningAlgorithm::Rs256,
             publish_previous_keys: true,
@@ -173,6 +179,32 @@ pub enum ErrorStyle {
     Auth0Legacy,
     /// RFC 6749 §5.2: 400.
     Rfc6749,
+}
+
+/// What the revocation of a refresh token ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshTokenRevocation {
+    /// All refresh tokens of its grant.
+    Family,
+    /// That token alone. A spent one is gone already: nothing ends, and the answer is the same.
+    Token,
+}
+
+/// How a server says that a refresh token is dead. RFC 6749 §5.2 has one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadRefreshToken {
+    /// `invalid_grant`, with the status of the error style.
+    InvalidGrant,
+    /// 400 `invalid_request`, as Dex.
+    InvalidRequest,
+    /// 400 `unauthorized_client`, as Gitea.
+    UnauthorizedClient,
+    /// 400 with JSON that has no `error`, as Supabase.
+    WithoutError,
+    /// 401 without a body, as Spring Authorization Server to a public client.
+    Empty,
 }
 
 /// The header in which the expenses API says why it answered 401 or 403.

@@ -107,6 +107,10 @@ pub enum Action {
     User,
     /// Tells the state.
     State,
+    /// Reads the record from the store once more.
+    Reload,
+    /// Tells what has happened since the last time; waits for as many events as are expected.
+    Events,
     /// Revokes and erases.
     Revoke,
     /// Tells the page that ends the server's session.

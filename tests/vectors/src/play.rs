@@ -96,6 +96,12 @@ impl Play<'_> {
             }
             Action::User => self.ask("user", step.with.clone()).await?,
             Action::State => self.ask("state", step.with.clone()).await?,
+            Action::Reload => self.ask("reload", step.with.clone()).await?,
+            Action::Events => {
+                let mut wanted = step.with.clone();
+                wanted.insert("count".to_owned(), awaited(&step.expected).into());
+                self.ask("events", wanted).await?
+            }
             Action::Revoke => self.ask("revoke", step.with.clone()).await?,
             Action::LogoutUrl => {
                 let answered = self.ask("logout_url", step.with.clone()).await?;
@@ -190,6 +196,14 @@ impl Play<'_> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         })
+    }
+}
+
+/// How many events a step expects.
+fn awaited(expected: &Expected) -> usize {
+    match expected {
+        Expected::Ok { has, .. } => has.get("events").and_then(Value::as_array).map_or(0, Vec::len),
+        Expected::Error { .. } => 0,
     }
 }
 

@@ -30,6 +30,7 @@ extension LoginReason {
             switch reason {
             case .notSignedIn: .notSignedIn
             case .noRefreshToken: .noRefreshToken
+            case .refused: .refused
             case .revoked: .revoked
             case .answerLost: .answerLost
             case .storageInvalidated: .storageInvalidated
@@ -67,9 +68,10 @@ extension Session.State {
     init(_ state: HallpassBindings.State) {
         self =
             switch state {
-            case .restoring: .restoring
+            case .restoring(let problem): .restoring(problem.map(StorageProblem.init))
             case .signedOut(let reason, _): .signedOut(LoginReason(reason))
             case .signedIn(let user): .signedIn(User(user))
+            case .loginRequired(let user, let reason, _): .loginRequired(User(user), LoginReason(reason))
             }
     }
 }
@@ -81,6 +83,7 @@ extension Session.Event {
             case .signedIn: .signedIn
             case .renewed: .renewed
             case .renewalFailed(let isRetryable, let code): .renewalFailed(isRetryable: isRetryable, code: code)
+            case .idTokenRejected(let check): .idTokenRejected(check: check)
             case .signedOut(let reason, _): .signedOut(LoginReason(reason))
             }
     }

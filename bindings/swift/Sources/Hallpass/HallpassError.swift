@@ -1,6 +1,6 @@
 import Foundation
 
-/// Why a verb of a ``Session`` did not do as told, named by what the app does next.
+/// Why a verb of a ``Session`` failed, named by what the app does next.
 ///
 /// Every verb throws this type and no other, so a `catch` can be exhaustive:
 ///
@@ -21,14 +21,14 @@ public enum HallpassError: Error, Sendable, Hashable {
     /// The user closed the browser, the login or its task was cancelled, another login took its place, or it took too
     /// long. Show the sign-in button again; this is no failure.
     case cancelled
-    /// Nobody is signed in, or not any more. Offer ``Session/login(_:)``.
+    /// No one is signed in, or not any more. Offer ``Session/login(_:)``.
     case loginRequired(LoginReason)
     /// The server cannot be reached, or cannot answer now. The user stays signed in; try again later, and not before
     /// `retryAfter` has passed.
     case offline(OfflineCause, retryAfter: Duration?)
     /// The server refused, in OAuth's words (RFC 6749 §4.1.2.1 and §5.2). Trying the same again will not help.
     case denied(code: String)
-    /// The secure store did not do as told. Nothing was lost: what could not be saved is kept and saved again.
+    /// The secure store cannot be used. Nothing was lost: what could not be saved is kept and saved again.
     case storage(StorageProblem)
     /// Something that came back is not what it has to be, as after an attack or a server's mistake. Nothing of it was
     /// used. Report it; do not ignore it.
@@ -64,14 +64,17 @@ public enum HallpassError: Error, Sendable, Hashable {
 
 /// Why a login is required. The raw value is the error's code.
 public enum LoginReason: String, Sendable, Hashable, CaseIterable {
-    /// Nobody has signed in on this device.
+    /// No one has signed in on this device.
     case notSignedIn = "not_signed_in"
-    /// The access token is over and the server gave no refresh token (`offline_access` was not asked for, or not
+    /// The access token has expired and the server gave no refresh token (`offline_access` was not asked for, or not
     /// allowed). The user's identity is still known.
     case noRefreshToken = "no_refresh_token"
+    /// The server keeps refusing to renew, in other words than `invalid_grant`. The session is kept: a renewal that
+    /// succeeds or a login clears it.
+    case refused
     /// The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
     case revoked
-    /// The same, after an answer that held the next refresh token was lost.
+    /// The same, after the response with the next refresh token was lost.
     case answerLost = "answer_lost"
     /// The secure store's key is gone, as after a restored backup.
     case storageInvalidated = "storage_invalidated"
@@ -113,7 +116,7 @@ extension HallpassError: LocalizedError, CustomStringConvertible {
         case .loginRequired(let reason): "a login is required: \(reason.words)"
         case .offline(let cause, _): "no usable answer for now: \(cause.words)"
         case .denied(let code): "the server refused: \(code)"
-        case .storage(let problem): "the secure store did not do as told: \(problem.words)"
+        case .storage(let problem): "the secure store cannot be used: \(problem.words)"
         case .untrusted(let check): "an answer could not be trusted: \(check)"
         case .misconfigured(let field, let fix): "`\(field)` is misconfigured: \(fix)"
         case .internal(let reference): "internal error (\(reference))"
@@ -127,10 +130,11 @@ extension HallpassError: LocalizedError, CustomStringConvertible {
 extension LoginReason {
     var words: String {
         switch self {
-        case .notSignedIn: "nobody is signed in"
+        case .notSignedIn: "no one is signed in"
         case .noRefreshToken: "no refresh token found"
+        case .refused: "the server keeps refusing to renew the session"
         case .revoked: "the server ended the session"
-        case .answerLost: "an answer with the next refresh token was lost"
+        case .answerLost: "the response with the next refresh token was lost"
         case .storageInvalidated: "the secure store was invalidated"
         case .loggedOut: "the user logged out"
         }

@@ -5,7 +5,7 @@ internal import HallpassBindings
 final class Relay: HallpassBindings.SessionObserver {
     private struct Contents {
         var snapshot: Snapshot?
-        var state = Session.State.restoring
+        var state = Session.State.restoring(nil)
         var states = Subscribers<Session.State>()
         var events = Subscribers<Session.Event>()
     }

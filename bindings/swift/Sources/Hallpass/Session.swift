@@ -15,14 +15,26 @@ internal import HallpassBindings
 /// Keep one session an account for as long as the app runs: a second on the same account and store is
 /// ``HallpassError/misconfigured(field:fix:)``. Every method may be called from any task, and at the same time as any other.
 public final class Session: Sendable {
-    /// Whether somebody is signed in.
+    /// Whether a user is signed in.
     public enum State: Sendable, Hashable {
-        /// The store has not been read yet, or is locked.
-        case restoring
-        /// Nobody is signed in.
+        /// The store has not been read yet, or could not be read: then why. Show neither the sign-in screen nor the signed-in
+        /// one. The next verb tries again, and so does ``Session/reload()``.
+        case restoring(StorageProblem?)
+        /// No one is signed in.
         case signedOut(LoginReason)
-        /// Somebody is signed in; offline too, and while the access token waits to be renewed.
+        /// A user is signed in; offline too, and while the access token waits to be renewed.
         case signedIn(User)
+        /// A user is known and the session is kept, but the access token cannot be renewed: ``LoginReason/noRefreshToken`` once
+        /// it has expired, or ``LoginReason/refused``. Offer ``Session/login(_:)``.
+        case loginRequired(User, LoginReason)
+
+        /// The user, as long as one is known: signed in, or asked to log in again.
+        public var user: User? {
+            switch self {
+            case .signedIn(let user), .loginRequired(let user, _): user
+            case .restoring, .signedOut: nil
+            }
+        }
     }
 
     /// Something that happened. Log-safe.
@@ -33,6 +45,9 @@ public final class Session: Sendable {
         case renewed
         /// A renewal did not succeed: whether trying again later may help, and the error's code.
         case renewalFailed(isRetryable: Bool, code: String)
+        /// The ID token of a renewal failed this check (OpenID Connect Core §12.2). The user's claims stay as they were, and the
+        /// session goes on.
+        case idTokenRejected(check: String)
         /// The session ended.
         case signedOut(LoginReason)
     }
@@ -96,7 +111,7 @@ public final class Session: Sendable {
     /// What happens from now on, until the session is deallocated; for a log.
     public var events: AsyncStream<Event> { relay.events() }
 
-    /// The signed-in user, offline too; `nil` when nobody is signed in or the session is not restored yet.
+    /// The user, offline too, and while a login is required; `nil` when no one is signed in or the session is not restored yet.
     public var user: User? { core.user().map(User.init) }
 
     /// Waits until the session has been restored from the store, and returns its state.
@@ -105,6 +120,16 @@ public final class Session: Sendable {
     @discardableResult
     public func restored() async throws(HallpassError) -> State {
         try await crossing { State(try await self.core.restored()) }
+    }
+
+    /// Reads the session from the store once more, publishes its state and returns it; nothing is sent. For the moments when the
+    /// store may have become readable, or another process may have changed it: the device was unlocked, the app came to the
+    /// foreground.
+    ///
+    /// - Throws: ``HallpassError/storage(_:)`` when the store cannot be read now.
+    @discardableResult
+    public func reload() async throws(HallpassError) -> State {
+        try await crossing { State(try await self.core.reload()) }
     }
 
     /// Returns a valid access token, renewing it when it does not last for another `minTTL`.

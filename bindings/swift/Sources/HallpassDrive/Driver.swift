@@ -36,6 +36,10 @@ actor Driver {
         case "userinfo": return .object(["claims": JSON(text: try await session(members).session.userinfo()) ?? .null])
         case "user": return .object(["user": try session(members).session.user.map { JSON($0) } ?? .null])
         case "state": return .object(["state": JSON(try session(members).session.state)])
+        case "reload": return .object(["state": JSON(try await session(members).session.reload())])
+        case "events":
+            let count = try members.count("count") ?? 0
+            return .object(["events": .array(try await session(members).events.taken(atLeast: count).map { JSON($0) })])
         case "call":
             let call = try ApiRequest(members)
             return JSON(try await session(members).session.call(call))
@@ -98,6 +102,7 @@ actor Driver {
 /// A session, and what it has done to the outside.
 final class OpenSession: Sendable {
     let session: Session
+    let events: EventLog
     private let transport: CountingTransport
     private let store: CountingStore
 
@@ -112,6 +117,7 @@ final class OpenSession: Sendable {
         session = try Session(
             config, account: account, store: .custom(self.store), transport: transport,
             leaseDirectory: folder.map { URL(fileURLWithPath: $0) }, clock: clock)
+        events = EventLog(session.events)
     }
 
     /// What the session has sent and stored.

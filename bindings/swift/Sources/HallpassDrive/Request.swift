@@ -14,7 +14,8 @@ struct Request: Sendable {
         "open": ["config", "store", "account"], "login_start": ["session", "params"],
         "login_finish": ["session", "callback"], "login_cancel": ["session"],
         "credentials": ["session", "min_ttl", "audience", "scope"], "renew": ["session"], "userinfo": ["session"],
-        "user": ["session"], "state": ["session"], "call": ["session", "method", "url", "headers", "body"],
+        "user": ["session"], "state": ["session"], "reload": ["session"], "events": ["session", "count"],
+        "call": ["session", "method", "url", "headers", "body"],
         "revoke": ["session"], "logout_url": ["session", "post_logout_redirect_uri"], "logout": ["session"],
         "advance": ["seconds"], "close": ["session"], "counters": ["session"],
     ]
@@ -86,6 +87,14 @@ struct Members: Sendable {
         case .none, .null: nil
         case .integer(let seconds) where seconds >= 0: .seconds(seconds)
         case .some: throw wrong(name, "a whole number of seconds")
+        }
+    }
+
+    func count(_ name: String) throws(Refusal) -> Int? {
+        switch values[name] {
+        case .none, .null: nil
+        case .integer(let count) where count >= 0: Int(clamping: count)
+        case .some: throw wrong(name, "a whole number")
         }
     }
 

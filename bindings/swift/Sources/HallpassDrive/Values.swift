@@ -89,9 +89,24 @@ extension JSON {
     init(_ state: Session.State) {
         self =
             switch state {
-            case .restoring: .object(["name": "restoring"])
+            case .restoring(nil): .object(["name": "restoring"])
+            case .restoring(let problem?): .object(["name": "restoring", "problem": .string(problem.rawValue)])
             case .signedOut(let reason): .object(["name": "signed_out", "reason": .string(reason.rawValue)])
             case .signedIn(let user): .object(["name": "signed_in", "user": JSON(user)])
+            case .loginRequired(let user, let reason):
+                .object(["name": "login_required", "reason": .string(reason.rawValue), "user": JSON(user)])
+            }
+    }
+
+    init(_ event: Session.Event) {
+        self =
+            switch event {
+            case .signedIn: .object(["name": "signed_in"])
+            case .renewed: .object(["name": "renewed"])
+            case .renewalFailed(let isRetryable, let code):
+                .object(["name": "renewal_failed", "retryable": .bool(isRetryable), "code": .string(code)])
+            case .idTokenRejected(let check): .object(["name": "id_token_rejected", "check": .string(check)])
+            case .signedOut(let reason): .object(["name": "signed_out", "reason": .string(reason.rawValue)])
             }
     }
 

@@ -137,7 +137,7 @@ struct ErrorTests {
             let session = try Session(lab.config(), store: .custom(store))
             let error = try await both(session) { try await $0.credentials(request: request) }
             #expect(error == .storage(problem))
-            #expect(session.state == .restoring)
+            #expect(isRestoring(session.state))
             // A store that comes back is read, and nobody was signed out.
             store.failure = nil
             let after = try await both(session) { try await $0.credentials(request: request) }

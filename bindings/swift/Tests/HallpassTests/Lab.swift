@@ -30,3 +30,8 @@ func thrown(_ body: () async throws -> some Any) async -> HallpassError? {
         return error as? HallpassError
     }
 }
+
+/// Whether the store has not been read yet, whatever the problem is.
+func isRestoring(_ state: Session.State) -> Bool {
+    if case .restoring = state { true } else { false }
+}

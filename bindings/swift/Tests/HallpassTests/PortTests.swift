@@ -99,7 +99,7 @@ struct PortTests {
         let config = Config.openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback")
         let session = try Session(config, store: .custom(Broken()))
         #expect(await thrown { try await session.credentials() } == .storage(.failed))
-        #expect(session.state == .restoring)
+        #expect(isRestoring(session.state))
         #expect(await thrown { try await Session.accounts(config, store: .custom(Broken())) } == .storage(.failed))
     }
 

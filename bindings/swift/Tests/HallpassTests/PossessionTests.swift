@@ -17,6 +17,7 @@ struct PossessionTests {
     /// Shows a key and signs with nothing: enough to see what crosses.
     private final class NotedSigner: KeySigner {
         let failure = Locked<(any Error)?>(nil)
+        let identity = "noted \(UUID().uuidString)"
         private let signatureLength: Int
 
         init(signatureLength: Int = 64) { self.signatureLength = signatureLength }
@@ -122,6 +123,7 @@ struct PossessionTests {
 
     /// Answers nothing until it is told to stop.
     private final class SilentSigner: KeySigner {
+        let identity = "silent"
         let wasStopped = Locked(false)
 
         func publicKey() async throws -> Data {

@@ -22,7 +22,7 @@ private func firstLogin() async throws {
 /// Stands for SwiftUI's `View`, of which Linux has nothing.
 private struct Screen {
     let session: Session
-    @Kept var state = Session.State.restoring
+    @Kept var state = Session.State.restoring(nil)
 
     func task(_ action: @escaping () async -> Void) -> Screen { self }
 

@@ -23,6 +23,22 @@ struct SecureEnclaveSignerTests {
         #expect(try await signer.publicKey() != key)
     }
 
+    @Test func accountsHaveKeysOfTheirOwnAndTheIdentityTellsThemApart() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let home = try #require(SecureEnclaveSigner(folder: folder))
+        let work = try #require(SecureEnclaveSigner(account: "work", folder: folder))
+        #expect(home.identity != work.identity)
+        for same in [SecureEnclaveSigner(account: "default", folder: folder), SecureEnclaveSigner(name: "hallpass.signer", folder: folder)] {
+            #expect(same?.identity == home.identity)
+        }
+        let key = try await home.publicKey()
+        #expect(try await work.publicKey() != key)
+        // A logout of one account deletes its own key alone.
+        try await work.delete()
+        #expect(try await home.publicKey() == key)
+    }
+
     @Test func enclaveThatIsLockedIsToldFromAKeyThatItDoesNotTake() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: folder) }

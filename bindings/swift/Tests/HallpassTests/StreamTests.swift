@@ -1,8 +1,10 @@
 import Foundation
-import Hallpass
+internal import HallpassBindings
 import HallpassTesting
 import LabSupport
 import Testing
+
+@testable import Hallpass
 
 @Suite(.timeLimit(.minutes(2)))
 struct StreamTests {
@@ -43,10 +45,54 @@ struct StreamTests {
         }
     }
 
+    /// The generated code makes a state of what crosses; here each case comes out as this module's own.
+    @Test func everyStateAndEventOfTheCoreIsOneOfThisModule() {
+        let ada = HallpassBindings.User(
+            sub: "auth0|1", name: nil, givenName: nil, familyName: nil, nickname: nil, preferredUsername: nil, email: nil,
+            emailVerified: nil, picture: nil, locale: nil, claims: "{}")
+        let user = Hallpass.User(sub: "auth0|1")
+        for (state, expected) in [
+            (.restoring(problem: nil), .restoring(nil)), (.restoring(problem: .locked), .restoring(.locked)),
+            (.signedOut(reason: .revoked, code: "revoked"), .signedOut(.revoked)), (.signedIn(user: ada), .signedIn(user)),
+            (.loginRequired(user: ada, reason: .refused, code: "refused"), .loginRequired(user, .refused)),
+        ] as [(HallpassBindings.State, Hallpass.Session.State)] {
+            #expect(Hallpass.Session.State(state) == expected)
+        }
+        for (event, expected) in [
+            (.signedIn, .signedIn), (.renewed, .renewed),
+            (.renewalFailed(isRetryable: true, code: "no_answer"), .renewalFailed(isRetryable: true, code: "no_answer")),
+            (.idTokenRejected(check: "id_token_audience"), .idTokenRejected(check: "id_token_audience")),
+            (.signedOut(reason: .loggedOut, code: "logged_out"), .signedOut(.loggedOut)),
+        ] as [(HallpassBindings.Event, Hallpass.Session.Event)] {
+            #expect(Hallpass.Session.Event(event) == expected)
+        }
+        #expect(Hallpass.Session.State.loginRequired(user, .refused).user == user)
+        #expect(Hallpass.Session.State.restoring(.failed).user == nil)
+    }
+
+    @Test func sessionThatIsReloadedTellsWhatIsStored() async throws {
+        let store = InMemoryStore()
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        var first: Hallpass.Session? = try Hallpass.Session(lab.config(), store: .custom(store), browser: LabBrowser())
+        let user = try await first?.login()
+        first = nil
+        store.failure = .locked
+        var second: Hallpass.Session?
+        try await eventually {
+            second = try? Hallpass.Session(lab.config(), store: .custom(store))
+            return second != nil
+        }
+        #expect(await thrown { try await second?.reload() } == .storage(.locked))
+        store.failure = nil
+        #expect(try await second?.reload() == user.map { .signedIn($0) })
+        #expect(second?.user == user)
+    }
+
     @Test func streamsEndWithTheSession() async throws {
         let lab = try await LabServer()
         defer { lab.stop() }
-        var session: Session? = try Session(lab.config(), store: .memory, browser: LabBrowser())
+        var session: Hallpass.Session? = try Hallpass.Session(lab.config(), store: .memory, browser: LabBrowser())
         let (states, events) = (session!.states, session!.events)
         let reader = Task {
             for await _ in states {}

@@ -34,7 +34,7 @@ final class DriveTests: XCTestCase {
         XCTAssertEqual((opened["state"] as? [String: Any])?["reason"] as? String, "not_signed_in")
         let refused = try XCTUnwrap(drive.answer(#"{"id":2,"op":"renew","session":"s1"}"#)["error"] as? [String: Any])
         XCTAssertEqual(refused["kind"] as? String, "LoginRequired")
-        XCTAssertEqual(refused["message"] as? String, "a login is required: nobody is signed in")
+        XCTAssertEqual(refused["message"] as? String, "a login is required: no one is signed in")
 
         let started = try drive.result(#"{"id":3,"op":"login_start","session":"s1"}"#)
         let page = try XCTUnwrap(URL(string: try XCTUnwrap(started["url"] as? String)))
@@ -43,6 +43,10 @@ final class DriveTests: XCTestCase {
         XCTAssertEqual(finished["has_refresh_token"] as? Bool, true)
         XCTAssertEqual((finished["claims"] as? [String: Any])?["name"] as? String, "Ada Lovelace")
 
+        let reloaded = try drive.result(#"{"id":"r","op":"reload","session":"s1"}"#)
+        XCTAssertEqual((reloaded["state"] as? [String: Any])?["name"] as? String, "signed_in")
+        let events = try drive.result(#"{"id":"e","op":"events","session":"s1","count":1}"#)
+        XCTAssertEqual((events["events"] as? [[String: String]]), [["name": "signed_in"]])
         _ = try drive.result(#"{"id":5,"op":"advance","seconds":3600}"#)
         let credentials = try drive.result(#"{"id":6,"op":"credentials","session":"s1"}"#)
         XCTAssertEqual(credentials["renewed"] as? Bool, true)

@@ -1,12 +1,14 @@
 //! Why an ID token is refused: one variant a check.
 
+use core::fmt;
+
 use crate::jws::JwsError;
 use crate::time::Timestamp;
 
 /// The check that an ID token did not pass. Numbers are steps of OpenID Connect Core §3.1.3.7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdTokenError {
-    /// It is too long, not three parts of base64url, or not JSON of unique members and the right types.
+    /// It is too long, not three parts of base64url, or not a JSON object of unique members.
     #[error("the ID token is malformed")]
     Malformed,
     /// 1: it is encrypted, which was not asked for.
@@ -22,7 +24,13 @@ pub enum IdTokenError {
     #[error("the ID token lacks `{claim}`")]
     Missing {
         /// The claim.
-        claim: &'static str,
+        claim: Claim,
+    },
+    /// A claim that it is judged by is of another type than OpenID Connect Core §2 and RFC 7519 §4.1 want.
+    #[error("the ID token's `{claim}` is of another type than it has to be")]
+    ClaimType {
+        /// The claim.
+        claim: Claim,
     },
     /// 2: `iss` is not the issuer.
     #[error("the ID token's `iss` is not the issuer")]
@@ -60,7 +68,10 @@ pub enum IdTokenError {
     /// 11: `nonce` is not the one of the login.
     #[error("the ID token's `nonce` is not that of the login")]
     Nonce,
-    /// 13: `auth_time` is missing or too long ago; or, in a renewed token, not that of the login (§12.2).
+    /// 13: `auth_time` was asked for, by `max_age`, and is missing.
+    #[error("the ID token lacks `auth_time`")]
+    AuthTimeMissing,
+    /// 13: `auth_time` is too long ago; or, in a renewed token, not that of the login (§12.2).
     #[error("the ID token's `auth_time` is not acceptable")]
     AuthTime,
     /// §3.1.3.8: `at_hash` is not of the access token.
@@ -74,6 +85,50 @@ pub enum IdTokenError {
     Subject,
 }
 
+/// A claim that every ID token is judged by, whatever was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Claim {
+    /// `iss`
+    Iss,
+    /// `sub`
+    Sub,
+    /// `aud`
+    Aud,
+    /// `azp`
+    Azp,
+    /// `exp`
+    Exp,
+    /// `iat`
+    Iat,
+    /// `nbf`
+    Nbf,
+}
+
+impl Claim {
+    /// All of them.
+    pub const ALL: [Self; 7] = [Self::Iss, Self::Sub, Self::Aud, Self::Azp, Self::Exp, Self::Iat, Self::Nbf];
+
+    /// The name in an ID token.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Iss => "iss",
+            Self::Sub => "sub",
+            Self::Aud => "aud",
+            Self::Azp => "azp",
+            Self::Exp => "exp",
+            Self::Iat => "iat",
+            Self::Nbf => "nbf",
+        }
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl IdTokenError {
     /// The check, from a fixed vocabulary.
     #[must_use]
@@ -83,7 +138,24 @@ impl IdTokenError {
             Self::Encrypted => "id_token_encrypted",
             Self::Critical => "id_token_critical",
             Self::Type => "id_token_type",
-            Self::Missing { .. } => "id_token_claim_missing",
+            Self::Missing { claim } => match claim {
+                Claim::Iss => "id_token_iss_missing",
+                Claim::Sub => "id_token_sub_missing",
+                Claim::Aud => "id_token_aud_missing",
+                Claim::Azp => "id_token_azp_missing",
+                Claim::Exp => "id_token_exp_missing",
+                Claim::Iat => "id_token_iat_missing",
+                Claim::Nbf => "id_token_nbf_missing",
+            },
+            Self::ClaimType { claim } => match claim {
+                Claim::Iss => "id_token_iss_type",
+                Claim::Sub => "id_token_sub_type",
+                Claim::Aud => "id_token_aud_type",
+                Claim::Azp => "id_token_azp_type",
+                Claim::Exp => "id_token_exp_type",
+                Claim::Iat => "id_token_iat_type",
+                Claim::Nbf => "id_token_nbf_type",
+            },
             Self::Issuer => "id_token_issuer",
             Self::Audience => "id_token_audience",
             Self::AuthorizedParty => "id_token_azp",
@@ -94,6 +166,7 @@ impl IdTokenError {
             Self::IssuedInFuture { .. } => "id_token_issued_in_future",
             Self::NotYetValid => "id_token_not_yet_valid",
             Self::Nonce => "id_token_nonce",
+            Self::AuthTimeMissing => "id_token_auth_time_missing",
             Self::AuthTime => "id_token_auth_time",
             Self::AccessTokenHash => "id_token_at_hash",
             Self::Organization => "id_token_organization",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallpass_protocol::client::{ClientId, Issuer, Loopback};
-use hallpass_protocol::id_token::{Claims, Expectations, IdTokenError, validate};
+use hallpass_protocol::id_token::{Claim, Claims, Expectations, IdTokenError, validate};
 use hallpass_protocol::jwk::KeySet;
 use hallpass_protocol::jws::Algorithm;
 use hallpass_protocol::secret::{AccessToken, Nonce, RawIdToken};
@@ -253,7 +253,9 @@ fn step_3_an_audience_without_the_client_is_refused() {
     for audience in [json!("client-2"), json!(["client-2", "client"]), json!([]), json!("Client-1"), Value::Null] {
         refused(login.claim("aud", audience), IdTokenError::Audience);
     }
-    refused(login.claim("aud", json!([1, "client-1"])), IdTokenError::Malformed);
+    for audience in [json!([1, "client-1"]), json!(1), json!({ "client-1": 1 })] {
+        refused(login.claim("aud", audience), IdTokenError::ClaimType { claim: Claim::Aud });
+    }
 }
 
 #[test]
@@ -394,8 +396,8 @@ fn step_9_a_token_is_expired_from_exp_on_with_the_leeway() {
     refused(login.claim("exp", json!(NOW - LEEWAY)), IdTokenError::Expired);
     refused(login.claim("exp", json!(-1)), IdTokenError::Expired);
     assert!(login.claim("exp", json!(1e30)).is_ok());
-    refused(login.claim("exp", Value::Null), IdTokenError::Missing { claim: "exp" });
-    refused(login.claim("exp", json!("1700003600")), IdTokenError::Malformed);
+    refused(login.claim("exp", Value::Null), IdTokenError::Missing { claim: Claim::Exp });
+    refused(login.claim("exp", json!("1700003600")), IdTokenError::ClaimType { claim: Claim::Exp });
 }
 
 #[test]
@@ -407,7 +409,7 @@ fn step_10_a_token_from_the_future_is_refused() {
         login.claim("iat", json!(NOW + LEEWAY + 1)),
         IdTokenError::IssuedInFuture { issued: Timestamp::from_unix_seconds(NOW + LEEWAY + 1) },
     );
-    refused(login.claim("iat", Value::Null), IdTokenError::Missing { claim: "iat" });
+    refused(login.claim("iat", Value::Null), IdTokenError::Missing { claim: Claim::Iat });
 }
 
 #[test]
@@ -438,7 +440,7 @@ fn step_13_an_authentication_that_is_too_old_or_not_told_is_refused() {
     refused(authenticated(json!(NOW - 300 - LEEWAY - 1), 300), IdTokenError::AuthTime);
     assert!(authenticated(json!(NOW), 0).is_ok());
     assert!(authenticated(json!(0), u64::MAX).is_ok());
-    refused(authenticated(Value::Null, 300), IdTokenError::Missing { claim: "auth_time" });
+    refused(authenticated(Value::Null, 300), IdTokenError::AuthTimeMissing);
     assert_eq!(login.claim("auth_time", json!(5)).unwrap().auth_time(), Some(Timestamp::from_unix_seconds(5)));
 }
 
@@ -491,9 +493,54 @@ fn a_token_of_another_organization_is_refused() {
 #[test]
 fn a_token_about_nobody_is_refused() {
     let login = login();
-    refused(login.claim("sub", Value::Null), IdTokenError::Missing { claim: "sub" });
-    refused(login.claim("sub", json!("")), IdTokenError::Missing { claim: "sub" });
-    refused(login.claim("sub", json!(1)), IdTokenError::Malformed);
+    refused(login.claim("sub", Value::Null), IdTokenError::Missing { claim: Claim::Sub });
+    refused(login.claim("sub", json!("")), IdTokenError::Missing { claim: Claim::Sub });
+    refused(login.claim("sub", json!(58318)), IdTokenError::ClaimType { claim: Claim::Sub });
+}
+
+#[test]
+fn a_claim_of_another_type_that_every_token_is_judged_by_is_refused_by_name() {
+    let login = login();
+    for (name, claim) in [
+        ("iss", Claim::Iss),
+        ("sub", Claim::Sub),
+        ("azp", Claim::Azp),
+        ("exp", Claim::Exp),
+        ("iat", Claim::Iat),
+        ("nbf", Claim::Nbf),
+    ] {
+        for value in [json!(true), json!([]), json!({})] {
+            refused(login.claim(name, value), IdTokenError::ClaimType { claim });
+        }
+    }
+    assert!(IdTokenError::ClaimType { claim: Claim::Sub }.to_string().contains("`sub`"));
+}
+
+#[test]
+fn claims_of_odd_types_that_were_not_asked_for_decide_nothing() {
+    let login = login();
+    for name in ["org_id", "org_name", "sid", "auth_time", "at_hash", "name", "email", "email_verified", "updated_at"] {
+        for value in [json!(42), json!(["x"]), json!({ "x": 1 }), json!("then")] {
+            assert!(login.claim(name, value.clone()).is_ok(), "{name}: {value}");
+        }
+    }
+    let expectations = Expectations { nonce: None, ..login.expectations() };
+    assert!(validate(&login.sign(&with(&claims(), "nonce", json!(1))), &login.keys, &expectations).is_ok());
+}
+
+#[test]
+fn claims_of_odd_types_that_were_asked_for_are_none() {
+    let login = login();
+    let judged = |name: &str, expectations: Expectations<'_>| {
+        validate(&login.sign(&with(&claims(), name, json!([1]))), &login.keys, &expectations)
+    };
+    refused(judged("nonce", login.expectations()), IdTokenError::Nonce);
+    let expectations = || login.expectations();
+    refused(judged("auth_time", Expectations { max_age: Some(300), ..expectations() }), IdTokenError::AuthTime);
+    for (organization, name) in [("org_1", "org_id"), ("acme", "org_name")] {
+        let expectations = Expectations { organization: Some(organization), ..expectations() };
+        refused(judged(name, expectations), IdTokenError::Organization);
+    }
 }
 
 #[test]
@@ -514,7 +561,8 @@ fn every_error_has_its_code() {
         (E::Encrypted, "id_token_encrypted"),
         (E::Critical, "id_token_critical"),
         (E::Type, "id_token_type"),
-        (E::Missing { claim: "sub" }, "id_token_claim_missing"),
+        (E::Missing { claim: Claim::Sub }, "id_token_sub_missing"),
+        (E::ClaimType { claim: Claim::Sub }, "id_token_sub_type"),
         (E::Issuer, "id_token_issuer"),
         (E::Audience, "id_token_audience"),
         (E::AuthorizedParty, "id_token_azp"),
@@ -526,6 +574,7 @@ fn every_error_has_its_code() {
         (E::IssuedInFuture { issued: Timestamp::from_unix_seconds(NOW) }, "id_token_issued_in_future"),
         (E::NotYetValid, "id_token_not_yet_valid"),
         (E::Nonce, "id_token_nonce"),
+        (E::AuthTimeMissing, "id_token_auth_time_missing"),
         (E::AuthTime, "id_token_auth_time"),
         (E::AccessTokenHash, "id_token_at_hash"),
         (E::Organization, "id_token_organization"),
@@ -533,7 +582,21 @@ fn every_error_has_its_code() {
     ] {
         assert_eq!(error.code(), code);
         assert!(error.to_string().contains("token"), "{error}");
+        assert!(error.code().starts_with("id_token_"));
         let is_of_keys = matches!(error, E::UnknownKey | E::SignatureOfNoKey | E::Signature | E::Algorithm);
         assert_eq!(error.may_be_stale_metadata(), is_of_keys, "{error}");
+    }
+}
+
+#[test]
+fn an_error_about_a_claim_names_it() {
+    for claim in Claim::ALL {
+        let name = claim.name();
+        let (missing, odd) = (IdTokenError::Missing { claim }, IdTokenError::ClaimType { claim });
+        assert_eq!(
+            (missing.code(), odd.code()),
+            (&*format!("id_token_{name}_missing"), &*format!("id_token_{name}_type"))
+        );
+        assert!(missing.to_string().contains(&format!("`{name}`")) && odd.to_string().contains(&format!("`{name}`")));
     }
 }

@@ -20,7 +20,7 @@ use super::super::wire::dpop::Undelivered;
 use super::super::wire::{LONGEST_REQUEST, Wire, is_json};
 use super::backoff::Backoff;
 use super::lease;
-use super::retry::Pace;
+use super::pace::Pace;
 use crate::config::Config;
 use crate::error::{Error, OfflineCause};
 use crate::ports::TransportError;

@@ -9,6 +9,7 @@ pub(crate) mod backoff;
 mod exchange;
 pub(crate) mod lease;
 mod outcome;
+mod pace;
 mod retry;
 mod single_flight;
 
@@ -24,7 +25,8 @@ use self::backoff::Backoff;
 use self::exchange::{Exchange, Exchanged, Prepared, Refused, Sender};
 use self::lease::SharedLease;
 use self::outcome::{Next, Outcome};
-use self::retry::{AskedAgain, Pace};
+use self::pace::Pace;
+use self::retry::AskedAgain;
 use self::single_flight::SingleFlight;
 use super::account::{Account, Guard, LOGGED_OUT};
 use super::credentials::{Credentials, CredentialsRequest, MinTtl};
@@ -108,7 +110,7 @@ pub(crate) struct Renewals {
     lease: Arc<SharedLease>,
     backoff: Arc<Backoff>,
     exchange: Exchange,
-    outcome: Outcome,
+    outcome: Arc<Outcome>,
     in_flight: SingleFlight<GrantKey, Renewed>,
     /// Taken alone by a renewal with a token that can be used only once, shared by those with a reusable one.
     gate: RwLock<()>,
@@ -138,13 +140,14 @@ impl Renewals {
             backoff: Arc::clone(&backoff),
             pace: Pace::default(),
         };
-        let outcome = Outcome {
+        let outcome = Arc::new(Outcome {
             account: Arc::clone(&account),
             wire: Arc::clone(&wire),
             provider: Arc::clone(&provider),
             identity,
             backoff: Arc::clone(&backoff),
-        };
+            runtime: runtime.clone(),
+        });
         Self {
             account,
             wire,

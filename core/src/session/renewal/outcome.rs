@@ -2,11 +2,14 @@
 //! looked into (rules 4 to 6).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::error::ErrorCode;
-use hallpass_protocol::secret::RefreshToken;
+use hallpass_protocol::id_token::Claims;
+use hallpass_protocol::secret::{RawIdToken, RefreshToken};
 use hallpass_protocol::token::TokenResponse;
+use tokio::runtime::Handle;
 
 use super::super::account::{Account, Guard, LOGGED_OUT};
 use super::super::credentials::Credentials;
@@ -27,7 +30,11 @@ pub(super) struct Outcome {
     pub(super) provider: Arc<Provider>,
     pub(super) identity: Arc<Identity>,
     pub(super) backoff: Arc<Backoff>,
+    pub(super) runtime: Handle,
 }
+
+/// How long the callers of a renewal wait for keys that only its ID token needs.
+const JUDGEMENT_WAIT: Duration = Duration::from_secs(3);
 
 /// What to do about `invalid_grant` where the session is not over.
 pub(super) enum Next {
@@ -40,49 +47,50 @@ pub(super) enum Next {
 impl Outcome {
     /// Saves what arrived, judges it, and publishes it (rules 3 and 7).
     ///
-    /// The refresh token is durable before a check decides anything. A check that needs nothing but what is at hand is
-    /// made before that save and decides nothing yet, so that one write does; one that has to fetch keys comes after a
-    /// write of its own.
+    /// What decides about the access token needs nothing but the ID token itself, so one write saves all of it. A check
+    /// that has to fetch keys decides about the identity alone, and comes after that.
     ///
     /// # Errors
     /// [`Error::Untrusted`] when the access token is withheld, [`Error::Storage`] when it could not be saved;
     /// [`Error::LoginRequired`] when the session ended meanwhile.
-    pub(super) async fn install(&self, key: &GrantKey, prepared: &Prepared, answer: Answer) -> Result<Credentials> {
+    pub(super) async fn install(
+        self: &Arc<Self>,
+        key: &GrantKey,
+        prepared: &Prepared,
+        answer: Answer,
+    ) -> Result<Credentials> {
         let Answer { mut tokens, sent, arrived } = answer;
-        let mut judgement =
-            self.identity.judge_at_hand(tokens.id_token.as_ref(), &prepared.metadata, &prepared.identity);
-        if let Judgement::Undecided = judgement {
-            if let Some(token) = tokens.refresh_token.take() {
-                self.keep(prepared, token, arrived).await?;
-            }
-            judgement = self.identity.judge(tokens.id_token.as_ref(), &prepared.metadata, &prepared.identity).await;
-        }
+        let id_token = tokens.id_token.take();
+        let judgement = self.identity.judge_at_hand(id_token.as_ref(), &prepared.metadata, &prepared.identity);
         let lifetime = tokens.lifetime;
         let mut guard = self.session_of(prepared, tokens.refresh_token.as_ref()).await?;
         let mut signed_in = guard.signed_in()?.1.clone();
         signed_in.refresh =
             Some(next_refresh(signed_in.refresh.take(), prepared, tokens.refresh_token.take(), arrived));
-        match judgement {
-            Judgement::Withheld(check) => {
-                let saved = guard.commit(signed_in).await;
-                drop(guard);
-                self.account.emit(Event::IdTokenRejected { check });
-                saved?;
-                return Err(self.refuse(key, Error::Untrusted { check }));
-            }
-            Judgement::Kept(check) => self.account.emit(Event::IdTokenRejected { check }),
-            Judgement::Unchanged | Judgement::Undecided => {}
-            Judgement::Renewed(identity) => {
-                signed_in.identity = *identity;
-                if let Some(id_token) = tokens.id_token.take() {
-                    signed_in.id_token = id_token;
-                }
-            }
+        if !matches!(judgement, Judgement::Withheld(_)) {
+            put_grant(&mut signed_in, key, tokens, sent, self.wire.now());
         }
-        put_grant(&mut signed_in, key, tokens, sent, self.wire.now());
+        let to_judge = match (&judgement, id_token) {
+            (Judgement::Undecided, id_token) => id_token,
+            (Judgement::Renewed(identity), Some(id_token)) => {
+                signed_in.identity = Claims::clone(identity);
+                signed_in.id_token = id_token;
+                None
+            }
+            (_, _) => None,
+        };
         let saved = guard.commit(signed_in).await;
         drop(guard);
+        if let Judgement::Withheld(check) | Judgement::Kept(check) = judgement {
+            self.account.emit(Event::IdTokenRejected { check });
+        }
         saved?;
+        if let Judgement::Withheld(check) = judgement {
+            return Err(self.refuse(key, Error::Untrusted { check }));
+        }
+        if let Some(id_token) = to_judge {
+            self.judge_with_newer_keys(prepared, id_token).await;
+        }
         // A device that slept over the answer, or a very slow store, may have used a short lifetime up.
         let lasted = lifetime.filter(|lifetime| !lifetime.is_zero());
         if lasted.zip(sent.age(self.wire.now())).is_some_and(|(lifetime, age)| age >= lifetime) {
@@ -92,6 +100,39 @@ impl Outcome {
         credentials
             .map(|credentials| credentials.waited_for())
             .ok_or(Error::Storage { problem: StorageProblem::Failed("there is no room for another access token") })
+    }
+
+    /// Judges an ID token that the keys at hand do not fit, on a task of its own. Callers wait for it for a moment only:
+    /// what they came for is saved.
+    async fn judge_with_newer_keys(self: &Arc<Self>, prepared: &Prepared, id_token: RawIdToken) {
+        let outcome = Arc::clone(self);
+        let (metadata, previous) = (Arc::clone(&prepared.metadata), prepared.identity.clone());
+        let lineage = prepared.lineage.clone();
+        let judged = self.runtime.spawn(async move {
+            match outcome.identity.judge(&id_token, &metadata, &previous).await {
+                Judgement::Renewed(identity) => outcome.identify(&lineage, *identity, id_token).await,
+                Judgement::Kept(check) | Judgement::Withheld(check) => {
+                    outcome.account.emit(Event::IdTokenRejected { check });
+                }
+                Judgement::Unchanged | Judgement::Undecided => {}
+            }
+        });
+        // What became of it shows in the state and the events.
+        let _ = tokio::time::timeout(JUDGEMENT_WAIT, judged).await;
+    }
+
+    /// Saves who the user is by a newer ID token of the session called `lineage`.
+    async fn identify(&self, lineage: &str, identity: Claims, id_token: RawIdToken) {
+        let Ok(mut guard) = self.account.synchronized().await else { return };
+        let Some(signed_in) = guard.signed_in().ok().filter(|(present, _)| *present == lineage) else { return };
+        // A later renewal may have been quicker.
+        if signed_in.1.identity.iat() > identity.iat() {
+            return;
+        }
+        let signed_in = SignedIn { identity, id_token, ..signed_in.1.clone() };
+        if let Err(error) = guard.commit(signed_in).await {
+            tracing::debug!(%error, "the renewed identity is not saved yet");
+        }
     }
 
     /// Saves a refresh token that arrived, whatever else is the matter with the answer.

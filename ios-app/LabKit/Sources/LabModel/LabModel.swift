@@ -23,8 +23,8 @@ public final class LabModel {
 
     /// The settings. ``apply(_:)`` changes them.
     public private(set) var settings: LabSettings
-    /// Whether somebody is signed in.
-    public private(set) var state = Session.State.restoring
+    /// Whether a user is signed in.
+    public private(set) var state = Session.State.restoring(nil)
     /// The expenses of the last call; empty before the first.
     public private(set) var expenses: [Expense] = []
     /// When the access token expires, by this device's clock; `nil` without one.
@@ -47,8 +47,19 @@ public final class LabModel {
         self.open = open
     }
 
-    /// The signed-in user.
-    public var user: User? { if case .signedIn(let user) = state { user } else { nil } }
+    /// The user, as long as one is known: signed in, or asked to log in again.
+    public var user: User? { state.user }
+
+    /// What keeps the user from going on, in words for them; `nil` when nothing does.
+    public var obstacle: String? {
+        switch state {
+        case .loginRequired(_, .noRefreshToken): "Your session has expired. Sign in again to go on."
+        case .loginRequired: "The server does not renew your session. Sign in again, or wait."
+        case .restoring(.locked?): "Unlock this device to go on."
+        case .restoring(.some): "Your session cannot be read now."
+        case .restoring(nil), .signedOut, .signedIn: nil
+        }
+    }
 
     /// The log as text to copy. It holds no token.
     public var logText: String { log.map { "\($0.date.ISO8601Format())  \($0.text)" }.joined(separator: "\n") }
@@ -62,7 +73,7 @@ public final class LabModel {
             let (states, events) = (session.states, session.events)
             watching = [
                 // What an earlier session had under way when it was replaced is not this one's.
-                Task { [weak self] in for await state in states where !Task.isCancelled { self?.state = state } },
+                Task { [weak self] in for await state in states where !Task.isCancelled { self?.follow(state) } },
                 Task { [weak self] in for await event in events where !Task.isCancelled { self?.note(event) } },
             ]
         } catch {
@@ -95,12 +106,18 @@ public final class LabModel {
         }
     }
 
+    /// Reads the session again, as when the app comes to the foreground: the device may have been unlocked meanwhile.
+    public func reload() async {
+        // What is in the way is told by the state.
+        _ = try? await session?.reload()
+    }
+
     /// Opens a session with other settings in place of this one.
     public func apply(_ settings: LabSettings) {
         guard settings != self.settings else { return }
         self.settings = settings
         watching.forEach { $0.cancel() }
-        (session, state, expenses, expiresAt, failure) = (nil, .restoring, [], nil, nil)
+        (session, state, expenses, expiresAt, failure) = (nil, .restoring(nil), [], nil, nil)
         start()
     }
 
@@ -114,6 +131,9 @@ public final class LabModel {
 }
 
 extension LabModel {
+    /// Shows what the session says of itself.
+    func follow(_ state: Session.State) { self.state = state }
+
     private func finish(_ action: Action) async {
         guard let session else { return fail(HallpassError.misconfigured(field: "settings", fix: "see the first line of the log")) }
         failure = nil
@@ -184,6 +204,7 @@ extension LabModel {
         case .signedIn: say("event: signed in")
         case .renewed: say("event: renewed")
         case .renewalFailed(_, let code): say("event: renewal failed (\(code))")
+        case .idTokenRejected(let check): say("event: ID token rejected (\(check))")
         case .signedOut(let reason): say("event: signed out (\(reason.rawValue))")
         }
     }

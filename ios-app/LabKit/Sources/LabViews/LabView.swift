@@ -5,6 +5,7 @@ import SwiftUI
 public struct LabView: View {
     private let model: LabModel
     @SwiftUI.State private var showsSettings = false
+    @Environment(\.scenePhase) private var phase
 
     /// The screen of `model`.
     public init(model: LabModel) { self.model = model }
@@ -40,6 +41,7 @@ public struct LabView: View {
             .sheet(isPresented: $showsSettings) { SettingsView(model: model) }
         }
         .task { model.start() }
+        .onChange(of: phase) { _, phase in if phase == .active { Task { await model.reload() } } }
         .onOpenURL { url in Task { await model.resume(url) } }
     }
 }
@@ -68,12 +70,21 @@ private struct SessionRows: View {
 
     var body: some View {
         switch model.state {
-        case .restoring: ProgressView()
+        case .restoring(nil): ProgressView()
+        case .restoring(.some):
+            Button("Try Again") { Task { await model.reload() } }.accessibilityIdentifier("reload")
         case .signedOut:
-            Text("Nobody is signed in").accessibilityIdentifier("state")
+            Text("No one is signed in").accessibilityIdentifier("state")
         case .signedIn(let user):
             LabeledContent("Signed in") { Text(verbatim: user.name ?? user.sub) }
                 .accessibilityIdentifier("state")
+        case .loginRequired(let user, _):
+            LabeledContent("Signed in before") { Text(verbatim: user.name ?? user.sub) }
+                .accessibilityIdentifier("state")
+            ActionButton("Sign In Again", symbol: "person.crop.circle.badge.exclamationmark", .logIn, model)
+        }
+        if let obstacle = model.obstacle {
+            Text(verbatim: obstacle).foregroundStyle(.secondary).accessibilityIdentifier("obstacle")
         }
         if model.expiresAt != nil {
             TimelineView(PeriodicTimelineSchedule(from: .now, by: 1)) { context in

@@ -19,6 +19,7 @@ extension View {
     public func foregroundStyle<Style: ShapeStyle>(_ style: Style) -> some View { self }
     public func disabled(_ isDisabled: Bool) -> some View { self }
     public func task(@_inheritActorContext _ action: @escaping @Sendable () async -> Void) -> some View { self }
+    public func onChange<Value: Equatable>(of value: Value, _ action: @escaping (_ old: Value, _ new: Value) -> Void) -> some View { self }
     public func onOpenURL(perform action: @escaping (URL) -> Void) -> some View { self }
     public func autocorrectionDisabled(_ isDisabled: Bool = true) -> some View { self }
     public func textInputAutocapitalization(_ kind: TextInputAutocapitalization?) -> some View { self }

@@ -49,7 +49,11 @@ public struct EitherView<First: View, Second: View>: SystemView {}
 }
 
 @MainActor @preconcurrency public struct DismissAction: Sendable { public func callAsFunction() {} }
-public struct EnvironmentValues { public var dismiss: DismissAction { stub() } }
+public enum ScenePhase: Sendable { case background, inactive, active }
+public struct EnvironmentValues {
+    public var dismiss: DismissAction { stub() }
+    public var scenePhase: ScenePhase { stub() }
+}
 
 public struct LocalizedStringKey: ExpressibleByStringInterpolation {
     public init(stringLiteral value: String) {}

@@ -86,6 +86,40 @@ struct LabModelTests {
         #expect(model.failure != nil && model.running == nil)
     }
 
+    @Test func sessionThatCannotBeRenewedSaysWhyUntilTheUserSignsInAgain() {
+        let model = LabModel { try Session($0.config, store: .memory) }
+        let ada = User(sub: "auth0|1", name: "Ada Lovelace")
+        for (state, obstacle) in [
+            (.loginRequired(ada, .noRefreshToken), "Your session has expired."),
+            (.loginRequired(ada, .refused), "The server does not renew your session."),
+            (.restoring(.locked), "Unlock this device"), (.restoring(.failed), "cannot be read"),
+        ] as [(Session.State, String)] {
+            model.follow(state)
+            #expect(model.obstacle?.contains(obstacle) == true, "\(state)")
+        }
+        model.follow(.loginRequired(ada, .refused))
+        #expect(model.user?.name == "Ada Lovelace")
+        for state in [.signedIn(ada), .signedOut(.loggedOut), .restoring(nil)] as [Session.State] {
+            model.follow(state)
+            #expect(model.obstacle == nil)
+        }
+    }
+
+    @Test func storeThatIsLockedAtTheStartIsReadWhenTheAppComesToTheForeground() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let store = InMemoryStore()
+        store.failure = .locked
+        var settings = LabSettings()
+        settings.issuer = lab.about.issuer.absoluteString
+        let model = LabModel(settings: settings) { try Session($0.config, store: .custom(store)) }
+        model.start()
+        await model.reload()
+        store.failure = nil
+        await model.reload()
+        try await eventually { model.state == .signedOut(.notSignedIn) }
+    }
+
     @Test func otherSettingsOpenAnotherSession() async throws {
         try await withModel { _, model in
             await model.perform(.logIn)

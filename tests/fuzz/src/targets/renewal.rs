@@ -41,7 +41,7 @@ pub(crate) fn run(data: &[u8]) {
     });
 
     let outcome = outcome.expect("a caller got no answer for a week");
-    assert!(!matches!(session.state(), State::Restoring));
+    assert!(!matches!(session.state(), State::Restoring { .. }));
     if let State::SignedOut { reason } = session.state() {
         assert!((400..500).contains(&status) && refuses_the_grant(answer.as_ref()), "signed out by {status}: {reason}");
     }

@@ -27,13 +27,13 @@ pub(crate) fn run(data: &[u8]) {
     drop(session);
 
     match restored {
-        Ok(State::SignedIn { user }) => {
+        Ok(State::SignedIn { user } | State::LoginRequired { user, .. }) => {
             assert!(is_framed(&record), "a text without its check was believed");
             assert!(!user.sub().is_empty());
             renew(&device, &user);
         }
         Ok(State::SignedOut { .. }) => {}
-        Ok(State::Restoring) => unreachable!("it was waited for"),
+        Ok(State::Restoring { .. }) => unreachable!("it was waited for"),
         Err(error) => {
             let Error::Storage { problem: StorageProblem::Failed(what) } = error else {
                 unreachable!("a memory store does not fail: {error}")
@@ -49,7 +49,9 @@ pub(crate) fn run(data: &[u8]) {
 fn renew(device: &Device, user: &User) {
     let renewal = renewed(device);
     let session = device.session(Box::new(|_| None));
-    let State::SignedIn { user: same } = device.runtime.block_on(session.restored()).unwrap() else {
+    let (State::SignedIn { user: same } | State::LoginRequired { user: same, .. }) =
+        device.runtime.block_on(session.restored()).unwrap()
+    else {
         unreachable!("signed out by a renewal that the server did not refuse: {renewal:?}")
     };
     assert_eq!(same.sub(), user.sub());

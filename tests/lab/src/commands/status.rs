@@ -24,14 +24,12 @@ pub(crate) async fn status(arguments: &SessionArguments) -> Result<Exit, Failure
     let session = account.session_over(store, Nowhere).build().map_err(|error| account.explained(error))?;
     match session.restored().await? {
         State::SignedIn { user } => {
-            let token = token(&session).await?;
-            let renewable = renewable(&session).await?;
-            if arguments.json {
-                anstream::println!("{}", as_json(&account, &user, token.as_ref(), renewable));
-            } else {
-                anstream::println!("{}", as_text(&account, &user, token.as_ref(), renewable));
-            }
+            Known { account: &account, user: &user, required: None }.show(&session, arguments.json).await?;
             Ok(Exit::Done)
+        }
+        State::LoginRequired { user, reason } => {
+            Known { account: &account, user: &user, required: Some(reason) }.show(&session, arguments.json).await?;
+            Ok(Exit::LoginRequired)
         }
         State::SignedOut { reason } => {
             if arguments.json {
@@ -43,7 +41,8 @@ pub(crate) async fn status(arguments: &SessionArguments) -> Result<Exit, Failure
             }
             Ok(Exit::LoginRequired)
         }
-        State::Restoring => Err(Error::Internal { reference: "restoring_after_restored" }.into()),
+        State::Restoring { problem: Some(problem) } => Err(Error::Storage { problem }.into()),
+        State::Restoring { problem: None } => Err(Error::Internal { reference: "restoring_after_restored" }.into()),
     }
 }
 
@@ -67,37 +66,73 @@ fn words(duration: Duration) -> String {
     }
 }
 
-fn as_text(account: &Account, user: &User, token: Option<&Credentials>, renewable: bool) -> String {
-    let validity = token.map_or("the access token has expired".to_owned(), |token| validity(token.expires_at()));
-    let renewal = if renewable { "it can be renewed" } else { "there is no refresh token to renew it with" };
-    let mut text =
-        format!("Signed in as {} at {} (account {}).\n", login::name(user), account.provider(), account.name());
-    text.push_str(&format!("  {validity}; {renewal}"));
-    if let Some(token) = token {
-        text.push_str(&format!("\n  scope: {}", token.scope()));
-    }
-    text
+/// A user who is known, and why a login is required all the same, if one is.
+struct Known<'a> {
+    account: &'a Account,
+    user: &'a User,
+    required: Option<LoginReason>,
 }
 
-fn as_json(account: &Account, user: &User, token: Option<&Credentials>, renewable: bool) -> Value {
-    json!({
-        "state": "signed_in",
-        "account": account.name(),
-        "provider": account.provider(),
-        "sub": user.sub(),
-        "name": login::name(user),
-        "access_token_valid": token.is_some(),
-        "expires_at": token.and_then(Credentials::expires_at).map(Timestamp::unix_seconds),
-        "scope": token.map(|token| token.scope().to_string()),
-        "renewable": renewable,
-    })
+impl Known<'_> {
+    async fn show(&self, session: &Session, as_json: bool) -> Result<(), Error> {
+        let token = token(session).await?;
+        let renewable = renewable(session).await?;
+        if as_json {
+            anstream::println!("{}", self.as_json(token.as_ref(), renewable));
+        } else {
+            anstream::println!("{}", self.as_text(token.as_ref(), renewable));
+        }
+        Ok(())
+    }
+
+    fn as_text(&self, token: Option<&Credentials>, renewable: bool) -> String {
+        let (name, provider, account) = (login::name(self.user), self.account.provider(), self.account.name());
+        let mut text = match self.required {
+            None => format!("Signed in as {name} at {provider} (account {account}).\n"),
+            Some(reason) => format!("{name} has to sign in again at {provider} (account {account}): {reason}.\n"),
+        };
+        let validity = token.map_or("the access token has expired".to_owned(), |token| validity(token.expires_at()));
+        let renewal = if self.required == Some(LoginReason::Refused) {
+            "the server refuses to renew it"
+        } else if renewable {
+            "it can be renewed"
+        } else {
+            "there is no refresh token to renew it with"
+        };
+        text.push_str(&format!("  {validity}; {renewal}"));
+        if let Some(token) = token {
+            text.push_str(&format!("\n  scope: {}", token.scope()));
+        }
+        text
+    }
+
+    fn as_json(&self, token: Option<&Credentials>, renewable: bool) -> Value {
+        let mut status = json!({
+            "state": "signed_in",
+            "account": self.account.name(),
+            "provider": self.account.provider(),
+            "sub": self.user.sub(),
+            "name": login::name(self.user),
+            "access_token_valid": token.is_some(),
+            "expires_at": token.and_then(Credentials::expires_at).map(Timestamp::unix_seconds),
+            "scope": token.map(|token| token.scope().to_string()),
+            "renewable": renewable,
+        });
+        if let Some(reason) = self.required {
+            status["state"] = "login_required".into();
+            status["reason"] = reason.code().into();
+        }
+        status
+    }
 }
 
 /// The access token, if it is still valid.
 async fn token(session: &Session) -> Result<Option<Credentials>, Error> {
     match session.credentials(MinTtl::seconds(0)).await {
         Ok(credentials) => Ok(Some(credentials)),
-        Err(Error::Offline { .. } | Error::LoginRequired { reason: LoginReason::NoRefreshToken }) => Ok(None),
+        Err(
+            Error::Offline { .. } | Error::LoginRequired { reason: LoginReason::NoRefreshToken | LoginReason::Refused },
+        ) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -106,7 +141,7 @@ async fn token(session: &Session) -> Result<Option<Credentials>, Error> {
 async fn renewable(session: &Session) -> Result<bool, Error> {
     match session.renew().await {
         Ok(_) | Err(Error::Offline { .. }) => Ok(true),
-        Err(Error::LoginRequired { reason: LoginReason::NoRefreshToken }) => Ok(false),
+        Err(Error::LoginRequired { reason: LoginReason::NoRefreshToken | LoginReason::Refused }) => Ok(false),
         Err(error) => Err(error),
     }
 }

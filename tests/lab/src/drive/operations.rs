@@ -5,7 +5,9 @@ use std::time::Duration;
 use hallpass_core::protocol::authorize::Prompt;
 use hallpass_core::protocol::http::{Headers, Method};
 use hallpass_core::protocol::time::Timestamp;
-use hallpass_core::{ApiRequest, ApiResponse, Credentials, CredentialsRequest, Login, Logout, MinTtl, State, User};
+use hallpass_core::{
+    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Login, Logout, MinTtl, State, User,
+};
 use serde_json::{Map, Value, json};
 
 use super::answer::Failure;
@@ -42,6 +44,11 @@ impl Driver {
             }
             Operation::User(user) => Ok(json!({ "user": of(&user.session)?.user().as_ref().map(claims) })),
             Operation::State(state_of) => Ok(json!({ "state": state(&of(&state_of.session)?.state()) })),
+            Operation::Reload(reload) => Ok(json!({ "state": state(&of(&reload.session)?.reload().await?) })),
+            Operation::Events(wanted) => {
+                let events = self.session(&wanted.session)?.events.taken(wanted.count.unwrap_or_default()).await;
+                Ok(json!({ "events": events.iter().map(event).collect::<Vec<_>>() }))
+            }
             Operation::Call(call) => self.call(*call).await,
             Operation::Revoke(revoke) => {
                 of(&revoke.session)?.revoke().await?;
@@ -157,9 +164,26 @@ fn credentials(credentials: &Credentials) -> Value {
 /// A state, by its name in `snake_case`.
 pub(super) fn state(state: &State) -> Value {
     match state {
-        State::Restoring => json!({ "name": "restoring" }),
+        State::Restoring { problem: None } => json!({ "name": "restoring" }),
+        State::Restoring { problem: Some(problem) } => json!({ "name": "restoring", "problem": problem.code() }),
         State::SignedOut { reason } => json!({ "name": "signed_out", "reason": reason.code() }),
         State::SignedIn { user } => json!({ "name": "signed_in", "user": claims(user) }),
+        State::LoginRequired { user, reason } => {
+            json!({ "name": "login_required", "reason": reason.code(), "user": claims(user) })
+        }
+    }
+}
+
+/// An event, by its name in `snake_case`.
+fn event(event: &Event) -> Value {
+    match event {
+        Event::SignedIn => json!({ "name": "signed_in" }),
+        Event::Renewed => json!({ "name": "renewed" }),
+        Event::RenewalFailed { retryable, code } => {
+            json!({ "name": "renewal_failed", "retryable": retryable, "code": code })
+        }
+        Event::IdTokenRejected { check } => json!({ "name": "id_token_rejected", "check": check }),
+        Event::SignedOut { reason } => json!({ "name": "signed_out", "reason": reason.code() }),
     }
 }
 
@@ -193,4 +217,38 @@ fn headers(headers: &Headers) -> Value {
         members.insert(name, Value::String(joined));
     }
     Value::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_core::{LoginReason, StorageProblem};
+
+    use super::*;
+
+    #[test]
+    fn every_event_is_told_by_its_name_and_members() {
+        let reason = LoginReason::Revoked;
+        for (told, expected) in [
+            (Event::SignedIn, json!({ "name": "signed_in" })),
+            (Event::Renewed, json!({ "name": "renewed" })),
+            (
+                Event::RenewalFailed { retryable: true, code: "no_answer" },
+                json!({ "name": "renewal_failed", "retryable": true, "code": "no_answer" }),
+            ),
+            (
+                Event::IdTokenRejected { check: "id_token_audience" },
+                json!({ "name": "id_token_rejected", "check": "id_token_audience" }),
+            ),
+            (Event::SignedOut { reason }, json!({ "name": "signed_out", "reason": "revoked" })),
+        ] {
+            assert_eq!(event(&told), expected);
+        }
+    }
+
+    #[test]
+    fn a_state_that_could_not_be_read_says_why() {
+        assert_eq!(state(&State::Restoring { problem: None }), json!({ "name": "restoring" }));
+        let locked = State::Restoring { problem: Some(StorageProblem::Locked) };
+        assert_eq!(state(&locked), json!({ "name": "restoring", "problem": "storage_locked" }));
+    }
 }

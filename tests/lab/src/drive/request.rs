@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use members::{
-    Advance, Call, CredentialsOf, LoginFinish, LoginParameters, LoginStart, LogoutUrl, OfSession, Open, OpenConfig,
-    OpenDialect, OpenPrompt,
+    Advance, Call, CredentialsOf, EventsOf, LoginFinish, LoginParameters, LoginStart, LogoutUrl, OfSession, Open,
+    OpenConfig, OpenDialect, OpenPrompt,
 };
 
 /// A longer line is not read, in bytes. A callback URL of a megabyte has to fit.
@@ -89,6 +89,10 @@ pub enum Operation {
     User(OfSession),
     /// Returns the session's state.
     State(OfSession),
+    /// Reads the session's record again.
+    Reload(OfSession),
+    /// Returns what has happened to the session.
+    Events(EventsOf),
     /// Calls an API.
     Call(Box<Call>),
     /// Revokes the refresh token, then erases the session.
@@ -107,7 +111,7 @@ pub enum Operation {
 
 impl Operation {
     /// The names of all operations.
-    pub const NAMES: [&str; 16] = [
+    pub const NAMES: [&str; 18] = [
         "open",
         "login_start",
         "login_finish",
@@ -117,6 +121,8 @@ impl Operation {
         "userinfo",
         "user",
         "state",
+        "reload",
+        "events",
         "call",
         "revoke",
         "logout_url",
@@ -137,6 +143,8 @@ impl Operation {
             "userinfo" => Operation::Userinfo(of(members)?),
             "user" => Operation::User(of(members)?),
             "state" => Operation::State(of(members)?),
+            "reload" => Operation::Reload(of(members)?),
+            "events" => Operation::Events(of(members)?),
             "call" => Operation::Call(Box::new(of(members)?)),
             "revoke" => Operation::Revoke(of(members)?),
             "logout_url" => Operation::LogoutUrl(of(members)?),

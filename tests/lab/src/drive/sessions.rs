@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::answer::Failure;
 use super::clock::MovableClock;
 use super::counting::{Counters, CountingStore, CountingTransport};
+use super::events::EventLog;
 use super::operations;
 use super::request::{Open, OpenConfig, OpenDialect, RefusalCode};
 use crate::adapters;
@@ -35,6 +36,7 @@ pub(super) struct Driver {
 pub(super) struct OpenSession {
     pub(super) session: Session,
     pub(super) counters: Arc<Counters>,
+    pub(super) events: EventLog,
 }
 
 impl Driver {
@@ -66,6 +68,7 @@ impl Driver {
             }
         };
         let session = builder.store(CountingStore { inner: store, counters: Arc::clone(&counters) }).build()?;
+        let events = EventLog::new(session.events());
         let state = match session.restored().await {
             Ok(state) => state,
             Err(error) => {
@@ -74,13 +77,13 @@ impl Driver {
             }
         };
         let name = format!("s{}", self.opened.fetch_add(1, Ordering::SeqCst) + 1);
-        self.sessions().insert(name.clone(), OpenSession { session, counters });
+        self.sessions().insert(name.clone(), OpenSession { session, counters, events });
         Ok(json!({ "session": name, "state": operations::state(&state) }))
     }
 
     /// Closes the session called `name`, and waits until all its work has ended: then the account may be opened again.
     pub(super) async fn close(&self, name: &str) -> Result<Value, Failure> {
-        let OpenSession { session, counters } = self.sessions().remove(name).ok_or_else(|| unknown(name))?;
+        let OpenSession { session, counters, events: _ } = self.sessions().remove(name).ok_or_else(|| unknown(name))?;
         drop(session);
         // The ports of the session hold the counters for as long as the session lives.
         let closed = async {

@@ -105,11 +105,11 @@ fn of_the_sources() -> Codes {
 
 /// All reasons. The match makes a new one show here.
 fn login_reasons() -> Vec<LoginReason> {
-    use LoginReason::{AnswerLost, LoggedOut, NoRefreshToken, NotSignedIn, Revoked, StorageInvalidated};
-    let all = vec![NotSignedIn, NoRefreshToken, Revoked, AnswerLost, StorageInvalidated, LoggedOut];
+    use LoginReason::{AnswerLost, LoggedOut, NoRefreshToken, NotSignedIn, Refused, Revoked, StorageInvalidated};
+    let all = vec![NotSignedIn, NoRefreshToken, Refused, Revoked, AnswerLost, StorageInvalidated, LoggedOut];
     for reason in &all {
         match reason {
-            NotSignedIn | NoRefreshToken | Revoked | AnswerLost | StorageInvalidated | LoggedOut => {}
+            NotSignedIn | NoRefreshToken | Refused | Revoked | AnswerLost | StorageInvalidated | LoggedOut => {}
         }
     }
     all

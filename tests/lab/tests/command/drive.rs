@@ -50,6 +50,36 @@ async fn story_of_the_exercise_is_told_in_lines() {
 }
 
 #[tokio::test]
+async fn events_are_told_once_each_in_their_order_and_waited_for() {
+    let tenant = tenant().await;
+    let mut driver = Driver::start();
+    let session = driver.open(&tenant, "memory").await;
+    assert_eq!(driver.ok("events", json!({ "session": session })).await, json!({ "events": [] }));
+    // Asked for before it happens.
+    let early = driver.send("events", json!({ "session": session, "count": 1 })).await;
+    driver.log_in(&session).await;
+    assert_eq!(driver.answer(early).await["ok"], json!({ "events": [{ "name": "signed_in" }] }));
+    driver.ok("renew", json!({ "session": session })).await;
+    driver.ok("logout", json!({ "session": session })).await;
+    let events = driver.ok("events", json!({ "session": session, "count": 2 })).await;
+    let expected = json!([{ "name": "renewed" }, { "name": "signed_out", "reason": "logged_out" }]);
+    assert_eq!(events["events"], expected);
+    assert_eq!(driver.ok("events", json!({ "session": session })).await, json!({ "events": [] }));
+}
+
+#[tokio::test]
+async fn session_that_is_reloaded_tells_its_state_and_sends_nothing() {
+    let tenant = tenant().await;
+    let mut driver = Driver::start();
+    let session = driver.open(&tenant, "memory").await;
+    let login = driver.log_in(&session).await;
+    tenant.clear_requests();
+    let reloaded = driver.ok("reload", json!({ "session": session })).await;
+    assert_eq!(reloaded["state"], json!({ "name": "signed_in", "user": login["claims"] }));
+    assert!(tenant.requests().is_empty());
+}
+
+#[tokio::test]
 async fn session_without_offline_access_has_no_refresh_token() {
     let tenant = tenant().await;
     tenant.set(|settings| settings.allow_offline_access = false);

@@ -64,7 +64,7 @@ async fn story_from_login_to_logout_is_told_by_its_commands() {
     let ended = run(&folder, &["status"]).await;
     assert_eq!(ended.code, 3);
     assert!(
-        ended.stdout.contains("Not signed in at") && ended.stdout.contains("nobody is signed in"),
+        ended.stdout.contains("Not signed in at") && ended.stdout.contains("no one is signed in"),
         "{}",
         ended.stdout
     );
@@ -163,6 +163,30 @@ async fn session_without_a_refresh_token_is_told_what_to_do() {
         "{}",
         ended.stderr
     );
+}
+
+#[tokio::test]
+async fn session_that_has_expired_without_a_refresh_token_asks_for_a_login_and_names_the_user() {
+    let tenant = tenant().await;
+    tenant.set(|settings| {
+        settings.allow_offline_access = false;
+        settings.token_expiration_seconds = 1;
+    });
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    let before = contents(&folder);
+    let ended = run(&folder, &["status"]).await;
+    assert_eq!(ended.code, 3, "{}", ended.stdout);
+    for words in ["Ada Lovelace has to sign in again", "no refresh token found", "the access token has expired"] {
+        assert!(ended.stdout.contains(words), "{}", ended.stdout);
+    }
+    let ended = run(&folder, &["status", "--json"]).await;
+    assert_eq!(ended.code, 3);
+    let status: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&status["state"], &status["reason"]), (&"login_required".into(), &"no_refresh_token".into()));
+    assert_eq!((&status["name"], &status["renewable"]), (&"Ada Lovelace".into(), &Value::Bool(false)));
+    assert_eq!(contents(&folder), before, "the record is kept");
 }
 
 #[tokio::test]

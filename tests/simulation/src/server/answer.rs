@@ -14,6 +14,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) issued: Option<Issued>,
+    pub(crate) oddity: Option<Oddity>,
 }
 
 /// The tokens in an answer.
@@ -22,6 +23,8 @@ pub(crate) struct Issued {
     /// `None` when there is none that a client may use.
     pub(crate) access_token: Option<String>,
     pub(crate) refresh: Option<Refresh>,
+    /// Whether a client can read what the answer says, apart from the refresh token.
+    pub(crate) is_clear: bool,
 }
 
 /// What is odd about the answer to a renewal.
@@ -29,7 +32,6 @@ pub(crate) struct Issued {
 pub(crate) enum Oddity {
     NoTokenType,
     ByteOrderMark,
-    Gzip,
     /// A member that nobody reads is in another charset.
     Latin1,
     /// A member that nobody reads stands there twice.
@@ -53,10 +55,9 @@ pub(crate) enum Oddity {
 }
 
 impl Oddity {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 14] = [
         Oddity::NoTokenType,
         Oddity::ByteOrderMark,
-        Oddity::Gzip,
         Oddity::Latin1,
         Oddity::Doubled,
         Oddity::OnlyRefreshToken,
@@ -76,7 +77,6 @@ impl Oddity {
         match self {
             Oddity::NoTokenType
             | Oddity::ByteOrderMark
-            | Oddity::Gzip
             | Oddity::Latin1
             | Oddity::Doubled
             | Oddity::OnlyRefreshToken => false,
@@ -97,8 +97,8 @@ impl Oddity {
         matches!(self, Oddity::OtherUser | Oddity::OtherIssuer | Oddity::OtherClient)
     }
 
-    /// The body with what is odd about it, and a header field that goes with it.
-    pub(super) fn body(self, mut answer: Value) -> (Vec<u8>, Option<(&'static str, String)>) {
+    /// The body with what is odd about it.
+    pub(super) fn body(self, mut answer: Value) -> Vec<u8> {
         let members = answer.as_object_mut().expect("made as an object");
         let insert = |members: &serde_json::Map<String, Value>, first: &[u8]| {
             let text = Value::Object(members.clone()).to_string();
@@ -107,12 +107,9 @@ impl Oddity {
         match self {
             Oddity::NoTokenType => drop(members.remove("token_type")),
             Oddity::OnlyRefreshToken => drop(members.insert("access_token".to_owned(), json!({ "value": 1 }))),
-            Oddity::ByteOrderMark => return ([b"\xef\xbb\xbf", answer.to_string().as_bytes()].concat(), None),
-            Oddity::Gzip => {
-                return (gzip(answer.to_string().as_bytes()), Some(("Content-Encoding", "gzip".to_owned())));
-            }
-            Oddity::Latin1 => return (insert(members, b"\"a_name\":\"Jos\xe9\""), None),
-            Oddity::Doubled => return (insert(members, b"\"a_name\":1,\"a_name\":2"), None),
+            Oddity::ByteOrderMark => return [b"\xef\xbb\xbf", answer.to_string().as_bytes()].concat(),
+            Oddity::Latin1 => return insert(members, b"\"a_name\":\"Jos\xe9\""),
+            Oddity::Doubled => return insert(members, b"\"a_name\":1,\"a_name\":2"),
             Oddity::NoJwt
             | Oddity::Encrypted
             | Oddity::OtherAlgorithm
@@ -123,7 +120,7 @@ impl Oddity {
             | Oddity::OtherIssuer
             | Oddity::OtherClient => {}
         }
-        (answer.to_string().into_bytes(), None)
+        answer.to_string().into_bytes()
     }
 }
 
@@ -166,35 +163,14 @@ pub(crate) fn http_date(unix: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
 }
 
-/// The same bytes as a gzip file (RFC 1952) with one stored block (RFC 1951 §3.2.4): nothing is made smaller.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(bytes.len()).expect("an answer is short");
-    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
-    file.extend_from_slice(&length.to_le_bytes());
-    file.extend_from_slice(&(!length).to_le_bytes());
-    file.extend_from_slice(bytes);
-    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
-    });
-    file.extend_from_slice(&(!crc).to_le_bytes());
-    file.extend_from_slice(&u32::from(length).to_le_bytes());
-    file
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn gzip_of_a_known_text_has_its_known_checksum_and_length() {
-        let file = gzip(b"123456789");
-        assert_eq!(file[file.len() - 8..], [0x26, 0x39, 0xf4, 0xcb, 9, 0, 0, 0]);
-    }
-
-    #[test]
     fn each_odd_body_holds_the_refresh_token_and_only_one_the_access_token_not() {
         for oddity in Oddity::ALL {
-            let (body, _) = oddity.body(json!({ "access_token": "at", "token_type": "Bearer", "refresh_token": "rt" }));
+            let body = oddity.body(json!({ "access_token": "at", "token_type": "Bearer", "refresh_token": "rt" }));
             let text = String::from_utf8_lossy(&body);
             assert!(text.contains("\"refresh_token\":\"rt\""), "{oddity:?}");
             assert_eq!(text.contains("\"access_token\":\"at\""), oddity != Oddity::OnlyRefreshToken, "{oddity:?}");

@@ -5,12 +5,13 @@ use serde_json::Value;
 use crate::{
     endpoint::Endpoint,
     faults::{Fault, FaultKind, Times},
+    odd_body::OddBody,
     parameters::Parameters,
     settings::RetryAfter,
 };
 
 /// The kinds as the form offers them, by what the number and the text mean.
-pub(crate) const KINDS: [(&str, &str); 21] = [
+pub(crate) const KINDS: [(&str, &str); 22] = [
     ("lost_answer", "Answer lost after processing"),
     ("lost_request", "Request lost before processing"),
     ("broken_off_answer", "Answer broken off in the middle"),
@@ -31,6 +32,7 @@ pub(crate) const KINDS: [(&str, &str); 21] = [
     ("redirect", "Redirect (number: status, text: where to)"),
     ("patched_id_token", "Patched ID token (text: a merge patch of its claims)"),
     ("patched_json", "Patched JSON (text: a merge patch)"),
+    ("odd_body", "Odd body (text: gzip, byte_order_mark, latin1_member or duplicate_member)"),
     ("answer", "Any answer (number: status, text: the body)"),
 ];
 
@@ -77,6 +79,7 @@ fn kind(form: &Parameters) -> Result<FaultKind, String> {
         "redirect" => FaultKind::Redirect { status: number(form, 307)?, location: text },
         "patched_id_token" => FaultKind::PatchedIdToken { claims: patch(form)? },
         "patched_json" => FaultKind::PatchedJson { patch: patch(form)? },
+        "odd_body" => FaultKind::OddBody { oddity: oddity(form)? },
         "answer" => FaultKind::Answer {
             status: number(form, 200)?,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
@@ -99,6 +102,12 @@ fn number<T: std::str::FromStr>(form: &Parameters, otherwise: T) -> Result<T, St
 fn patch(form: &Parameters) -> Result<Value, String> {
     let text = form.first("text").ok_or("Text: write a merge patch in JSON.")?;
     serde_json::from_str(text).map_err(|error| format!("Text: {error}."))
+}
+
+/// The form's text as what is odd about a body; gzip when it is empty.
+fn oddity(form: &Parameters) -> Result<OddBody, String> {
+    let text = form.first("text").filter(|text| !text.is_empty()).unwrap_or("gzip");
+    serde_json::from_value(Value::from(text)).map_err(|error| format!("Text: {error}."))
 }
 
 /// A value of an enumeration, by its name in JSON.

@@ -68,6 +68,24 @@ pub(crate) const GROUPS: [Group; 7] = [
         title: "Refresh tokens",
         fields: &[
             field(
+                "refresh_token_revocation",
+                "Revocation of a refresh token",
+                "",
+                Control::Choice(&[("family", "ends all of the grant"), ("token", "ends that one alone")]),
+            ),
+            field(
+                "dead_refresh_token",
+                "A dead refresh token is called",
+                "",
+                Control::Choice(&[
+                    ("invalid_grant", "invalid_grant"),
+                    ("invalid_request", "invalid_request, as Dex"),
+                    ("unauthorized_client", "unauthorized_client, as Gitea"),
+                    ("without_error", "JSON without error, as Supabase"),
+                    ("empty", "an empty 401, as Spring"),
+                ]),
+            ),
+            field(
                 "refresh_token_rotation",
                 "Rotation",
                 "On: each renewal replaces the refresh token.",

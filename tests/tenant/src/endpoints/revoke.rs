@@ -1,4 +1,4 @@
-//! `/oauth/revoke` (RFC 7009): ends the family of a refresh token. Access tokens are JWTs and live on until they expire, as
+//! `/oauth/revoke` (RFC 7009): ends a refresh token, or its whole family. Access tokens are JWTs and live on until they expire, as
 //! Auth0's do.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) async fn revoke(
     match try_revoke(&mut state, &exchange) {
         // An unknown token is no error: the client's wish is fulfilled (RFC 7009 §2.2).
         Ok(revoked) => {
-            let note = if revoked { "the family is revoked" } else { "nothing to revoke" };
+            let note = if revoked { "it is revoked" } else { "nothing to revoke" };
             answer::noted(answer::empty(StatusCode::OK), note)
         }
         Err(error) => error.into_response(state.settings.error_style),
@@ -30,5 +30,5 @@ pub(super) async fn revoke(
 fn try_revoke(state: &mut shared::State, exchange: &Exchange) -> Result<bool, OAuthError> {
     let client_id = known_client(state, &exchange.body)?;
     let token = required(&exchange.body, "token")?;
-    Ok(state.grants.revoke(token, client_id))
+    Ok(state.grants.revoke(token, client_id, state.settings.refresh_token_revocation))
 }

@@ -11,6 +11,7 @@ use crate::{
     parameters::{Parameters, Repeated},
     scope::Scope,
     server::Exchange,
+    settings::DeadRefreshToken,
     shared::{self, Shared},
     tokens::{self, TokenRequest, UnsignedTokens},
 };
@@ -121,7 +122,7 @@ fn renew(
     let Renewal { grant: grant_id, refresh_token } = state
         .grants
         .renew(refresh_token, client_id, jkt.as_deref(), &state.settings, &mut state.random, exchange.now)
-        .map_err(refresh_error)?;
+        .map_err(|refusal| refresh_error(refusal, state.settings.dead_refresh_token))?;
     let grant = state.grants.grant(grant_id);
     Ok(TokenRequest {
         grant: grant_id,
@@ -152,7 +153,7 @@ fn code_error(refusal: CodeRefusal) -> OAuthError {
     OAuthError::new("invalid_grant", description).because(note)
 }
 
-fn refresh_error(refusal: RefreshRefusal) -> OAuthError {
+fn refresh_error(refusal: RefreshRefusal, dead: DeadRefreshToken) -> OAuthError {
     let note = match refusal {
         RefreshRefusal::Unknown => "the refresh token is unknown",
         RefreshRefusal::OtherClient => "the refresh token is another client's",
@@ -163,5 +164,5 @@ fn refresh_error(refusal: RefreshRefusal) -> OAuthError {
         RefreshRefusal::Idle => "the family was idle for too long",
         RefreshRefusal::Reused => "a superseded refresh token was used: the family is revoked",
     };
-    OAuthError::new("invalid_grant", "Unknown or invalid refresh token.").because(note)
+    OAuthError::new("invalid_grant", "Unknown or invalid refresh token.").because(note).in_words_of(dead)
 }

@@ -171,8 +171,12 @@ impl Issuer {
             Some(body) => self.expand(body)?,
             None => edited(document, &answer.edit(), &variable)?,
         };
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
+        let body = match answer.odd_body {
+            Some(oddity) => oddity.made(body.as_bytes(), headers),
+            None => body.into_bytes(),
+        };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for (name, value) in &answer.headers {
@@ -184,6 +188,7 @@ impl Issuer {
         if let Some(status) = answer.status {
             *response.status_mut() = StatusCode::from_u16(status).map_err(|_| TemplateError(status.to_string()))?;
         }
+        *response.body_mut() = Body::from(body);
         Ok(response)
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 use serde_json::{Map, Value};
 
+use crate::odd_body::OddBody;
+
 /// All deviations of one issuer. With none it behaves well.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,6 +15,8 @@ pub struct Behaviour {
     pub trailing_slash: bool,
     /// Whether each renewal brings a new refresh token, and the one before is refused from then on.
     pub rotation: bool,
+    /// With rotation: whether the token before the latest is accepted all the same, as within a reuse interval.
+    pub forgives_reuse: bool,
     /// The nonce that proofs of possession have to state (RFC 9449 §8, §9), at every endpoint.
     pub dpop_nonce: Option<String>,
     /// The answers of `/.well-known/openid-configuration`.
@@ -80,6 +84,8 @@ pub struct Answer {
     pub prepend: Option<String>,
     /// Members written after all others.
     pub append: Option<String>,
+    /// What is odd about the body, once it is written.
+    pub odd_body: Option<OddBody>,
     /// Of `key_set` only: the keys in it; else `rsa-1` and `p256-1`.
     pub keys: Option<Vec<PublishedKey>>,
 }

@@ -138,8 +138,10 @@ impl Issuer {
                 }
             }
             Some(_) if parameter("grant_type") == Some("refresh_token") => {
-                let latest = format!("rt-{}", self.refresh_tokens);
-                let is_spent = self.behaviour.rotation && parameter("refresh_token") != Some(latest.as_str());
+                let presented = parameter("refresh_token");
+                let is = |number: usize| presented == Some(format!("rt-{number}").as_str());
+                let is_forgiven = self.behaviour.forgives_reuse && is(self.refresh_tokens.saturating_sub(1));
+                let is_spent = self.behaviour.rotation && !is(self.refresh_tokens) && !is_forgiven;
                 if parameter("refresh_token").is_none() || is_spent { Some("refresh_token") } else { None }
             }
             Some(_) => Some("grant_type"),

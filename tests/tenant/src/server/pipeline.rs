@@ -257,6 +257,11 @@ async fn spoil(response: Response, kind: FaultKind) -> Result<Response, NoAnswer
             };
             Ok(Response::from_parts(parts, Body::from(body)))
         }
+        FaultKind::OddBody { oddity } => {
+            let (mut parts, body) = whole(response).await;
+            let body = oddity.made(&body, &mut parts.headers);
+            Ok(Response::from_parts(parts, Body::from(body)))
+        }
         FaultKind::Delay { .. }
         | FaultKind::WrongClock { .. }
         | FaultKind::WrongIssuer { .. }

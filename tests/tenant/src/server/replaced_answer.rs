@@ -73,7 +73,8 @@ pub(super) fn replaced_answer(kind: &FaultKind, issuer: &str, now: Timestamp) ->
         | FaultKind::WrongClock { .. }
         | FaultKind::WrongIssuer { .. }
         | FaultKind::PatchedIdToken { .. }
-        | FaultKind::PatchedJson { .. } => return None,
+        | FaultKind::PatchedJson { .. }
+        | FaultKind::OddBody { .. } => return None,
     };
     Some(response)
 }

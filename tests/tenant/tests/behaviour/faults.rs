@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use hallpass_tenant::{Endpoint, Fault, FaultKind, Outcome, RetryAfter, Times};
+use hallpass_tenant::{Endpoint, Fault, FaultKind, OddBody, Outcome, RetryAfter, Times};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -233,6 +233,40 @@ async fn any_answer_and_any_change_of_an_answer_can_be_planned() {
     let tokens: Value = app.renew(&refresh_token).await.json().await.unwrap();
     assert_eq!((&tokens["expires_in"], &tokens["extra"]), (&json!(-1), &json!([1])));
     assert!(tokens["id_token"].is_null() && tokens["access_token"].is_string());
+}
+
+#[tokio::test]
+async fn odd_bodies_still_hold_the_token_response() {
+    let mut app = App::start().await;
+    let refresh_token = app.refresh_token().await;
+    for (oddity, start) in [
+        (OddBody::Gzip, &[0x1f, 0x8b][..]),
+        (OddBody::ByteOrderMark, &[0xef, 0xbb, 0xbf, b'{']),
+        (OddBody::Latin1Member, b"{\"display_name\": \"Jos\xe9\", "),
+        (OddBody::DuplicateMember, b"{\"session_hint\": 1, \"session_hint\": \"two\", "),
+    ] {
+        app.tenant.fault(Fault::once(Endpoint::Token, FaultKind::OddBody { oddity }));
+        let answer = app.renew(&refresh_token).await;
+        assert_eq!(answer.status(), 200);
+        let is_gzip = answer.headers().get("content-encoding").is_some_and(|encoding| encoding == "gzip");
+        assert_eq!(is_gzip, oddity == OddBody::Gzip);
+        let body = answer.bytes().await.unwrap();
+        assert!(body.starts_with(start), "{oddity:?}");
+        assert!(body.windows(14).any(|part| part == b"\"access_token\""), "{oddity:?}");
+    }
+}
+
+#[tokio::test]
+async fn gateway_that_gives_up_after_the_server_has_acted_is_an_answer_after_processing() {
+    let mut app = App::start().await;
+    app.tenant.set(|settings| settings.refresh_token_rotation = true);
+    for status in [408, 503, 504] {
+        let first = app.refresh_token().await;
+        let kind = FaultKind::Answer { status, headers: Vec::new(), body: String::new() };
+        app.tenant.fault(Fault::once(Endpoint::Token, kind).after_processing());
+        assert_eq!(app.renew(&first).await.status(), status);
+        assert_eq!(app.renew(&first).await.status(), 403, "it was superseded");
+    }
 }
 
 #[tokio::test]

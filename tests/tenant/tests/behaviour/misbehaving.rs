@@ -141,3 +141,36 @@ async fn mistake_in_a_behaviour_is_answered_and_listed_as_one() {
     let unknown: Result<Behaviour, _> = serde_json::from_value(json!({ "tokens": {} }));
     assert!(unknown.unwrap_err().to_string().contains("tokens"));
 }
+
+#[tokio::test]
+async fn issuer_that_forgives_takes_the_token_before_the_latest_and_none_before_that() {
+    let server = MisbehavingIssuer::start().await.unwrap();
+    let issuer = server.add("forgiving", behaviour(json!({ "rotation": true, "forgives_reuse": true })));
+    let client = client();
+    let authorized = server.authorize("forgiving", &authorization_url(&issuer)).unwrap();
+    let url = format!("{issuer}/token");
+    json_of(client.post(&url).form(&exchange(&authorized.code, VERIFIER)).send().await.unwrap()).await;
+    let renew = |token: &str| {
+        let form = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", token)];
+        client.post(&url).form(&form).send()
+    };
+    for (presented, status, next) in
+        [("rt-1", 200, Some("rt-2")), ("rt-1", 200, Some("rt-3")), ("rt-1", 400, None), ("rt-3", 200, Some("rt-4"))]
+    {
+        let answer = renew(presented).await.unwrap();
+        assert_eq!(answer.status(), status, "{presented}");
+        assert_eq!(answer.json::<Value>().await.unwrap()["refresh_token"].as_str(), next);
+    }
+}
+
+#[tokio::test]
+async fn odd_body_of_an_issuer_is_made_of_what_its_other_deviations_wrote() {
+    let server = MisbehavingIssuer::start().await.unwrap();
+    let odd = json!({ "discovery": { "set": { "greeting": "hello" }, "odd_body": "byte_order_mark" } });
+    let issuer = server.add("odd", behaviour(odd));
+    let answer = client().get(format!("{issuer}/.well-known/openid-configuration")).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let body = answer.bytes().await.unwrap();
+    let text = std::str::from_utf8(&body).unwrap().strip_prefix('\u{feff}').unwrap();
+    assert_eq!(serde_json::from_str::<Value>(text).unwrap()["greeting"], "hello");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hallpass_tenant::{ErrorStyle, ExpiresIn, SigningAlgorithm};
+use hallpass_tenant::{DeadRefreshToken, ErrorStyle, ExpiresIn, RefreshTokenRevocation, SigningAlgorithm};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -179,12 +179,47 @@ async fn revoked_refresh_token_is_refused_and_an_unknown_one_is_no_error() {
     let first = app.refresh_token().await;
     let second = app.rotated(&first).await;
     for token in ["unknown", &first] {
-        let request = json!({ "client_id": app.tenant.client_id(), "token": token });
-        let answer = app.http.post(app.url("oauth/revoke")).json(&request).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.text().await.unwrap(), "");
+        app.revoke(token).await;
     }
     assert_eq!(app.renew(&second).await.status(), 403, "the whole family is revoked");
+}
+
+#[tokio::test]
+async fn revocation_of_single_tokens_ends_the_one_that_is_named_and_no_other() {
+    let mut app = App::start().await;
+    app.tenant.set(|settings| {
+        settings.refresh_token_rotation = true;
+        settings.refresh_token_revocation = RefreshTokenRevocation::Token;
+    });
+    let first = app.refresh_token().await;
+    let second = app.rotated(&first).await;
+    app.revoke(&first).await;
+    let third = app.rotated(&second).await;
+    app.revoke(&third).await;
+    assert_eq!(app.renew(&third).await.status(), 403, "it is the live one");
+}
+
+#[tokio::test]
+async fn dead_refresh_token_is_called_so_in_the_words_that_are_chosen() {
+    let mut app = App::start().await;
+    let dead = app.refresh_token().await;
+    app.revoke(&dead).await;
+    for (words, status, body) in [
+        (DeadRefreshToken::InvalidGrant, 403, "\"invalid_grant\""),
+        (DeadRefreshToken::InvalidRequest, 400, "\"invalid_request\""),
+        (DeadRefreshToken::UnauthorizedClient, 400, "\"unauthorized_client\""),
+        (DeadRefreshToken::WithoutError, 400, "\"error_code\":\"refresh_token_not_found\""),
+        (DeadRefreshToken::Empty, 401, ""),
+    ] {
+        app.tenant.set(|settings| settings.dead_refresh_token = words);
+        let refused = app.renew(&dead).await;
+        assert_eq!(refused.status(), status, "{words:?}");
+        let text = refused.text().await.unwrap();
+        assert!(text.contains(body) && text.is_empty() == body.is_empty(), "{words:?}: {text}");
+        assert_eq!(text.contains("\"error\""), body.contains("invalid") || body.contains("client"), "{text}");
+    }
+    let good = app.refresh_token().await;
+    assert_eq!(app.renew(&good).await.status(), 200, "a good one is renewed all the same");
 }
 
 #[tokio::test]
@@ -299,4 +334,14 @@ async fn same_seed_and_time_repeat_every_code_and_token() {
     assert_ne!(runs[0].1, runs[2].1);
     assert_ne!(runs[0].2, runs[2].2);
     assert_ne!(runs[0].3, runs[2].3);
+}
+
+impl App {
+    /// Revokes a refresh token, or something that is none (RFC 7009 §2.2).
+    async fn revoke(&self, token: &str) {
+        let request = json!({ "client_id": self.tenant.client_id(), "token": token });
+        let answer = self.http.post(self.url("oauth/revoke")).json(&request).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.text().await.unwrap(), "");
+    }
 }

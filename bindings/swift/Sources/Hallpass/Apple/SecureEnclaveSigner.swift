@@ -7,7 +7,7 @@ import Security
 ///
 /// ```swift
 /// config.dpop = true
-/// let session = try Session(config, signer: SecureEnclaveSigner())
+/// let session = try Session(config, account: "work", signer: SecureEnclaveSigner(account: "work"))
 /// ```
 ///
 /// It can be used after the first unlock, so that tokens can be renewed in the background. What is kept in a file, out of
@@ -15,13 +15,26 @@ import Security
 public struct SecureEnclaveSigner: KeySigner {
     private let file: URL
 
+    /// The file of the key: two signers on one file are one key.
+    public var identity: String { "secure enclave:\(file.standardizedFileURL.path)" }
+
     /// A key of one account's own; `nil` where there is no Secure Enclave, as on a simulator. Without a signer, a session keeps
     /// a key in software in its store, which is the Keychain.
     ///
     /// - Parameters:
-    ///   - name: the name of the key; valid as a file name.
+    ///   - account: the account of the session that it is given to, as in `Session.init`. Each account has a key of its own.
     ///   - folder: where its sealed form is kept; the app's Application Support folder when `nil`.
-    public init?(name: String = "hallpass.signer", folder: URL? = nil) {
+    public init?(account: String? = nil, folder: URL? = nil) {
+        let suffix = account.map { $0 == "default" ? "" : ".\($0)" } ?? ""
+        self.init(name: "hallpass.signer\(suffix)", folder: folder)
+    }
+
+    /// A key under another name.
+    ///
+    /// - Parameters:
+    ///   - name: the name of the key, which no other account has; valid as a file name.
+    ///   - folder: as above.
+    public init?(name: String, folder: URL? = nil) {
         guard SecureEnclave.isAvailable else { return nil }
         let support = FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask).first
         guard let folder = folder ?? support else { return nil }

@@ -44,6 +44,8 @@ final class KeySignerPort: HallpassBindings.KeySigner {
 
     init(_ signer: any KeySigner) { self.signer = signer }
 
+    func identity() throws -> String { signer.identity }
+
     func publicKey() async throws -> Data {
         try await translated { try await self.signer.publicKey() }
     }

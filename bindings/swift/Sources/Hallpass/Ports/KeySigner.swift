@@ -5,6 +5,10 @@ import Foundation
 /// It is made when it is asked for and there is none, and stays until it is deleted, also in the next process. Methods may be
 /// called at the same time.
 public protocol KeySigner: Sendable {
+    /// Names the key, such as by its tag. Two signers with the same identity use the same key, and only one account of a process
+    /// may: a logout of one would sign the other out.
+    var identity: String { get }
+
     /// Returns the public half, made when there is none: 65 bytes, 0x04 and both coordinates (X9.63).
     ///
     /// - Throws: ``SignerError``. Any other error counts as ``SignerError/failed``.
@@ -21,7 +25,7 @@ public protocol KeySigner: Sendable {
     func delete() async throws
 }
 
-/// Why a signer did not do as told.
+/// Why a signer failed.
 public enum SignerError: Error, Sendable, Hashable {
     /// The key cannot be used now, such as before the device is first unlocked. It is tried again.
     case locked

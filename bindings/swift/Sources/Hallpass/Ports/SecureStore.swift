@@ -28,7 +28,7 @@ public protocol SecureStore: Sendable {
     func names() async throws -> [String]
 }
 
-/// Why a store did not do as told.
+/// Why a store failed.
 public enum StoreError: Error, Sendable, Hashable {
     /// It is locked for now, such as before the device is first unlocked. The session waits.
     case locked

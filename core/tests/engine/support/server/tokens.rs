@@ -54,7 +54,7 @@ impl Inner {
             "refresh_token" => {
                 let (audience, scope) = (parameters.get("audience"), parameters.get("scope"));
                 self.refusal(audience.map(String::as_str), scope.map(String::as_str))
-                    .unwrap_or_else(|| self.refresh(parameters, jkt, now))
+                    .unwrap_or_else(|| self.refresh(parameters, jkt.as_deref(), now))
             }
             other => error(400, "unsupported_grant_type", other),
         }
@@ -100,9 +100,9 @@ impl Inner {
         Some(refusal.reply.clone())
     }
 
-    fn refresh(&mut self, parameters: &Parameters, jkt: Option<String>, now: i64) -> Reply {
+    fn refresh(&mut self, parameters: &Parameters, jkt: Option<&str>, now: i64) -> Reply {
         let presented = &parameters["refresh_token"];
-        match self.redeem(presented, jkt.as_deref(), now) {
+        match self.redeem(presented, jkt, now) {
             Ok((number, rotated)) => self.response(number, true, rotated, parameters.get("scope"), now),
             Err(reply) => reply,
         }

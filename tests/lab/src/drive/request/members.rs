@@ -123,6 +123,14 @@ pub struct CredentialsOf {
     pub scope: Option<String>,
 }
 
+/// `events`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsOf {
+    pub session: String,
+    pub count: Option<usize>,
+}
+
 /// `call`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

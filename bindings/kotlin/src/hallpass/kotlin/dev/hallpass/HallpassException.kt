@@ -3,7 +3,7 @@ package dev.hallpass
 import kotlin.time.Duration
 
 /**
- * Why a function of a [Session] did not do as told, named by what the app does next. Log-safe: neither [message] nor any
+ * Why a function of a [Session] failed, named by what the app does next. Log-safe: neither [message] nor any
  * property carries a token, a URL or text from a server.
  *
  * @property code what happened, from a fixed vocabulary in `snake_case`
@@ -33,7 +33,7 @@ public sealed class HallpassException(
      */
     public class Cancelled(message: String) : HallpassException(message, "cancelled", isRetryable = false)
 
-    /** Nobody is signed in, or not any more, for this [reason]. Offer a login. */
+    /** No one is signed in, or not any more, for this [reason]. Offer a login. */
     public class LoginRequired(message: String, public val reason: LoginReason) :
         HallpassException(message, reason.code, isRetryable = false)
 
@@ -52,7 +52,7 @@ public sealed class HallpassException(
     /** The server refused, and said so in OAuth's words, which are the [code]. Trying the same again will not help. */
     public class Denied(message: String, code: String) : HallpassException(message, code, isRetryable = false)
 
-    /** The secure store did not do as told: its [problem]. Nothing was lost: what could not be saved is kept and saved again. */
+    /** The secure store cannot be used: its [problem]. Nothing was lost: what could not be saved is kept and saved again. */
     public class Storage(message: String, public val problem: StorageProblem) :
         HallpassException(message, problem.code, isRetryable = problem != StorageProblem.Invalidated)
 

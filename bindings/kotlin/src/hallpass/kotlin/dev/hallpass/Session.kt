@@ -31,8 +31,8 @@ public interface Session : AutoCloseable {
     /** The present state. */
     public val state: SessionState get() = states.value
 
-    /** The signed-in user by the latest ID token, offline too; `null` when nobody is, or it is not known yet. */
-    public val user: User? get() = (state as? SessionState.SignedIn)?.user
+    /** The user by the latest ID token, offline too, and while a login is required; `null` when none is known. */
+    public val user: User? get() = state.user
 
     /**
      * Signs the user in: opens the system browser, exchanges the code of the redirect and stores the session. When the
@@ -156,6 +156,15 @@ public interface Session : AutoCloseable {
      * @throws HallpassException.Storage when it cannot be read now
      */
     public suspend fun restored(): SessionState
+
+    /**
+     * Reads the session from the store once more, publishes its state and returns it; nothing is sent. For the moments when the
+     * store may have become readable, or another process may have changed it: the device was unlocked, the app came to the
+     * foreground.
+     *
+     * @throws HallpassException.Storage when it cannot be read now
+     */
+    public suspend fun reload(): SessionState
 
     /** Closes the session, and signs nobody out. A renewal in flight is finished and stored first. */
     override fun close()

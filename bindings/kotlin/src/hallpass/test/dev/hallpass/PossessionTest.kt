@@ -130,6 +130,7 @@ class PossessionTest {
 private class JavaSigner : KeySigner {
     @Volatile
     var failure: Exception? = null
+    override val identity = "java:${System.identityHashCode(this)}"
     private var pair: KeyPair? = null
 
     override suspend fun publicKey(): ByteArray {

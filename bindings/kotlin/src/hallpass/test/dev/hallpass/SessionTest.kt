@@ -122,6 +122,19 @@ class SessionTest {
     }
 
     @Test
+    fun `store locked at the start, the session is read when it is reloaded`() = test {
+        val store = LockableStore(MemoryStore())
+        session(store).use { it.login() }
+        store.isLocked = true
+        session(store).use { session ->
+            assertEquals(StorageProblem.Locked, failure<HallpassException.Storage> { session.reload() }.problem)
+            store.isLocked = false
+            assertInstanceOf(SessionState.SignedIn::class.java, session.reload())
+            assertEquals("Ada Lovelace", session.user?.name)
+        }
+    }
+
+    @Test
     fun `account already open in this process, opening it again is misconfigured`() = test {
         val store = MemoryStore()
         session(store).use {
@@ -281,6 +294,14 @@ class SessionTest {
     ) = Session.open(tenant.config(), store, transport, browser)
 
     private fun test(body: suspend kotlinx.coroutines.CoroutineScope.() -> Unit) = runBlocking { withTimeout(60.seconds, body) }
+}
+
+/** A store that can be locked. */
+private class LockableStore(private val inner: dev.hallpass.ports.SecureStore) : dev.hallpass.ports.SecureStore by inner {
+    @Volatile
+    var isLocked = false
+
+    override suspend fun load(name: String): String? = if (isLocked) throw StoreException.Locked() else inner.load(name)
 }
 
 /** A store that can do nothing. */

@@ -21,16 +21,21 @@ import java.security.spec.ECGenParameterSpec
 
 /**
  * A P-256 key of the Android Keystore that signs and never leaves it: in the StrongBox where the device has one that works, in
- * the TEE otherwise. Give it to [HallpassAndroid.session] with [dev.hallpass.Config.dpop], one for each account.
+ * the TEE otherwise. Give it to [HallpassAndroid.session] with [dev.hallpass.Config.dpop].
  *
  * It is not bound to the user's authentication, so that tokens can be renewed in the background.
  *
- * @param alias the name of the key
+ * @param account the account of the session that it is given to; each account has a key of its own
+ * @param alias the name of the key, which no other account has
  */
 public class KeystoreSigner(
-    private val alias: String = "hallpass.signer",
+    account: String? = null,
+    private val alias: String = aliasOf(account),
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) : KeySigner {
+    /** The Keystore and the alias: two signers with one alias are one key. */
+    override val identity: String = "$ANDROID_KEYSTORE:$alias"
+
     override suspend fun publicKey(): ByteArray = told {
         val key = (keystore().getCertificate(alias)?.publicKey ?: create()) as ECPublicKey
         EcdsaKey.toSec1(key)
@@ -78,6 +83,9 @@ public class KeystoreSigner(
             }
     }
 }
+
+private fun aliasOf(account: String?): String =
+    if (account == null || account == "default") "hallpass.signer" else "hallpass.signer.$account"
 
 private fun parameters(alias: String) = KeyGenParameterSpec.Builder(alias, KeyProperties.PURPOSE_SIGN)
     .setAlgorithmParameterSpec(ECGenParameterSpec("secp256r1"))

@@ -28,7 +28,7 @@ import java.security.spec.ECPublicKeySpec
 @Config(sdk = [35])
 class KeystoreSignerTest {
     private val keystore = FakeKeystore()
-    private val signer = KeystoreSigner("signer")
+    private val signer = KeystoreSigner(alias = "signer")
     private val message = "to be signed".encodeToByteArray()
 
     @After
@@ -38,12 +38,26 @@ class KeystoreSignerTest {
     fun `device with a StrongBox, the key is made there once and what anybody signs with it is verified`() = runBlocking {
         val point = signer.publicKey()
         assertTrue(keystore.pairs.getValue("signer").isInStrongBox)
-        assertArrayEquals(point, KeystoreSigner("signer").publicKey())
+        assertArrayEquals(point, KeystoreSigner(alias = "signer").publicKey())
         // Often enough for numbers that begin with a zero, or with a bit that Java puts one before.
         repeat(50) { round ->
             val message = "message $round".encodeToByteArray()
-            assertTrue(verifies(point, message, KeystoreSigner("signer").sign(message)))
+            assertTrue(verifies(point, message, KeystoreSigner(alias = "signer").sign(message)))
         }
+    }
+
+    @Test
+    fun `two accounts, have keys of their own and a logout of one leaves the other's`() = runBlocking {
+        val home = KeystoreSigner()
+        val work = KeystoreSigner("work")
+        assertTrue(home.identity != work.identity)
+        for (same in listOf(KeystoreSigner("default"), KeystoreSigner(alias = "hallpass.signer"))) {
+            assertEquals(home.identity, same.identity)
+        }
+        val key = home.publicKey()
+        assertFalse(key.contentEquals(work.publicKey()))
+        work.delete()
+        assertArrayEquals(key, home.publicKey())
     }
 
     @Test

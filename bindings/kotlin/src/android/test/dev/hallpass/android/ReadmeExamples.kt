@@ -10,6 +10,7 @@ import dev.hallpass.LoginReason
 import dev.hallpass.Provider
 import dev.hallpass.Session
 import dev.hallpass.SessionState
+import dev.hallpass.StorageProblem
 import dev.hallpass.User
 import dev.hallpass.okhttp.hallpass
 import okhttp3.OkHttpClient
@@ -43,18 +44,21 @@ private fun bound(context: Context, config: Config) {
 }
 
 private interface Screens {
-    fun showNothing()
+    fun showNothing(problem: StorageProblem?)
     fun showLogin(reason: LoginReason)
     fun showHome(user: User)
+    fun askToLogInAgain(user: User, reason: LoginReason)
 }
 
 private suspend fun Screens.watch(session: Session) {
     session.states.collect { state ->
         when (state) {
-            SessionState.Restoring -> showNothing()
+            is SessionState.Restoring -> showNothing(state.problem)             // not read yet, or why it cannot be
             is SessionState.SignedOut -> showLogin(state.reason)
             is SessionState.SignedIn -> showHome(state.user)
+            is SessionState.LoginRequired -> askToLogInAgain(state.user, state.reason)   // the session is kept
         }
     }
+    session.reload()                      // reads the store again: the device was unlocked, the app came to the foreground
     session.logout()                      // erases here, then revokes at the server; Logout(endSession = true) opens the browser too
 }

@@ -30,7 +30,7 @@ import kotlin.time.Duration.Companion.seconds
 
 /** The sessions that a driver has open, the one clock that they share, and what each operation does. */
 internal class Driver {
-    private class Open(val session: Session, val counters: Counters, val reopen: () -> Session)
+    private class Open(val session: Session, val counters: Counters, val events: EventLog, val reopen: () -> Session)
 
     private val clock = MovableClock()
     private var advanced = Duration.ZERO
@@ -81,6 +81,10 @@ internal class Driver {
         "userinfo" -> of(members, { }) { open, _ -> buildJsonObject { put("claims", json(open.session.userinfo())) } }
         "user" -> of(members, { }) { open, _ -> buildJsonObject { put("user", open.session.user?.let { json(it.claims) } ?: JsonNull) } }
         "state" -> of(members, { }) { open, _ -> buildJsonObject { put("state", open.session.state.toJson()) } }
+        "reload" -> of(members, { }) { open, _ -> buildJsonObject { put("state", open.session.reload().toJson()) } }
+        "events" -> of(members, { optionalCount("count") ?: 0 }) { open, count ->
+            buildJsonObject { put("events", JsonArray(open.events.taken(count).map { it.toJson() })) }
+        }
         "call" -> of(members, ::apiRequest) { open, request -> open.session.call(request).toJson() }
         "revoke" -> of(members) { it.session.revoke() }
         "logout_url" -> of(members, { optionalString("post_logout_redirect_uri") }) { open, uri ->
@@ -118,6 +122,7 @@ internal class Driver {
             Session.open(config, store, CountingTransport(transport, counters), account = account, leaseFolder = folder, clock = clock)
         }
         val session = reopen()
+        val events = EventLog(session)
         // A store that cannot be read now is no reason not to open: the state says so.
         val state = try {
             session.restored()
@@ -126,7 +131,7 @@ internal class Driver {
             session.state
         }
         val name = "s${opened.incrementAndGet()}"
-        sessions[name] = Open(session, counters, reopen)
+        sessions[name] = Open(session, counters, events, reopen)
         return buildJsonObject {
             put("session", name)
             put("state", state.toJson())
@@ -139,6 +144,7 @@ internal class Driver {
         members.end()
         val open = sessions.remove(name) ?: throw unknown(name)
         open.session.close()
+        open.events.close()
         repeat(CLOSING_TRIES) {
             val isClosed = try {
                 open.reopen().close()
@@ -186,8 +192,8 @@ internal class Driver {
 }
 
 private val OPERATIONS = listOf(
-    "open", "login_start", "login_finish", "login_cancel", "credentials", "renew", "userinfo", "user", "state", "call", "revoke",
-    "logout_url", "logout", "advance", "close", "counters",
+    "open", "login_start", "login_finish", "login_cancel", "credentials", "renew", "userinfo", "user", "state", "reload", "events",
+    "call", "revoke", "logout_url", "logout", "advance", "close", "counters",
 )
 
 private fun parsed(text: String): JsonObject {

@@ -2,6 +2,7 @@ package dev.hallpass.drive
 
 import dev.hallpass.ApiReply
 import dev.hallpass.Credentials
+import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
@@ -34,7 +35,10 @@ internal fun Credentials.toJson(): JsonObject = buildJsonObject {
 
 internal fun SessionState.toJson(): JsonObject = buildJsonObject {
     when (this@toJson) {
-        is SessionState.Restoring -> put("name", "restoring")
+        is SessionState.Restoring -> {
+            put("name", "restoring")
+            problem?.let { put("problem", it.code) }
+        }
         is SessionState.SignedOut -> {
             put("name", "signed_out")
             put("reason", reason.code)
@@ -42,6 +46,31 @@ internal fun SessionState.toJson(): JsonObject = buildJsonObject {
         is SessionState.SignedIn -> {
             put("name", "signed_in")
             put("user", json(user.claims))
+        }
+        is SessionState.LoginRequired -> {
+            put("name", "login_required")
+            put("reason", reason.code)
+            put("user", json(user.claims))
+        }
+    }
+}
+
+internal fun SessionEvent.toJson(): JsonObject = buildJsonObject {
+    when (this@toJson) {
+        is SessionEvent.SignedIn -> put("name", "signed_in")
+        is SessionEvent.Renewed -> put("name", "renewed")
+        is SessionEvent.RenewalFailed -> {
+            put("name", "renewal_failed")
+            put("retryable", isRetryable)
+            put("code", code)
+        }
+        is SessionEvent.IdTokenRejected -> {
+            put("name", "id_token_rejected")
+            put("check", check)
+        }
+        is SessionEvent.SignedOut -> {
+            put("name", "signed_out")
+            put("reason", reason.code)
         }
     }
 }

@@ -20,7 +20,9 @@ internal class Members(private val of: String, private val members: JsonObject) 
 
     fun optionalString(name: String): String? = typed(name, "a string") { (it as? JsonPrimitive)?.takeIf { it.isString }?.content }
 
-    fun optionalSeconds(name: String): Long? =
+    fun optionalSeconds(name: String): Long? = optionalCount(name)
+
+    fun optionalCount(name: String): Long? =
         typed(name, "a whole number that is not negative") { it.number()?.longOrNull?.takeIf { seconds -> seconds >= 0 } }
 
     fun seconds(name: String): Double = typed(name, "a number") { it.number()?.doubleOrNull } ?: missing(name)

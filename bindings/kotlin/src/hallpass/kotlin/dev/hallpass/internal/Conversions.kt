@@ -94,15 +94,17 @@ internal fun CoreUser.toPublic() = User(
 )
 
 internal fun CoreState.toPublic(): SessionState = when (this) {
-    is CoreState.Restoring -> SessionState.Restoring
+    is CoreState.Restoring -> SessionState.Restoring(problem?.toPublic())
     is CoreState.SignedOut -> SessionState.SignedOut(reason.toPublic())
     is CoreState.SignedIn -> SessionState.SignedIn(user.toPublic())
+    is CoreState.LoginRequired -> SessionState.LoginRequired(user.toPublic(), reason.toPublic())
 }
 
 internal fun CoreEvent.toPublic(): SessionEvent = when (this) {
     is CoreEvent.SignedIn -> SessionEvent.SignedIn
     is CoreEvent.Renewed -> SessionEvent.Renewed
     is CoreEvent.RenewalFailed -> SessionEvent.RenewalFailed(code, isRetryable)
+    is CoreEvent.IdTokenRejected -> SessionEvent.IdTokenRejected(check)
     is CoreEvent.SignedOut -> SessionEvent.SignedOut(reason.toPublic())
 }
 
@@ -124,6 +126,7 @@ internal fun CoreException.toPublic(): HallpassException = when (this) {
 private fun CoreReason.toPublic() = when (this) {
     CoreReason.NOT_SIGNED_IN -> LoginReason.NotSignedIn
     CoreReason.NO_REFRESH_TOKEN -> LoginReason.NoRefreshToken
+    CoreReason.REFUSED -> LoginReason.Refused
     CoreReason.REVOKED -> LoginReason.Revoked
     CoreReason.ANSWER_LOST -> LoginReason.AnswerLost
     CoreReason.STORAGE_INVALIDATED -> LoginReason.StorageInvalidated

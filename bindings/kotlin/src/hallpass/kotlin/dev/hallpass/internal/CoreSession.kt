@@ -81,6 +81,8 @@ internal class CoreSession private constructor(private val core: Core, private v
 
     override suspend fun restored(): SessionState = converted { core.restored().toPublic() }
 
+    override suspend fun reload(): SessionState = converted { core.reload().toPublic() }
+
     override fun close() {
         watch.close()
         core.close()

@@ -48,6 +48,8 @@ internal class ForeignStore(private val store: SecureStore) : CoreStore {
 }
 
 internal class ForeignSigner(private val signer: KeySigner) : CoreSigner {
+    override fun identity(): String = told { signer.identity }
+
     override suspend fun publicKey(): ByteArray = told { signer.publicKey() }
 
     override suspend fun sign(message: ByteArray): ByteArray = told { signer.sign(message) }

@@ -15,7 +15,7 @@ import dev.hallpass.ffi.Credentials as CoreCredentials
 
 /** What the core tells of a session, before the function that caused it returns. It holds no session: the core holds it. */
 internal class Watch(private val elapsed: Elapsed) : SessionObserver {
-    val states = MutableStateFlow<SessionState>(SessionState.Restoring)
+    val states = MutableStateFlow<SessionState>(SessionState.Restoring())
     val events = MutableSharedFlow<SessionEvent>(
         extraBufferCapacity = EVENTS_KEPT,
         onBufferOverflow = BufferOverflow.DROP_OLDEST,

@@ -28,7 +28,7 @@ public interface SecureStore {
     public suspend fun list(): List<String>
 }
 
-/** Why a store did not do as told. */
+/** Why a store failed. */
 public sealed class StoreException(message: String, cause: Throwable?) : Exception(message, cause) {
     /** It is locked for now: before the first unlock after a boot, or behind a lock screen. Later it will do. */
     public class Locked(cause: Throwable? = null) : StoreException("the secure store is locked", cause)
@@ -51,6 +51,12 @@ public sealed class StoreException(message: String, cause: Throwable?) : Excepti
  * Whatever it throws besides [SignerException] counts as [SignerException.Failed].
  */
 public interface KeySigner {
+    /**
+     * Names the key, such as by its alias. Two signers with the same identity use the same key, and only one account of a
+     * process may: a logout of one would sign the other out.
+     */
+    public val identity: String
+
     /** Returns the public half, made when there is none: 65 bytes, `0x04` and both coordinates (SEC 1 §2.3.3). */
     public suspend fun publicKey(): ByteArray
 
@@ -61,7 +67,7 @@ public interface KeySigner {
     public suspend fun delete()
 }
 
-/** Why a signer did not do as told. */
+/** Why a signer failed. */
 public sealed class SignerException(message: String, cause: Throwable?) : Exception(message, cause) {
     /** The key cannot be used now. Later it will do. */
     public class Locked(cause: Throwable? = null) : SignerException("the signing key is locked", cause)

@@ -6,6 +6,7 @@ import dev.hallpass.LoginReason
 import dev.hallpass.Session
 import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
+import dev.hallpass.StorageProblem
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -19,16 +20,18 @@ import kotlin.time.Instant
 /**
  * What the screen shows.
  *
- * @property user the name of the signed-in user
+ * @property user the name of the user: signed in, or asked to log in again
+ * @property obstacle what keeps the user from going on
  * @property expiresAt until when the access token is valid
  * @property busy whether a button was pressed and its work goes on
- * @property problem what has to be mended in the settings; the buttons do nothing then
+ * @property problem what is wrong in the settings; the buttons do nothing then
  * @property log what happened, the newest first
  */
 data class UiState(
     val isSignedIn: Boolean = false,
     val isRestoring: Boolean = true,
     val user: String? = null,
+    val obstacle: Obstacle? = null,
     val expenses: List<Expense> = emptyList(),
     val expiresAt: Instant? = null,
     val busy: Boolean = false,
@@ -37,6 +40,21 @@ data class UiState(
 ) {
     /** How long the access token lasts from [now] on; zero when it is over. */
     fun timeLeft(now: Instant): Duration? = expiresAt?.let { (it - now).coerceAtLeast(Duration.ZERO) }
+}
+
+/** What keeps the user from going on. */
+enum class Obstacle {
+    /** The device is locked. */
+    Locked,
+
+    /** The store cannot be read. */
+    Unreadable,
+
+    /** The session has expired. */
+    Expired,
+
+    /** The server does not renew the session. */
+    Refused,
 }
 
 /** One of the exercise's expenses. */
@@ -90,6 +108,12 @@ class LabPresenter(
         note(if (outcome.revoked) "Logged out; the server has revoked the refresh token." else "Logged out here.")
     }
 
+    /** The app came to the foreground: the device may have been unlocked meanwhile. What is in the way is told by the state. */
+    fun reload() {
+        val session = session ?: return
+        scope.launch { runCatching { session.reload() } }
+    }
+
     /** Puts back what was on the screen before the process ended. */
     fun restoreLog(lines: List<String>) = shown.update { if (it.log.isEmpty()) it.copy(log = lines) else it }
 
@@ -112,18 +136,29 @@ class LabPresenter(
     }
 
     private fun show(state: SessionState) {
-        val signedIn = state as? SessionState.SignedIn
+        val user = state.user
         shown.update {
             it.copy(
-                isSignedIn = signedIn != null,
+                isSignedIn = state is SessionState.SignedIn,
                 isRestoring = state is SessionState.Restoring,
-                user = signedIn?.user?.run { name ?: sub },
-                expenses = if (signedIn == null) emptyList() else it.expenses,
-                expiresAt = if (signedIn == null) null else it.expiresAt,
+                user = user?.run { name ?: sub },
+                obstacle = obstacle(state),
+                expenses = if (user == null) emptyList() else it.expenses,
+                expiresAt = if (user == null) null else it.expiresAt,
             )
         }
         val session = session
-        if (signedIn != null && session != null) scope.launch { runCatching { showToken(session) } }
+        if (user != null && session != null) scope.launch { runCatching { showToken(session) } }
+    }
+
+    private fun obstacle(state: SessionState): Obstacle? = when (state) {
+        is SessionState.Restoring -> when (state.problem) {
+            null -> null
+            StorageProblem.Locked -> Obstacle.Locked
+            StorageProblem.Invalidated, StorageProblem.Failed -> Obstacle.Unreadable
+        }
+        is SessionState.LoginRequired -> if (state.reason == LoginReason.Refused) Obstacle.Refused else Obstacle.Expired
+        is SessionState.SignedOut, is SessionState.SignedIn -> null
     }
 
     /** Asks for what is there; nothing is sent unless it is over. */
@@ -141,6 +176,7 @@ class LabPresenter(
         is SessionEvent.SignedIn -> "The session began."
         is SessionEvent.Renewed -> "The access token was renewed."
         is SessionEvent.RenewalFailed -> "A renewal failed: ${event.code}."
+        is SessionEvent.IdTokenRejected -> "An ID token was rejected: ${event.check}."
         is SessionEvent.SignedOut -> "The session ended: ${event.reason.code}."
     }
 
@@ -149,11 +185,11 @@ class LabPresenter(
         is HallpassException.Cancelled -> "cancelled."
         is HallpassException.LoginRequired -> when (error.reason) {
             LoginReason.NotSignedIn, LoginReason.NoRefreshToken, LoginReason.LoggedOut -> "No Refresh Token found. Log in first."
-            LoginReason.Revoked, LoginReason.AnswerLost, LoginReason.StorageInvalidated -> "log in again (${error.code})."
+            LoginReason.Refused, LoginReason.Revoked, LoginReason.AnswerLost, LoginReason.StorageInvalidated -> "log in again (${error.code})."
         }
         is HallpassException.Offline -> "no answer for now (${error.code})" + (error.retryAfter?.let { "; wait $it." } ?: ".")
         is HallpassException.Denied -> "the server refused (${error.code})."
-        is HallpassException.Storage -> "the secure store did not do as told (${error.code})."
+        is HallpassException.Storage -> "the secure store cannot be used (${error.code})."
         is HallpassException.Untrusted -> "an answer could not be trusted (${error.code})."
         is HallpassException.Misconfigured -> "${error.code}: ${error.fix}."
         is HallpassException.Internal -> "a defect: ${error.code}."

@@ -40,6 +40,7 @@ class MainActivity : Activity() {
         super.onStart()
         scope = CoroutineScope(SupervisorJob() + Dispatchers.Main.immediate)
         scope.launch { presenter.states.collect(::show) }
+        presenter.reload()
         scope.launch {
             while (isActive) {
                 showTimeLeft(presenter.states.value)
@@ -73,9 +74,15 @@ class MainActivity : Activity() {
         text(R.id.user).text = when {
             state.problem != null -> state.problem
             state.isRestoring -> getString(R.string.restoring)
-            state.user != null -> getString(R.string.signed_in_as, state.user)
+            state.isSignedIn -> getString(R.string.signed_in_as, state.user)
+            state.user != null -> getString(R.string.was_signed_in_as, state.user)
             else -> getString(R.string.signed_out)
         }
+        text(R.id.obstacle).apply {
+            text = state.obstacle?.let { getString(words(it)) }.orEmpty()
+            visibility = if (state.obstacle == null) View.GONE else View.VISIBLE
+        }
+        button(R.id.log_in).setText(if (state.user != null && !state.isSignedIn) R.string.log_in_again else R.string.log_in)
         val canPress = state.problem == null && !state.busy
         for (id in listOf(R.id.log_in, R.id.call_api, R.id.refresh_token, R.id.log_out)) button(id).isEnabled = canPress
         view<View>(R.id.progress).visibility = if (state.busy) View.VISIBLE else View.INVISIBLE
@@ -92,6 +99,13 @@ class MainActivity : Activity() {
             left.inWholeSeconds == 0L -> getString(R.string.token_expired)
             else -> getString(R.string.token_expires_in, left.inWholeSeconds.seconds.toString())
         }
+    }
+
+    private fun words(obstacle: Obstacle): Int = when (obstacle) {
+        Obstacle.Locked -> R.string.locked
+        Obstacle.Unreadable -> R.string.unreadable
+        Obstacle.Expired -> R.string.expired
+        Obstacle.Refused -> R.string.refused
     }
 
     private fun copyLog() {

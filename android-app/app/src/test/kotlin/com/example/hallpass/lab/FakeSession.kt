@@ -26,6 +26,7 @@ class FakeSession : Session {
     override val events = MutableSharedFlow<SessionEvent>(extraBufferCapacity = 16)
     var failure: HallpassException? = null
     var closed = false
+    var reloads = 0
     private val notSignedIn get() = HallpassException.LoginRequired("nobody", LoginReason.NotSignedIn)
 
     override suspend fun login(login: Login): User {
@@ -83,6 +84,11 @@ class FakeSession : Session {
     override suspend fun logoutUrl(postLogoutRedirectUri: String?): String = error("the app does not")
 
     override suspend fun restored(): SessionState = state
+
+    override suspend fun reload(): SessionState {
+        reloads += 1
+        return state
+    }
 
     override fun close() {
         closed = true

@@ -3,6 +3,9 @@ package com.example.hallpass.lab
 import dev.hallpass.HallpassException
 import dev.hallpass.LoginReason
 import dev.hallpass.OfflineCause
+import dev.hallpass.SessionState
+import dev.hallpass.StorageProblem
+import dev.hallpass.User
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.UnconfinedTestDispatcher
@@ -46,6 +49,8 @@ class LabPresenterTest {
         val errors = mapOf(
             HallpassException.Cancelled("x") to "cancelled.",
             HallpassException.LoginRequired("x", LoginReason.Revoked) to "log in again (revoked).",
+            HallpassException.LoginRequired("x", LoginReason.Refused) to "log in again (refused).",
+            HallpassException.Storage("x", StorageProblem.Locked) to "the secure store cannot be used (storage_locked).",
             HallpassException.Offline("x", OfflineCause.RateLimited, 7.seconds) to "no answer for now (rate_limited); wait 7s.",
             HallpassException.Denied("x", "access_denied") to "the server refused (access_denied).",
             HallpassException.Untrusted("x", "nonce") to "an answer could not be trusted (nonce).",
@@ -57,6 +62,26 @@ class LabPresenterTest {
             presenter.logIn()
             assertTrue(presenter.states.value.log.first(), presenter.states.value.log.first().endsWith("Log In: $sentence"))
             assertFalse(presenter.states.value.busy)
+        }
+    }
+
+    @Test
+    fun `session that cannot go on, the screen says why and who it was`() = test { presenter ->
+        val ada = User("auth0|1", name = "Ada Lovelace")
+        for ((state, obstacle) in listOf(
+            SessionState.LoginRequired(ada, LoginReason.NoRefreshToken) to Obstacle.Expired,
+            SessionState.LoginRequired(ada, LoginReason.Refused) to Obstacle.Refused,
+            SessionState.Restoring(StorageProblem.Locked) to Obstacle.Locked,
+            SessionState.Restoring(StorageProblem.Failed) to Obstacle.Unreadable,
+            SessionState.Restoring() to null,
+            SessionState.SignedIn(ada) to null,
+            SessionState.SignedOut(LoginReason.LoggedOut) to null,
+        )) {
+            session.states.value = state
+            val shown = presenter.states.value
+            assertEquals(obstacle, shown.obstacle)
+            assertEquals(state.user?.name, shown.user)
+            assertEquals(state is SessionState.SignedIn, shown.isSignedIn)
         }
     }
 

@@ -9,6 +9,8 @@ import android.view.View
 import android.widget.Button
 import android.widget.EditText
 import android.widget.TextView
+import dev.hallpass.LoginReason
+import dev.hallpass.SessionState
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -32,8 +34,8 @@ class ScreensTest {
     private val lab get() = RuntimeEnvironment.getApplication() as FakeLabApplication
 
     @Test
-    fun `first start, nobody is signed in and all four buttons work`() = withMain {
-        assertEquals("Nobody is signed in.", text(R.id.user))
+    fun `first start, no one is signed in and all four buttons work`() = withMain {
+        assertEquals("No one is signed in.", text(R.id.user))
         for (id in BUTTONS) assertTrue(get().view<View>(id).isEnabled)
         press(R.id.refresh_token)
         assertTrue(text(R.id.log).contains("No Refresh Token found"))
@@ -57,6 +59,30 @@ class ScreensTest {
         press(R.id.call_api)
         val drawn = picture("signed-in-night")
         assertTrue("dark", android.graphics.Color.luminance(drawn.getPixel(20, drawn.height - 20)) < 0.2)
+    }
+
+    @Test
+    fun `login required, the user, the reason and the way back are shown`() = withMain {
+        press(R.id.log_in)
+        val fake = lab.sessions.last()
+        fake.states.value = SessionState.LoginRequired(checkNotNull(fake.user), LoginReason.Refused)
+        shadowOf(get().mainLooper).idle()
+        assertEquals("Signed in before as Ada Lovelace", text(R.id.user))
+        assertEquals("The server does not renew your session. Log in again, or wait.", text(R.id.obstacle))
+        assertEquals("Log In Again", text(R.id.log_in))
+        picture("login-required")
+        press(R.id.log_in)
+        assertEquals("Signed in as Ada Lovelace", text(R.id.user))
+        assertEquals(View.GONE, get().view<View>(R.id.obstacle).visibility)
+        assertEquals("Log In", text(R.id.log_in))
+    }
+
+    @Test
+    fun `app comes to the foreground, the session is read again`() = withMain {
+        val before = lab.sessions.last().reloads
+        pause().stop().restart().start().resume()
+        shadowOf(get().mainLooper).idle()
+        assertEquals(before + 1, lab.sessions.last().reloads)
     }
 
     @Test
