@@ -22,6 +22,8 @@ const LATER: u64 = 5 * WINDOW;
 /// How long a process that waits for the lease may take from its end until it sends: it looks now and then whether the
 /// lease is free, and then at the record.
 const LOOK_AND_SAVE: u64 = 250;
+/// Until when after `invalid_grant` it has asked once more, in milliseconds.
+const SECOND_ASK: u64 = 20_000;
 /// How often it may ask by itself.
 pub(crate) const OF_ITS_OWN: u64 = 5;
 
@@ -97,10 +99,13 @@ impl InFlight {
     ) -> Landing {
         self.landed = true;
         let landing = state.arrive(self.ports.process, self.token, outcome, issued);
-        if let (Landing::Refused, true, Ok(response)) = (landing, self.audience.is_empty(), outcome) {
-            let words = serde_json::from_slice::<serde_json::Value>(&response.body).unwrap_or_default();
-            let said = (state.now(), words["error"].as_str().unwrap_or_default().to_owned());
-            state.ledger.refusals.entry(self.token).or_default().push(said);
+        if self.audience.is_empty() {
+            let now = state.now();
+            match landing {
+                Landing::Refused => state.ledger.refusals.entry(self.token).or_default().push(now),
+                Landing::Word => state.processes[self.ports.process].told_over = Some((self.token, now)),
+                Landing::Lost | Landing::Unused | Landing::Told => {}
+            }
         }
         landing
     }
@@ -111,7 +116,7 @@ impl InFlight {
         let (now, rotation) = (state.now(), state.server.rules.rotation);
         let lost = state.lost(self.token, &self.audience);
         let present = &mut state.processes[self.ports.process];
-        let (losses, found_noted) = (&mut present.losses, present.found_noted);
+        let (losses, found_noted, told_over) = (&mut present.losses, present.found_noted, present.told_over);
         // What was found interrupted is asked for as well, from the start on and whatever comes of the first try.
         let was_interrupted = found_noted == Some(self.token);
         if landing == Landing::Lost || was_interrupted {
@@ -119,6 +124,8 @@ impl InFlight {
             losses.entry(lost.clone()).or_insert(new);
         }
         let Some(loss) = losses.get_mut(&lost) else { return };
+        // `invalid_grant` is asked about once more, by one short request.
+        let is_second_ask = told_over.is_some_and(|(token, at)| token == self.token && self.left < at + SECOND_ASK);
         let paused = self.left.saturating_sub(loss.landed) >= PAUSES[0];
         loss.tries += 1;
         loss.landed = now;
@@ -126,7 +133,8 @@ impl InFlight {
         // What a caller asks for later on is tried twice, as the first time.
         let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + LATER;
         let pause = match PAUSES.get(loss.tries - 1) {
-            _ if first_of_two => PAUSES[0],
+            _ if is_second_ask && loss.tries == 1 => PAUSES[1],
+            _ if first_of_two && !is_second_ask => PAUSES[0],
             Some(pause) if (rotation || loss.tries == 1) && !loss.over && now + pause <= loss.began + WINDOW => *pause,
             Some(_) | None => return,
         };

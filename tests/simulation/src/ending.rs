@@ -25,6 +25,8 @@ pub(crate) enum Cause {
     StoreRefused,
     /// The store lost its key, and with it the next token, which another process had saved.
     StoreInvalidated,
+    /// The store showed nothing, and with it not the next token, which another process had saved.
+    StoreVanished,
     /// None of the above: the client's fault.
     Avoidable,
 }
@@ -38,7 +40,8 @@ impl Cause {
             | Cause::Duplicate
             | Cause::Suspended
             | Cause::StoreRefused
-            | Cause::StoreInvalidated => true,
+            | Cause::StoreInvalidated
+            | Cause::StoreVanished => true,
             Cause::GivenUp | Cause::Avoidable => false,
         }
     }
@@ -52,13 +55,15 @@ impl Cause {
             Cause::Suspended => "next token in a suspended process",
             Cause::StoreRefused => "next token in another process, store refused it",
             Cause::StoreInvalidated => "next token in a store that lost its key",
+            Cause::StoreVanished => "next token in a store that showed nothing",
             Cause::Avoidable => "avoidable",
         }
     }
 }
 
-/// For how long a refusal in other words has to stay the same, in milliseconds and without what a clock's steps may add.
-const LASTING: u64 = 120_000;
+/// For how long a refusal in other words has to last, in milliseconds: two minutes until it is written down, for which a slow
+/// store takes its time.
+const LASTING: u64 = 90_000;
 
 impl State {
     /// What an app is shown: rules 6 and 16.
@@ -96,6 +101,8 @@ impl State {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
             Cause::Suspended
+        } else if saved && self.processes[process].found_hidden {
+            Cause::StoreVanished
         } else if saved && self.ledger.invalidated {
             Cause::StoreInvalidated
         } else if saved {
@@ -169,10 +176,7 @@ impl State {
             return self.violate("refused only when it lasts", "there was nothing to send");
         };
         let said = self.ledger.refusals.get(&token).map(Vec::as_slice).unwrap_or_default();
-        let lasted = said.iter().any(|(last, words)| {
-            let same = || said.iter().filter(|(at, other)| other == words && at <= last).map(|(at, _)| *at);
-            same().count() >= 3 && same().next().is_some_and(|first| last - first >= LASTING)
-        });
+        let lasted = said.len() >= 3 && said[said.len() - 1] - said[0] >= LASTING;
         if !lasted {
             let what = format!("{token} was refused {} times in other words", said.len());
             self.violate("refused only when it lasts", &what);
@@ -220,7 +224,7 @@ impl State {
                         spent != token
                             || by != process
                             || !has_to_doubt
-                            || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
+                            || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated | Cause::StoreVanished)
                     }
                     LoginReason::NotSignedIn
                     | LoginReason::NoRefreshToken

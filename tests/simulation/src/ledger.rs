@@ -35,8 +35,10 @@ pub(crate) struct Ledger {
     pub(crate) doubled: BTreeSet<(usize, u32)>,
     /// Who sent a spent token that the server took for stolen, and whose fault that is.
     pub(crate) reuse: BTreeMap<Refresh, (usize, Cause)>,
-    /// When a renewal of the login's own was refused in other words than `invalid_grant`, and with which code.
-    pub(crate) refusals: BTreeMap<Refresh, Vec<(u64, String)>>,
+    /// When a renewal of the login's own was refused in other words than `invalid_grant`.
+    pub(crate) refusals: BTreeMap<Refresh, Vec<u64>>,
+    /// When the tokens of each login were saved first.
+    pub(crate) saved_at: BTreeMap<usize, u64>,
     /// How often a process was told `invalid_grant`.
     pub(crate) invalid_grants: u64,
     /// The families whose tokens were asked to be revoked.

@@ -330,7 +330,7 @@ impl State {
     fn revoke(&mut self, process: usize, journey: &Journey) -> Answer {
         let alive = |state: &Self, family: usize| state.server.families[family].ended.is_none();
         let known: Vec<usize> = match self.processes[process].login {
-            Some(login) if self.ledger.delivered_before(login, process, journey.left) => vec![login],
+            Some(login) if self.ledger.saved_at.get(&login).is_some_and(|at| *at < journey.left) => vec![login],
             Some(_) | None => Vec::new(),
         };
         let before: Vec<usize> = known.into_iter().filter(|family| alive(self, *family)).collect();

@@ -145,6 +145,7 @@ impl SecureStore for Ports {
             let entry = state.storage.entries.get(name.as_str()).cloned();
             let is_hidden = kind == "session" && state.storage.hidden_until > state.now();
             let entry = entry.filter(|_| !is_hidden);
+            state.processes[self.process].found_hidden |= is_hidden;
             if kind == "session" && !is_hidden {
                 state.processes[self.process].read_at = Some(state.now());
             }
@@ -212,6 +213,8 @@ impl SecureStore for Ports {
                     state.violate("a withdrawn login installs nothing", &format!("{token} is saved"));
                 }
                 state.ledger.durable.insert(token);
+                let now = state.now();
+                state.ledger.saved_at.entry(token.family).or_insert(now);
                 let over = state.processes.iter().filter_map(|present| present.logged_out).max();
                 if over >= Some(token.family) && !state.ledger.passed_over {
                     state.violate("a logout is not undone", &format!("{token} is saved"));
@@ -233,12 +236,14 @@ impl SecureStore for Ports {
         self.reach_storage(point, 0).await?;
         {
             let mut state = self.world.state();
+            let is_hidden = kind(name) == "session" && state.storage.hidden_until > state.now();
             if kind(name) == "session" {
-                state.storage.upgraded = None;
+                if !is_hidden {
+                    state.storage.upgraded = None;
+                }
                 let present = &mut state.processes[self.process];
                 present.erased = present.newest.keys().next_back().copied();
             }
-            let is_hidden = kind(name) == "session" && state.storage.hidden_until > state.now();
             if !is_hidden && state.storage.entries.remove(name.as_str()).is_some() {
                 state.tell_of(self.process, &format!("store     delete {}", kind(name)));
             }

@@ -128,6 +128,10 @@ pub(crate) struct Process {
     pub(crate) was_suspended: bool,
     /// When it last read the record.
     pub(crate) read_at: Option<u64>,
+    /// The token of which it was told that it is over, and when.
+    pub(crate) told_over: Option<(Refresh, u64)>,
+    /// It once read the store while the record was not to be seen.
+    pub(crate) found_hidden: bool,
     /// It once read the store and there was no record.
     pub(crate) found_nothing: bool,
     pub(crate) last_reason: Option<hallpass_core::LoginReason>,
@@ -224,6 +228,8 @@ impl State {
             read_of: BTreeSet::new(),
             was_suspended: false,
             read_at: None,
+            told_over: None,
+            found_hidden: false,
             found_nothing: false,
             last_reason: None,
             has_ended: false,
