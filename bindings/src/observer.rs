@@ -55,7 +55,6 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for ObserverFailure {
 
 /// Whether a user is signed in.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
-#[expect(clippy::large_enum_variant, reason = "it is made only to be written into a buffer")]
 pub enum State {
     /// The store has not been read yet, or could not be read.
     Restoring {

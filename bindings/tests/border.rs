@@ -142,6 +142,11 @@ async fn a_signer_is_asked_for_its_identity_once_and_one_that_does_not_tell_open
     within(session.login(LoginOptions::default())).await.unwrap();
     assert_eq!(signer.identities.load(Ordering::SeqCst), 1);
 
+    let other = SessionOptions { account: Some("other".to_owned()), signer: Some(signer.clone()), ..options(&tenant) };
+    let config = Config { dpop: true, ..options(&tenant).config };
+    let error = Session::open(SessionOptions { config, ..other }).unwrap_err();
+    assert!(matches!(&error, HallpassError::Misconfigured { details, .. } if details.code == "signer"), "{error:?}");
+
     let signer = Arc::new(NotedSigner::new());
     signer.fail(Some(SignerFailure::Locked));
     let error = Session::open(SessionOptions { signer: Some(signer), ..options(&tenant) }).unwrap_err();

@@ -26,6 +26,7 @@
 
 pub mod adapters;
 mod config;
+mod decode;
 mod error;
 pub mod ports;
 mod session;

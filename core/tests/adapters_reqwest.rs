@@ -36,9 +36,20 @@ fn a_transport_that_is_made_installs_no_cryptography_for_the_process() {
 async fn a_request_asks_for_no_compression_and_says_who_sends_it() {
     let (url, received) = serve_one("HTTP/1.1 204 No Content\r\n\r\n");
     transport().send(get(url)).await.unwrap();
-    let received = received.join().unwrap().to_ascii_lowercase();
-    assert!(!received.contains("accept-encoding"), "{received}");
+    let received = received.join().unwrap().to_ascii_lowercase() + "\n";
+    assert_eq!(received.matches("accept-encoding").count(), 1, "{received}");
+    assert!(received.contains("accept-encoding: identity\n"), "{received}");
     assert!(received.contains("user-agent: hallpass/"), "{received}");
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_a_compression_of_its_own_keeps_it() {
+    let (url, received) = serve_one("HTTP/1.1 204 No Content\r\n\r\n");
+    let mut request = get(url);
+    request.headers.push("Accept-Encoding", "gzip");
+    transport().send(request).await.unwrap();
+    let received = received.join().unwrap().to_ascii_lowercase() + "\n";
+    assert!(received.contains("accept-encoding: gzip\n") && !received.contains("identity"), "{received}");
 }
 
 #[tokio::test]

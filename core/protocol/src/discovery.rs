@@ -273,7 +273,7 @@ mod tests {
     use crate::client::Dialect;
     use crate::fixtures::{self, auth0, client, openid, response};
 
-    fn document() -> serde_json::Value {
+    fn document() -> Value {
         json!({
             "issuer": "https://op.example/realm",
             "authorization_endpoint": "https://login.example/auth?tenant=7",
@@ -289,11 +289,11 @@ mod tests {
         })
     }
 
-    fn read(document: &serde_json::Value) -> Result<ProviderMetadata, DiscoveryError> {
+    fn read(document: &Value) -> Result<ProviderMetadata, DiscoveryError> {
         parse(&response(200, "application/json", &document.to_string()), &openid(), Loopback::RequireHttps)
     }
 
-    fn read_with(member: &str, value: serde_json::Value) -> Result<ProviderMetadata, DiscoveryError> {
+    fn read_with(member: &str, value: Value) -> Result<ProviderMetadata, DiscoveryError> {
         let mut document = document();
         document[member] = value;
         read(&document)

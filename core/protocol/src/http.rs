@@ -220,7 +220,7 @@ pub struct Response {
     pub status: u16,
     /// The header fields.
     pub headers: Headers,
-    /// The body, decoded from any transfer or content encoding.
+    /// The body, decoded from any transfer coding. Protocol functions want it decoded from any content coding, too.
     pub body: Vec<u8>,
 }
 

@@ -11,7 +11,7 @@ mod failure;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use ::reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
 use bytes::Bytes;
 use hallpass_protocol::http::{Body, Headers, Method, Request, Response};
@@ -30,8 +30,8 @@ const IDLE: Duration = Duration::from_secs(55);
 
 /// Sends requests through a `reqwest` client of its own. A clone shares its connections.
 ///
-/// It uses no proxy, keeps no cookie, follows no redirect and sends no request twice. It asks for no compression, so that
-/// the limit on an answer's size is one on what is held in memory.
+/// It uses no proxy, keeps no cookie, follows no redirect and sends no request twice. It asks for no compression
+/// (`Accept-Encoding: identity`) unless the request does, and returns the answer's content as it came.
 #[derive(Debug, Clone)]
 pub struct Reqwest {
     connections: Arc<Connections>,
@@ -179,6 +179,8 @@ fn outgoing(request: Request) -> Result<::reqwest::Request, TransportError> {
     }
     let mut outgoing = ::reqwest::Request::new(of_method(method), url);
     *outgoing.headers_mut() = of_headers(&headers)?;
+    // Without the field any coding is as good as none (RFC 9110 §12.5.3).
+    outgoing.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
     if !body.is_empty() {
         // As an owner, the body is wiped when the last piece of it has left.
         *outgoing.body_mut() = Some(Bytes::from_owner(Sent(body)).into());

@@ -228,6 +228,16 @@ impl Logins {
         Ok(())
     }
 
+    /// Ends every login of this process for a logout: also one whose code is being exchanged installs nothing any more. With
+    /// the login locked, so that a callback is either taken before this intent or not at all.
+    pub(crate) async fn withdraw(&self) -> Result<()> {
+        let mut present = self.present.lock().await;
+        self.store.delete(&self.entry).await?;
+        *present = None;
+        self.account.new_intent();
+        Ok(())
+    }
+
     /// Takes the callback of a login that this process or an earlier one started, and finishes it on a task of the
     /// engine's own, so that no caller who leaves can interrupt the exchange (rule 2).
     pub(crate) async fn finish(self: &Arc<Self>, callback: &str) -> Result<User> {

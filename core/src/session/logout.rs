@@ -148,9 +148,7 @@ impl Logouts {
 
     /// Erases all that is kept of the session, the login in progress included. Returns who was signed in.
     async fn erase(&self) -> Result<Option<SignedIn>> {
-        // A login whose code is being exchanged installs nothing any more.
-        self.account.new_intent();
-        self.logins.cancel().await?;
+        self.logins.withdraw().await?;
         // Not while another process is renewing: what it writes back would bring the session back.
         let _lease = self.lease.acquire_soon().await;
         let mut guard = self.account.lock().await;

@@ -199,12 +199,19 @@ impl Refusal {
 
     /// What is known after the server refused with `code` once more.
     pub(crate) fn after(before: Option<&Self>, code: &str, now: Moment) -> Self {
-        let Some(same) = before.filter(|before| before.code == code) else {
-            return Self { code: code.to_owned(), since: now, count: 1, is_settled: false };
+        let same = before.filter(|before| before.code == code);
+        // When nobody can tell any more when it began, it begins now.
+        let Some((same, age)) = same.and_then(|same| Some((same, same.since.age(now)?))) else {
+            return Self {
+                code: code.to_owned(),
+                since: now,
+                count: 1,
+                is_settled: same.is_some_and(|same| same.is_settled),
+            };
         };
         let count = same.count.saturating_add(1);
-        let lasted = same.since.age(now).is_some_and(|age| age >= Self::PERIOD);
-        Self { count, is_settled: same.is_settled || count >= Self::COUNT && lasted, ..same.clone() }
+        let has_lasted = count >= Self::COUNT && age >= Self::PERIOD;
+        Self { count, is_settled: same.is_settled || has_lasted, ..same.clone() }
     }
 }
 

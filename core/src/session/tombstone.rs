@@ -1,8 +1,8 @@
 //! What a logout leaves behind: the names of the sessions that ended by it, and when.
 //!
 //! Absence is never a message (rule 11): a store that shows nothing may be closed, moved or not there yet. So another
-//! process takes a session for logged out only where a tombstone names it, or where a logout is later than a login that
-//! was never saved. The names are random, and say nothing about the user.
+//! process takes a session for logged out only where a tombstone names it, or where a logout is later than the session
+//! began. The names are random, and say nothing about the user.
 
 use serde::{Deserialize, Serialize};
 

@@ -230,7 +230,9 @@ impl Vault {
         // Before the record goes, so that no process sees the one without the other. A full store takes no tombstone and
         // keeps nobody from logging out: other processes then learn of it from the server.
         let before = self.tombstone().await.unwrap_or_default();
-        let tombstone = before.with(&lineage, now);
+        // The sessions that this one took the place of are over as well, for a process that has not heard of it.
+        let ended = self.retired.iter().chain([&lineage]);
+        let tombstone = ended.fold(before.clone(), |tombstone, lineage| tombstone.with(lineage, now));
         if tombstone != before
             && let Err(error) = self.store.save(&self.entries.tombstone, &tombstone.to_stored()).await
         {
@@ -254,17 +256,15 @@ impl Vault {
         Ok(erased)
     }
 
-    /// Whether the store says that the session in memory was logged out, or that somebody logged out after a login that is
-    /// not saved yet.
+    /// Whether the store says that the session in memory was logged out, or that somebody logged out after it began.
     ///
     /// # Errors
     /// [`Error::Storage`] when the store cannot tell now.
     async fn is_logged_out_elsewhere(&self) -> Result<bool> {
         let Some(record) = &self.record else { return Ok(false) };
         let tombstone = self.tombstone().await?;
-        let is_unsaved = self.durable.is_none();
-        let gives_way = is_unsaved && record.begun.is_some_and(|begun| tombstone.is_later_than(begun));
-        Ok(tombstone.names(&record.lineage) || gives_way)
+        let is_older = record.begun.is_some_and(|begun| tombstone.is_later_than(begun));
+        Ok(tombstone.names(&record.lineage) || is_older)
     }
 
     async fn tombstone(&self) -> Result<Tombstone> {

@@ -16,6 +16,7 @@ use hallpass_protocol::time::Timestamp;
 use self::dpop::Prover;
 use super::hexadecimal::hexadecimal;
 use super::moment::Moment;
+use crate::decode::decoded;
 use crate::error::{Error, OfflineCause, Result};
 use crate::ports::{Clock, KeySigner, Random, Transport, TransportError};
 
@@ -63,7 +64,11 @@ impl Wire {
 
     /// Sends a request and waits for the answer for at most `limit`. Later nobody knows what became of it.
     pub(crate) async fn send_within(&self, limit: Duration, request: Request) -> Result<Response, TransportError> {
-        tokio::time::timeout(limit, self.transport.send(request)).await.unwrap_or(Err(TransportError::NoAnswer))
+        let most = request.max_response_bytes;
+        match tokio::time::timeout(limit, self.transport.send(request)).await {
+            Ok(answer) => decoded(answer?, most),
+            Err(_) => Err(TransportError::NoAnswer),
+        }
     }
 
     /// Learns how far the device's clock is off. `Age` says for how long a cache has kept the answer (RFC 9111 §5.1).

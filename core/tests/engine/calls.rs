@@ -13,7 +13,7 @@ fn unauthorized() -> Fault {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_8_an_api_that_says_401_for_ever_costs_one_renewal_in_thirty_seconds() {
+async fn rule_8_an_api_that_says_401_forever_costs_one_renewal_in_thirty_seconds() {
     let device = Device::signed_in().await;
     device.server.always("api", unauthorized());
     for _ in 0..5 {
@@ -43,7 +43,7 @@ async fn rule_8_an_api_that_says_401_for_an_hour_does_not_rotate_with_every_call
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_8_calls_at_the_same_time_to_an_api_that_says_401_for_ever_cost_one_renewal() {
+async fn rule_8_calls_at_the_same_time_to_an_api_that_says_401_forever_cost_one_renewal() {
     let device = Device::signed_in().await;
     device.server.always("api", unauthorized());
     let mut calls = tokio::task::JoinSet::new();

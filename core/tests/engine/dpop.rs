@@ -309,7 +309,7 @@ async fn a_key_that_is_locked_or_fails_is_an_error_of_the_store_and_sends_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signer_that_never_answers_keeps_nobody_for_ever_and_signs_nobody_out() {
+async fn a_signer_that_never_answers_keeps_nobody_forever_and_signs_nobody_out() {
     let signer = TestSigner::new();
     let device = Device::bound_to(Some(signer.clone())).await;
     signer.fall_silent();

@@ -1,4 +1,4 @@
-//! Rule 2: nobody waits for ever. Every port has a limit, and a runtime that is gone is an error.
+//! Rule 2: nobody waits forever. Every port has a limit, and a runtime that is gone is an error.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -113,7 +113,7 @@ async fn rule_2_a_renewal_whose_answer_cannot_be_saved_for_silence_keeps_what_ar
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_2_a_transport_that_never_answers_keeps_nobody_for_ever() {
+async fn rule_2_a_transport_that_never_answers_keeps_nobody_forever() {
     for endpoint in ["token", "metadata", "keys", "revocation", "userinfo", "api"] {
         let device = Device::signed_in().await;
         device.pass(25 * 3_600);

@@ -156,8 +156,10 @@ async fn rule_11_a_login_after_a_logout_is_not_ended_by_the_tombstone_of_the_ses
     app.log_in("ada").await.unwrap();
     assert!(matches!(within(extension.session().reload()).await.unwrap(), State::SignedIn { .. }));
     extension.renew().await.unwrap();
+    app.renew().await.unwrap();
     // The record is out of sight for a while; what is left of the logout before is no word on this session.
     app.store.hide("session");
+    assert!(matches!(within(extension.session().reload()).await.unwrap(), State::SignedIn { .. }));
     app.renew().await.unwrap_or_else(|error| panic!("the process that renews: {error}"));
     app.store.show();
     still_works(&app).await;

@@ -9,6 +9,7 @@ mod absence;
 mod audiences;
 mod backoff;
 mod bounded;
+mod browser_login;
 mod callers;
 mod calls;
 mod doubt;

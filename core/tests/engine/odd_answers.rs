@@ -33,6 +33,19 @@ async fn rule_7_a_login_whose_answer_is_odd_where_nothing_depends_on_it_signs_in
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_7_a_gzipped_answer_is_used_though_nobody_asked_for_gzip() {
+    let device = Device::new();
+    device.server.fail([Fault::Odd(OddBody::Gzip)]);
+    device.log_in("ada").await.unwrap_or_else(|error| panic!("a login: {error}"));
+    for renewals in 1..=2 {
+        device.server.fail([Fault::Odd(OddBody::Gzip)]);
+        device.renew().await.unwrap_or_else(|error| panic!("a renewal: {error}"));
+        assert_eq!(device.server.count("token"), 1 + renewals);
+    }
+    still_works(&device).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_7_a_refresh_token_beside_an_access_token_that_cannot_be_used_is_kept() {
     for odd in OddBody::SALVAGEABLE {
         let device = Device::signed_in().await;

@@ -27,8 +27,7 @@ fn words() -> Vec<(Reply, ErrorCode)> {
         // Twitch
         (Reply::json(400, r#"{"status":400,"message":"Invalid refresh token"}"#), ErrorCode::Absent),
         // Supabase
-        (Reply::json(400, r#"{"code":400,"error_code":"refresh_token_not_found","msg":"x"}"#), ErrorCode::Absent),
-        (Reply::json(401, "{}"), ErrorCode::Absent),
+        (Reply::json(400, r#"{"code":400,"error_code":"refresh_token_not_found","msg":"x"}"#), ErrorCode::Unrecognised),
         (Reply::json(400, r#"{"error":["invalid_grant"]}"#), ErrorCode::Absent),
         // Spring
         (Reply::empty(401), ErrorCode::Absent),
@@ -239,5 +238,15 @@ async fn rule_6_invalid_grant_inside_a_success_is_invalid_grant() {
     assert_eq!(device.server.count("token"), 2);
     device.server.work_again();
     device.log_in("ada").await.unwrap();
+    still_works(&device).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_6_an_object_that_says_nothing_is_a_refusal_like_a_body_that_is_empty() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.refuse(Target::Login, Reply::json(401, "{}"));
+    until_a_login_is_required(&device, ErrorCode::Absent).await;
+    device.server.work_again();
     still_works(&device).await;
 }

@@ -205,7 +205,7 @@ async fn rule_8_a_failure_that_says_when_is_not_tried_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_2_a_transport_that_never_answers_a_renewal_keeps_nobody_for_ever() {
+async fn rule_2_a_transport_that_never_answers_a_renewal_keeps_nobody_forever() {
     let device = Device::signed_in().await;
     device.expire();
     device.server.fail([Fault::Held, Fault::Held]);
@@ -229,7 +229,7 @@ async fn rule_8_a_failing_server_is_asked_less_and_less_often() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_9_a_token_from_a_server_that_only_issues_short_ones_is_returned_and_not_renewed_for_ever() {
+async fn rule_9_a_token_from_a_server_that_only_issues_short_ones_is_returned_and_not_renewed_forever() {
     let device = Device::new();
     device.server.change(|server| server.lifetime = 10);
     device.log_in("ada").await.unwrap();

@@ -32,8 +32,8 @@ async fn rule_3_an_id_token_that_fails_a_check_at_a_renewal_is_told_and_costs_no
     for (odd, check) in [
         (OddIdToken::Claims(two_audiences), "id_token_azp"),
         (OddIdToken::Claims(json!({ "azp": "another-client" })), "id_token_azp"),
-        (OddIdToken::Claims(json!({ "iat": null })), "id_token_claim_missing"),
-        (OddIdToken::Claims(json!({ "exp": null })), "id_token_claim_missing"),
+        (OddIdToken::Claims(json!({ "iat": null })), "id_token_iat"),
+        (OddIdToken::Claims(json!({ "exp": null })), "id_token_exp"),
         (OddIdToken::Hs256, "id_token_algorithm"),
         (OddIdToken::Header(json!({ "alg": "ML-DSA-65" })), "id_token_algorithm"),
         (OddIdToken::Header(json!({ "alg": "ES512" })), "id_token_algorithm"),

@@ -109,7 +109,9 @@ async fn rule_11_a_record_of_a_newer_version_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn rule_11_every_version_that_ever_shipped_still_loads() {
     // Written by hand once for each version, never generated: what is in the field does not change with the code.
-    for (version, text) in [(1, include_str!("golden/record-1.txt"))] {
+    for (version, text) in
+        [("1", include_str!("golden/record-1.txt")), ("1 refused", include_str!("golden/record-1-refused.txt"))]
+    {
         let mut device = Device::signed_in().await;
         device.store.tamper("session", |stored| text.trim_end().clone_into(stored));
         device.restart();
@@ -119,6 +121,17 @@ async fn rule_11_every_version_that_ever_shipped_still_loads() {
         let sent = device.server.seen("token");
         assert_eq!(sent[0].parameters["refresh_token"], "golden-refresh-token", "version {version}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_a_record_that_was_refused_still_asks_for_a_login_after_a_restart() {
+    let mut device = Device::signed_in().await;
+    let refused = include_str!("golden/record-1-refused.txt");
+    device.store.tamper("session", |stored| refused.trim_end().clone_into(stored));
+    device.restart();
+    let state = device.state().await;
+    let State::LoginRequired { user, reason: LoginReason::Refused } = &state else { panic!("{state:?}") };
+    assert_eq!(user.sub(), "ada");
 }
 
 #[tokio::test(start_paused = true)]

@@ -91,7 +91,7 @@ impl OAuthError {
             json(StatusCode::BAD_REQUEST, &json!({ "error": error, "error_description": description }))
         };
         let response = match self.dead {
-            None | Some(DeadRefreshToken::InvalidGrant) => self.as_usual(style),
+            None | Some(DeadRefreshToken::InvalidGrant) => self.usual(style),
             Some(DeadRefreshToken::InvalidRequest) => in_oauths_words(
                 "invalid_request",
                 "Refresh token is invalid or has already been claimed by another client.",
@@ -111,7 +111,7 @@ impl OAuthError {
         noted(response, told)
     }
 
-    fn as_usual(self, style: ErrorStyle) -> Response {
+    fn usual(self, style: ErrorStyle) -> Response {
         let status = match (self.error, style) {
             ("invalid_client", _) => StatusCode::UNAUTHORIZED,
             ("invalid_grant" | "unsupported_grant_type", ErrorStyle::Auth0 | ErrorStyle::Auth0Legacy) => {

@@ -144,9 +144,22 @@ struct PossessionTests {
         }
     }
 
-    @Test func tenantThatBindsNothingIsNotTrusted() async throws {
+    @Test func tenantThatBindsNothingNamesTheSetting() async throws {
         try await withBoundLab(settings: ["dpop": false]) { _, session in
-            #expect(await thrown { try await session.login() } == .untrusted(check: "token_not_sender_constrained"))
+            #expect(await thrown { try await session.login() }?.code == "dpop")
+            #expect(session.user == nil)
         }
+    }
+
+    @Test func signerOfAnotherAccountIsRefused() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        var config = lab.config()
+        config.dpop = true
+        let signer = NotedSigner()
+        let home = try Session(config, account: "home", store: .memory, signer: signer)
+        #expect(await thrown { try Session(config, account: "work", store: .memory, signer: signer) }?.code == "signer")
+        let work = try Session(config, account: "work", store: .memory, signer: NotedSigner())
+        withExtendedLifetime((home, work)) {}
     }
 }

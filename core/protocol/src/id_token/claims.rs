@@ -6,7 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use super::error::{Claim, IdTokenError};
+use super::error::{IdTokenError, RequiredClaim};
 use crate::claims::{ClaimSet, NumericDate, Place, Profile, Text};
 use crate::time::Timestamp;
 
@@ -26,10 +26,10 @@ impl Claims {
     /// Claims that have what every ID token has (OpenID Connect Core §2).
     pub(super) fn new(source: String, set: ClaimSet) -> Result<Self, IdTokenError> {
         let missing = |claim| IdTokenError::Missing { claim };
-        let iss = set.place(Text::Iss).ok_or(missing(Claim::Iss))?;
-        let sub = set.place(Text::Sub).filter(|place| !set.at(*place).is_empty()).ok_or(missing(Claim::Sub))?;
-        let exp = set.time(NumericDate::Exp).ok_or(missing(Claim::Exp))?;
-        let iat = set.time(NumericDate::Iat).ok_or(missing(Claim::Iat))?;
+        let iss = set.place(Text::Iss).ok_or(IdTokenError::Issuer)?;
+        let sub = set.place(Text::Sub).filter(|place| !set.at(*place).is_empty()).ok_or(missing(RequiredClaim::Sub))?;
+        let exp = set.time(NumericDate::Exp).ok_or(missing(RequiredClaim::Exp))?;
+        let iat = set.time(NumericDate::Iat).ok_or(missing(RequiredClaim::Iat))?;
         Ok(Self { source, set, iss, sub, exp, iat })
     }
 

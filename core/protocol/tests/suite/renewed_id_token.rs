@@ -1,8 +1,6 @@
 //! OpenID Connect Core §12.2: an ID token that comes with a renewal is about the same user, or about no one.
 
-use hallpass_protocol::id_token::{
-    Claim, Claims, Expectations, IdTokenError, contradicts, validate, validate_refreshed,
-};
+use hallpass_protocol::id_token::{Claims, Expectations, IdTokenError, contradicts, validate, validate_refreshed};
 use hallpass_protocol::jws::Algorithm;
 use hallpass_protocol::secret::RawIdToken;
 use serde_json::{Value, json};
@@ -59,7 +57,7 @@ fn a_renewed_token_about_another_user_is_refused() {
     for sub in [json!("user-2"), json!("User-1"), Value::Null] {
         assert_eq!(renewal.claim("sub", sub), Err(IdTokenError::Subject));
     }
-    assert_eq!(renewal.claim("sub", json!(1)), Err(IdTokenError::ClaimType { claim: Claim::Sub }));
+    assert_eq!(renewal.claim("sub", json!(1)), Err(IdTokenError::Subject));
     for sub in [json!("user-2"), json!("User-1"), json!(""), json!(1)] {
         assert_eq!(renewal.contradiction("sub", sub), Some(IdTokenError::Subject));
     }

@@ -39,6 +39,7 @@ pub async fn transport<T: Transport>(make: impl Fn(Limits) -> T) {
     let transport = make(LIMITS);
     a_request_arrives_as_it_was_given(&transport).await;
     an_answer_is_returned_whatever_its_status(&transport).await;
+    a_compressed_answer_arrives_as_it_was_sent_or_decoded(&transport).await;
     a_redirect_is_an_answer_and_not_followed(&transport).await;
     a_cookie_is_not_kept(&transport).await;
     a_connection_is_used_again(&transport).await;
@@ -121,6 +122,21 @@ async fn an_answer_is_returned_whatever_its_status(transport: &impl Transport) {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbod\r\n1\r\ny\r\n0\r\n\r\n";
     let origin = Origin::start(answer(chunked, || Then::Keep));
     assert_eq!(send(transport, get(origin.url("/"))).await.expect("the server answers").body, b"body");
+}
+
+/// The core decodes what a transport does not; half of either would be neither.
+async fn a_compressed_answer_arrives_as_it_was_sent_or_decoded(transport: &impl Transport) {
+    // `printf body | gzip -n`
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\xca\x4f\xa9\x04\0\xb2\x0b\xa8\xdb\x04\0\0\0";
+    let mut text =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", gzip.len()).into_bytes();
+    text.extend(gzip);
+    let origin = Origin::start(answer(text, || Then::Keep));
+    let response = send(transport, get(origin.url("/"))).await.expect("the server answers");
+    let is_decoded = response.body == b"body";
+    assert!(is_decoded || response.body == gzip, "neither what was sent nor what it means: {:?}", response.body);
+    let field = response.headers.get("content-encoding");
+    assert!(is_decoded || field == Some("gzip"), "nothing says that the answer is gzip");
 }
 
 async fn a_redirect_is_an_answer_and_not_followed(transport: &impl Transport) {

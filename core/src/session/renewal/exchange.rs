@@ -302,7 +302,7 @@ fn is_standard(refusal: &ServerError) -> bool {
 /// endpoints in an object of its own or in none at all (RFC 6749 §5.2 asks for 400 or 401).
 fn is_refusal(response: &Response, refusal: &ServerError) -> bool {
     let own_words = matches!(response.status, 200..300 | 400 | 401) && refusal.is_structured();
-    let no_words = matches!(response.status, 400 | 401) && response.body.is_empty();
+    let no_words = matches!(response.status, 400 | 401) && (response.body.is_empty() || is_json(&response.body));
     is_standard(refusal) || own_words || no_words
 }
 

@@ -299,16 +299,19 @@ impl Renewals {
             }
         }
         let _lease = self.lease.acquire().await;
-        let (mut asked_once_more, mut has_moved) = (false, false);
+        // The token that was asked with in this turn already, and for which the intent is written.
+        let mut asked_with = None;
+        let mut has_moved = false;
         for _ in 0..TURNS {
             let turn = self.turn().await;
-            let again = asked_once_more || has_moved;
-            let sender = if again { Sender::Engine } else { trigger.sender() };
-            let prepared = match self.prepare(key, trigger, user, &turn, again).await? {
+            let prepared = match self.prepare(key, trigger, user, &turn, asked_with).await? {
                 Step::Done(renewed) => return Ok(renewed),
                 Step::Again => continue,
                 Step::Send(prepared) => prepared,
             };
+            let used = Some(prepared.token.fingerprint());
+            let is_second_ask = asked_with == used && !has_moved;
+            let sender = if asked_with == used { Sender::Engine } else { trigger.sender() };
             match self.exchange.send(key, &prepared, sender).await {
                 Exchanged::Tokens(answer) => {
                     return self.outcome.install(key, &prepared, *answer).await.map(Renewed::Credentials);
@@ -321,10 +324,10 @@ impl Renewals {
                     return Err(self.outcome.refuse(key, Error::Denied { code: ErrorCode::InvalidGrant }));
                 }
                 Exchanged::InvalidGrant(refusal) => {
-                    match self.outcome.resolve(&prepared, &refusal, !asked_once_more).await? {
+                    match self.outcome.resolve(&prepared, &refusal, !is_second_ask).await? {
                         Next::Superseded => {}
                         Next::AskOnceMore => {
-                            asked_once_more = true;
+                            (asked_with, has_moved) = (used, false);
                             tokio::time::sleep(self.wire.with_jitter(SECOND_ASK)).await;
                         }
                     }
@@ -340,7 +343,7 @@ impl Renewals {
                     if has_moved || self.provider.moved(&prepared.metadata).await.is_none() {
                         return Err(error);
                     }
-                    has_moved = true;
+                    (asked_with, has_moved) = (used, true);
                 }
                 Exchanged::OutOfDate => {}
                 Exchanged::KeyGone(key) => self.account.end_if_bound_to(key).await?,
@@ -372,15 +375,15 @@ impl Renewals {
         }
     }
 
-    /// Looks at the record again (rule 5) and writes down what is about to be done (rule 4), unless that has just been
-    /// written and the server is asked `again`.
+    /// Looks at the record again (rule 5) and writes down what is about to be done (rule 4), unless this turn has done so
+    /// for the token `asked_with`, and the server is only asked again.
     async fn prepare(
         &self,
         key: &GrantKey,
         trigger: Trigger,
         user: Option<&str>,
         turn: &Turn<'_>,
-        again: bool,
+        asked_with: Option<Fingerprint>,
     ) -> Result<Step> {
         {
             let mut guard = self.account.lock().await;
@@ -402,6 +405,7 @@ impl Renewals {
         if !refresh.reusable && matches!(turn, Turn::Shared { .. }) {
             return Ok(Step::Again);
         }
+        let again = asked_with == Some(refresh.token.fingerprint());
         if again || trigger.sender() == Sender::Engine {
             self.backoff.check_told(self.wire.elapsed())?;
         } else {

@@ -69,7 +69,7 @@ pub(crate) fn hs256(kid: &str, payload: &str, secret: &str) -> String {
     })
 }
 
-/// The five parts of an encrypted token, which nobody here can open.
+/// The five parts of an encrypted token, which cannot be opened here.
 pub(crate) fn encrypted() -> String {
     let header = json!({ "alg": "RSA-OAEP-256", "enc": "A256GCM", "cty": "JWT" }).to_string();
     [header.as_bytes(), &[1; 256], &[2; 12], &[3; 400], &[4; 16]].map(base64).join(".")

@@ -1,5 +1,6 @@
 //! What the tests of the engine stand on: a device (clock, store, session) and a server.
 
+pub(crate) mod browser;
 pub(crate) mod clock;
 pub(crate) mod keys;
 pub(crate) mod process;
@@ -18,6 +19,7 @@ use hallpass_core::{
 };
 use tokio::task::JoinHandle;
 
+use browser::TestBrowser;
 use clock::TestClock;
 use process::{Network, Process};
 use server::{API, CLIENT_ID, ISSUER, REDIRECT_URI, Server};
@@ -30,6 +32,7 @@ pub(crate) struct Device {
     pub(crate) clock: TestClock,
     pub(crate) server: Server,
     pub(crate) store: TestStore,
+    pub(crate) browser: TestBrowser,
     /// Told by the session of the present process.
     pub(crate) witness: Witness,
     /// Whether the app asks for tokens that are bound to a key, from when it starts next.
@@ -47,7 +50,9 @@ impl Device {
         let process = Process::new();
         let store = TestStore::new(&process);
         let witness = Witness::default();
-        let mut device = Self { clock, server, store, witness, dpop: false, signer: None, process, session: None };
+        let browser = TestBrowser::new(&server);
+        let mut device =
+            Self { clock, server, store, browser, witness, dpop: false, signer: None, process, session: None };
         device.open();
         device
     }
@@ -137,6 +142,7 @@ impl Device {
             clock: self.clock.clone(),
             server: self.server.clone(),
             store,
+            browser: self.browser.clone(),
             witness: Witness::default(),
             dpop: self.dpop,
             signer: self.signer.clone(),
@@ -160,9 +166,10 @@ impl Device {
             .store(store)
             .transport(Network { process: self.process.clone(), server: self.server.clone() })
             .clock(self.clock.clone())
+            .browser(self.browser.clone())
             .observer(self.witness.clone());
         match &self.signer {
-            Some(signer) => builder.signer(signer.clone()).build(),
+            Some(signer) => builder.signer(signer.of_process(&self.process)).build(),
             None => builder.build(),
         }
     }
@@ -246,7 +253,8 @@ impl Device {
 }
 
 pub(crate) fn config() -> Config {
-    Config::new(ISSUER, CLIENT_ID, REDIRECT_URI).unwrap().api_origin(API).unwrap()
+    let config = Config::new(ISSUER, CLIENT_ID, REDIRECT_URI).unwrap().api_origin(API).unwrap();
+    config.post_logout_redirect_uri("com.example.app:/bye").unwrap()
 }
 
 pub(crate) fn audience(name: &str) -> CredentialsRequest {
@@ -277,7 +285,7 @@ pub(crate) async fn still_works(device: &Device) {
     assert!(matches!(device.session().state(), State::SignedIn { .. }), "{:?}", device.session().state());
 }
 
-/// No test waits for ever: ten minutes are over at once when nothing else can happen.
+/// No test waits forever: ten minutes are over at once when nothing else can happen.
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(600), work).await.expect("it took longer than ten minutes")
 }

@@ -1,4 +1,4 @@
-//! A signing key that fails on cue. Clones are the same key.
+//! A signing key that fails on cue. Clones are the same key, as the same process has it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,8 @@ use hallpass_core::ports::{EntryName, KeySigner, SignerError};
 use hallpass_core::protocol::dpop::{PublicKey, Signature};
 use tokio::sync::oneshot;
 
+use super::process::Process;
+
 #[derive(Clone)]
 pub(crate) struct TestSigner {
     key: Arc<SoftwareSigner>,
@@ -16,6 +18,8 @@ pub(crate) struct TestSigner {
     signing: Arc<SoftwareSigner>,
     failure: Arc<Mutex<Option<SignerError>>>,
     silent: Arc<AtomicBool>,
+    /// Who uses it: one process knows nothing of what others have open.
+    user: usize,
     /// What the next call waits for.
     hold: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
 }
@@ -23,12 +27,24 @@ pub(crate) struct TestSigner {
 impl TestSigner {
     pub(crate) fn new() -> Self {
         let key = software();
-        Self { signing: Arc::clone(&key), key, failure: Arc::default(), silent: Arc::default(), hold: Arc::default() }
+        Self {
+            signing: Arc::clone(&key),
+            key,
+            failure: Arc::default(),
+            silent: Arc::default(),
+            user: 0,
+            hold: Arc::default(),
+        }
     }
 
     /// One whose signatures are by another key than the one that it shows.
     pub(crate) fn of_two_keys() -> Self {
         Self { signing: software(), ..Self::new() }
+    }
+
+    /// The same key as `process` has it.
+    pub(crate) fn of_process(&self, process: &Process) -> Self {
+        Self { user: process.number(), ..self.clone() }
     }
 
     /// From now on everything fails with `error`, until `repair`.
@@ -77,7 +93,7 @@ fn software() -> Arc<SoftwareSigner> {
 #[async_trait]
 impl KeySigner for TestSigner {
     fn identity(&self) -> String {
-        format!("test:{:p}", Arc::as_ptr(&self.failure))
+        format!("test:{:p}:{}", Arc::as_ptr(&self.failure), self.user)
     }
 
     async fn public_key(&self) -> Result<PublicKey, SignerError> {

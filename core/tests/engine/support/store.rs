@@ -18,7 +18,7 @@ pub(crate) struct TestStore {
 #[derive(Default)]
 struct Shared {
     entries: BTreeMap<String, String>,
-    /// Entries that nobody sees for now.
+    /// Entries that are out of sight for now.
     hidden: BTreeMap<String, String>,
     /// What the next operations fail with.
     failures: VecDeque<Failure>,

@@ -345,7 +345,7 @@ async fn tenant_whose_clock_is_hours_off_takes_the_proofs_of_a_process_that_has_
 }
 
 #[tokio::test]
-async fn tenant_that_issues_bearer_tokens_although_a_key_was_proved_is_not_trusted() {
+async fn tenant_that_issues_bearer_tokens_although_a_key_was_proved_names_the_setting() {
     let tenant = tenant().await;
     tenant.set(|settings| settings.dpop = false);
     let mut driver = Driver::start();
@@ -355,5 +355,6 @@ async fn tenant_that_issues_bearer_tokens_although_a_key_was_proved_is_not_trust
     let started = driver.ok("login_start", json!({ "session": opened["session"] })).await;
     let callback = crate::support::sign_in(started["url"].as_str().unwrap()).await;
     let finish = json!({ "session": opened["session"], "callback": callback });
-    assert_eq!(driver.error("login_finish", finish).await, "Untrusted/token_not_sender_constrained");
+    assert_eq!(driver.error("login_finish", finish).await, "Misconfigured/dpop");
+    assert_eq!(count(&tenant, Endpoint::Revocation), 1, "what it gave is of no use");
 }

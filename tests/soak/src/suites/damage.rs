@@ -140,7 +140,7 @@ fn expected(file: &Path) -> Value {
         .and_then(|version| version.parse().ok())
         .is_some_and(|version: u32| version > 1);
     if newer && text.contains(&b'.') {
-        json!({ "name": "restoring" })
+        json!({ "name": "restoring", "problem": "storage_failed" })
     } else {
         json!({ "name": "signed_out", "reason": "storage_invalidated" })
     }

@@ -13,9 +13,9 @@ pub(crate) enum OddBody {
     ByteOrderMark,
     /// Akamai, whatever was asked for.
     Gzip,
-    /// A member that nobody reads, in the default charset of Java's servlets.
+    /// A member that is never read, in the default charset of Java's servlets.
     Latin1,
-    /// A member that nobody reads, twice.
+    /// A member that is never read, twice.
     DoubledUnread,
     /// No access token, and the refresh token in its place.
     NoAccessToken,
@@ -29,8 +29,7 @@ pub(crate) enum OddBody {
 
 impl OddBody {
     /// Those of which everything that matters can be read.
-    pub(crate) const READABLE: [Self; 5] =
-        [Self::NoTokenType, Self::ByteOrderMark, Self::Gzip, Self::Latin1, Self::DoubledUnread];
+    pub(crate) const READABLE: [Self; 4] = [Self::NoTokenType, Self::ByteOrderMark, Self::Latin1, Self::DoubledUnread];
     /// Those without an access token that can be used, and with a refresh token.
     pub(crate) const SALVAGEABLE: [Self; 4] =
         [Self::NoAccessToken, Self::AccessTokenNumber, Self::DoubledAccessToken, Self::CutAfterRefreshToken];

@@ -190,7 +190,7 @@ impl Inner {
                 }
             }
         }
-        // RFC 7009 §2.2: the same for a token that nobody knows.
+        // RFC 7009 §2.2: the same for a token that is not known.
         Reply::empty(200)
     }
 

@@ -112,16 +112,26 @@ class PossessionTest {
     }
 
     @Test
-    fun `tenant that binds nothing, is not trusted`() = test {
+    fun `tenant that binds nothing, the setting is named`() = test {
         tenant.set("""{"dpop": false}""")
         session(null).use { session ->
-            val error = failure<HallpassException.Untrusted> { session.login() }
-            assertEquals("token_not_sender_constrained", error.code)
+            assertEquals("dpop", failure<HallpassException.Misconfigured> { session.login() }.code)
+            assertEquals(null, session.user)
         }
     }
 
-    private fun session(signer: KeySigner?) =
-        Session.open(tenant.config().copy(dpop = true), MemoryStore(), browser = ScriptedBrowser(), signer = signer)
+    @Test
+    fun `signer of another account, is refused`() = test {
+        val signer = JavaSigner()
+        session(signer, "home").use {
+            assertEquals("signer", failure<HallpassException.Misconfigured> { session(signer, "work") }.code)
+            session(JavaSigner(), "work").close()
+        }
+    }
+
+    private fun session(signer: KeySigner?, account: String? = null) = Session.open(
+        tenant.config().copy(dpop = true), MemoryStore(), browser = ScriptedBrowser(), account = account, signer = signer,
+    )
 
     private fun test(limit: Duration = 60.seconds, body: suspend CoroutineScope.() -> Unit) = runBlocking { withTimeout(limit, body) }
 }
