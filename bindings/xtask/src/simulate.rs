@@ -20,23 +20,26 @@ pub(crate) struct Simulate {
     /// How many seeds to run, or to look for each mutant in.
     #[arg(long, default_value_t = 2_000)]
     seeds: u64,
-    /// The first of them.
-    #[arg(long, default_value_t = 0)]
-    from: u64,
+    /// The first of them. Unless given, a range that nobody has played before is drawn, and said.
+    #[arg(long)]
+    first: Option<u64>,
     /// Runs this seed only.
-    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    #[arg(long, conflicts_with_all = ["seeds", "first"])]
     seed: Option<u64>,
     /// Tells the story of the seed, a line an event.
     #[arg(long, requires = "seed")]
     trace: bool,
     /// Breaks one rule of the engine after the other in a copy of the sources; each has to be found.
-    #[arg(long, conflicts_with_all = ["seed", "from", "policies"])]
+    #[arg(long, conflicts_with_all = ["seed", "first", "policies"])]
     mutants: bool,
     /// With `--mutants`: only those whose name holds this.
     #[arg(long, requires = "mutants", value_name = "PART OF A NAME")]
     only: Option<String>,
+    /// Plays short stories with every fault at every point of them, and the shortest with every two.
+    #[arg(long, conflicts_with_all = ["seed", "first", "seeds", "mutants", "policies"])]
+    exhaustive: bool,
     /// Compares models of other policies with the engine, and draws the chart.
-    #[arg(long, conflicts_with_all = ["seed", "from", "seeds"])]
+    #[arg(long, conflicts_with_all = ["seed", "first", "seeds"])]
     policies: bool,
 }
 
@@ -51,10 +54,15 @@ pub(crate) fn run(asked: &Simulate) -> Result<bool> {
     let mut command = simulation();
     if asked.policies {
         command.args(["policies", "--chart", "tests/simulation/docs/sign-outs.svg"]);
+    } else if asked.exhaustive {
+        command.arg("scopes");
     } else if let Some(seed) = asked.seed {
         command.args(["run", "--seed", &seed.to_string()]).args(asked.trace.then_some("--trace"));
     } else {
-        command.args(["run", "--seeds", &asked.seeds.to_string(), "--from", &asked.from.to_string()]);
+        command.args(["run", "--seeds", &asked.seeds.to_string()]);
+        if let Some(first) = asked.first {
+            command.args(["--first", &first.to_string()]);
+        }
     }
     Ok(process::tee(&mut command, LIMIT, |_| {})?.success())
 }

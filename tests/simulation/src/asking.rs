@@ -8,6 +8,7 @@ use tokio::time::{Duration, sleep};
 use crate::fate::Fate;
 use crate::network::{Journey, TIMEOUT};
 use crate::ports::Ports;
+use crate::server::Issued;
 use crate::token::Refresh;
 use crate::world::State;
 
@@ -21,6 +22,8 @@ const LATER: u64 = 5 * WINDOW;
 /// How long a process that waits for the lease may take from its end until it sends: it looks now and then whether the
 /// lease is free, and then at the record.
 const LOOK_AND_SAVE: u64 = 250;
+/// Until when after `invalid_grant` it has asked once more, in milliseconds.
+const SECOND_ASK: u64 = 20_000;
 /// How often it may ask by itself.
 pub(crate) const OF_ITS_OWN: u64 = 5;
 
@@ -60,6 +63,8 @@ pub(crate) enum Landing {
     Word,
     /// Nobody knows whether the server has acted.
     Lost,
+    /// It has not, and says so in words that are no word about the token.
+    Refused,
     /// It has not.
     Unused,
     /// The server said when to come back.
@@ -86,9 +91,23 @@ impl InFlight {
     }
 
     /// The answer reaches the process, or the process knows that there is none.
-    pub(crate) fn land(&mut self, state: &mut State, outcome: &Result<Response, TransportError>) -> Landing {
+    pub(crate) fn land(
+        &mut self,
+        state: &mut State,
+        outcome: &Result<Response, TransportError>,
+        issued: Option<Issued>,
+    ) -> Landing {
         self.landed = true;
-        state.arrive(self.ports.process, self.token, outcome)
+        let landing = state.arrive(self.ports.process, self.token, outcome, issued);
+        if self.audience.is_empty() {
+            let now = state.now();
+            match landing {
+                Landing::Refused => state.ledger.refusals.entry(self.token).or_default().push(now),
+                Landing::Word => state.processes[self.ports.process].told_over = Some((self.token, now)),
+                Landing::Lost | Landing::Unused | Landing::Told => {}
+            }
+        }
+        landing
     }
 
     /// Sees to it that the process does what has to follow.
@@ -97,7 +116,7 @@ impl InFlight {
         let (now, rotation) = (state.now(), state.server.rules.rotation);
         let lost = state.lost(self.token, &self.audience);
         let present = &mut state.processes[self.ports.process];
-        let (losses, found_noted) = (&mut present.losses, present.found_noted);
+        let (losses, found_noted, told_over) = (&mut present.losses, present.found_noted, present.told_over);
         // What was found interrupted is asked for as well, from the start on and whatever comes of the first try.
         let was_interrupted = found_noted == Some(self.token);
         if landing == Landing::Lost || was_interrupted {
@@ -105,14 +124,17 @@ impl InFlight {
             losses.entry(lost.clone()).or_insert(new);
         }
         let Some(loss) = losses.get_mut(&lost) else { return };
+        // `invalid_grant` is asked about once more, by one short request.
+        let is_second_ask = told_over.is_some_and(|(token, at)| token == self.token && self.left < at + SECOND_ASK);
         let paused = self.left.saturating_sub(loss.landed) >= PAUSES[0];
         loss.tries += 1;
         loss.landed = now;
-        loss.over |= matches!(landing, Landing::Word | Landing::Told);
+        loss.over |= matches!(landing, Landing::Word | Landing::Told | Landing::Refused);
         // What a caller asks for later on is tried twice, as the first time.
         let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + LATER;
         let pause = match PAUSES.get(loss.tries - 1) {
-            _ if first_of_two => PAUSES[0],
+            _ if is_second_ask && loss.tries == 1 => PAUSES[1],
+            _ if first_of_two && !is_second_ask => PAUSES[0],
             Some(pause) if (rotation || loss.tries == 1) && !loss.over && now + pause <= loss.began + WINDOW => *pause,
             Some(_) | None => return,
         };
@@ -191,8 +213,17 @@ impl State {
     }
 
     /// The answer to a renewal reaches a process. Returns what it says of the token.
-    fn arrive(&mut self, process: usize, token: Refresh, outcome: &Result<Response, TransportError>) -> Landing {
-        let delivered = self.deliver(process, outcome);
+    fn arrive(
+        &mut self,
+        process: usize,
+        token: Refresh,
+        outcome: &Result<Response, TransportError>,
+        issued: Option<Issued>,
+    ) -> Landing {
+        let delivered = issued.as_ref().is_some_and(|issued| issued.is_clear || issued.refresh.is_some());
+        if let Some(issued) = issued {
+            self.deliver(process, issued);
+        }
         let told = outcome.as_ref().ok().and_then(|response| self.told(response));
         if let Some(until) = told {
             let now = self.now();
@@ -203,19 +234,26 @@ impl State {
             present.may_wait_until = present.may_wait_until.max(until + until.saturating_sub(now) / 4 + 6_000);
         }
         let landing = match outcome {
-            Ok(response) => {
-                let text = String::from_utf8_lossy(&response.body);
-                let doubtful = response.status >= 500 && response.status != 503 || response.status < 300;
-                match delivered || text.contains("invalid_grant") {
-                    true => Landing::Word,
-                    false if doubtful => Landing::Lost,
-                    false => Landing::Unused,
-                }
-            }
+            Ok(response) => said(response, delivered),
             Err(TransportError::Unreachable | TransportError::Tls | TransportError::InvalidRequest) => Landing::Unused,
             Err(TransportError::NoAnswer | TransportError::TooLarge { .. }) => Landing::Lost,
         };
+        self.ledger.invalid_grants += u64::from(landing == Landing::Word && !delivered);
         self.ledger.attempted(token, process, landing != Landing::Lost);
         if told.is_some() { Landing::Told } else { landing }
+    }
+}
+
+/// What an answer says of the token that was sent.
+fn said(response: &Response, delivered: bool) -> Landing {
+    let text = String::from_utf8_lossy(&response.body);
+    let is_refusal = text.starts_with('{') && text.contains("\"error\"");
+    match response.status {
+        _ if delivered || text.contains("\"invalid_grant\"") => Landing::Word,
+        200..300 if is_refusal => Landing::Refused,
+        // A gateway may say this after the server has acted.
+        200..300 | 408 | 500.. => Landing::Lost,
+        400..=403 if text.is_empty() || text.starts_with('{') => Landing::Refused,
+        _ => Landing::Unused,
     }
 }

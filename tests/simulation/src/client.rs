@@ -79,10 +79,11 @@ impl Client {
         }
     }
 
-    pub(crate) async fn logout(&self) -> Result<()> {
+    /// Logs out; returns whether the client says that the refresh token was revoked.
+    pub(crate) async fn logout(&self) -> Result<bool> {
         match self {
-            Client::Engine(session) => session.logout(Logout::default()).await.map(drop),
-            Client::Model(model) => model.logout().await,
+            Client::Engine(session) => session.logout(Logout::default()).await.map(|logged_out| logged_out.revoked),
+            Client::Model(model) => model.logout().await.map(|()| false),
         }
     }
 

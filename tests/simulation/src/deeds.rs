@@ -1,12 +1,14 @@
 //! What callers and the user do: they ask, go away, sign in and log out, and hold what they are told against the books.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::{Duration, sleep};
 
 use crate::client::Verb;
 use crate::dice::Dice;
 use crate::run::{AUDIENCES, Driver, Running, lock};
+use crate::world::State;
 
 impl Driver {
     pub(crate) fn callers(&mut self, running: &Running, count: u64, mut dice: Dice) {
@@ -81,17 +83,20 @@ impl Driver {
         let waiting = Arc::clone(&self.waiting);
         lock(&waiting).insert(caller, process);
         tokio::spawn(async move {
+            let number = AtomicU64::new(u64::MAX);
             let outcome = async {
                 let page = client.start_login().await?;
+                let login = {
+                    let mut state = world.state();
+                    let now = state.now();
+                    state.ledger.begin_login(process, now)
+                };
+                number.store(login, Ordering::Relaxed);
                 sleep(Duration::from_millis(3_000)).await;
                 let callback = {
                     let mut state = world.state();
                     state.tell_of(process, &format!("user      signs in as {user}"));
-                    // Whoever was signed in is so no longer, once this comes through.
-                    state.ledger.logged_out |= state.ledger.signed_in;
-                    state.ledger.signed_in = true;
-                    state.ledger.turns += 1;
-                    state.server.sign_in(&page, user)
+                    state.sign_in(&page, user, login)
                 };
                 client.finish_login(&callback.unwrap_or_default()).await
             }
@@ -102,6 +107,7 @@ impl Driver {
                 return;
             }
             state.processes[process].last_reason = None;
+            state.check_login(number.into_inner(), outcome.is_ok());
             match outcome {
                 Ok(()) => state.tell_of(process, "user      is signed in"),
                 Err(error) => {
@@ -120,13 +126,12 @@ impl Driver {
         drop(running);
         self.open(place);
         let (Ok(Ok(page)), Some(running)) = (page, self.running[place].clone()) else { return };
-        let callback = {
+        let (callback, login) = {
             let mut state = self.world.state();
             state.tell(&format!("user      signs in as {user}"));
-            state.ledger.logged_out |= state.ledger.signed_in;
-            state.ledger.signed_in = true;
-            state.ledger.turns += 1;
-            state.server.sign_in(&page, user).unwrap_or_default()
+            let now = state.now();
+            let login = state.ledger.begin_login(running.process, now);
+            (state.sign_in(&page, user, login).unwrap_or_default(), login)
         };
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
@@ -134,6 +139,7 @@ impl Driver {
             let mut state = world.state();
             if state.processes[running.process].alive {
                 state.processes[running.process].last_reason = None;
+                state.check_login(login, outcome.is_ok());
                 state.check_shown(&format!("{outcome:?}"));
                 let line =
                     format!("user      resumes the login: {}", outcome.map_or_else(|error| error.code(), |()| "done"));
@@ -172,6 +178,7 @@ impl Driver {
             let mut state = world.state();
             state.ledger.logged_out = true;
             state.ledger.turns += 1;
+            state.ledger.turned_at = Some(state.now());
             state.processes[process].erased = None;
             state.tell_of(process, "user      logs out");
         }
@@ -183,14 +190,52 @@ impl Driver {
                 return;
             }
             let line = match &outcome {
-                Ok(()) => {
+                Ok(revoked) => {
                     state.processes[process].logged_out = state.processes[process].erased;
-                    "user      is logged out".to_owned()
+                    let now = state.now();
+                    state.ledger.withdraw_logins(process, now);
+                    if *revoked {
+                        state.check_revoked(process);
+                    }
+                    format!("user      is logged out, revoked: {revoked}")
                 }
                 Err(error) => format!("user      is not logged out: {}", error.code()),
             };
             state.tell_of(process, &line);
         });
+    }
+}
+
+impl State {
+    /// The user signs in at the page `page`, as the login with this number; returns where the browser goes next.
+    fn sign_in(&mut self, page: &url::Url, user: &'static str, login: u64) -> Option<String> {
+        // Whoever was signed in is so no longer, once this comes through.
+        self.ledger.logged_out |= self.ledger.signed_in;
+        self.ledger.signed_in = true;
+        self.ledger.turns += 1;
+        self.ledger.turned_at = Some(self.now());
+        self.server.sign_in(page, user, login)
+    }
+
+    /// The app is told what came of a login.
+    fn check_login(&mut self, login: u64, is_signed_in: bool) {
+        if self.ledger.end_login(login) && is_signed_in {
+            self.violate("a withdrawn login installs nothing", "the app was told that the user is signed in");
+        }
+    }
+
+    /// A logout says that the server has revoked the refresh token: then the one that lives is revoked.
+    fn check_revoked(&mut self, process: usize) {
+        let present = &self.processes[process];
+        let Some(family) = present.erased.filter(|_| !present.hindered && !self.ledger.passed_over) else { return };
+        let Some(living) = self.server.families.get(family).map(|family| family.current) else { return };
+        let known = self.ledger.delivered.get(&living).is_some_and(|to| to.contains(&process));
+        let in_flight =
+            self.processes.iter().any(|other| other.renewals.iter().any(|(token, _)| token.family == family));
+        let is_known = known || self.ledger.durable.contains(&living);
+        if is_known && !in_flight && self.server.honours(living, self.now()) {
+            self.violate("revoked means the living token", &format!("{living} lives on"));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use hallpass_core::LoginReason;
 
 use crate::network::Arrival;
-use crate::server::Ended;
+use crate::server::{Ended, Reuse};
 use crate::token::Refresh;
 use crate::world::{Process, State};
 
@@ -25,6 +25,8 @@ pub(crate) enum Cause {
     StoreRefused,
     /// The store lost its key, and with it the next token, which another process had saved.
     StoreInvalidated,
+    /// The store showed nothing, and with it not the next token, which another process had saved.
+    StoreVanished,
     /// None of the above: the client's fault.
     Avoidable,
 }
@@ -38,7 +40,8 @@ impl Cause {
             | Cause::Duplicate
             | Cause::Suspended
             | Cause::StoreRefused
-            | Cause::StoreInvalidated => true,
+            | Cause::StoreInvalidated
+            | Cause::StoreVanished => true,
             Cause::GivenUp | Cause::Avoidable => false,
         }
     }
@@ -52,14 +55,35 @@ impl Cause {
             Cause::Suspended => "next token in a suspended process",
             Cause::StoreRefused => "next token in another process, store refused it",
             Cause::StoreInvalidated => "next token in a store that lost its key",
+            Cause::StoreVanished => "next token in a store that showed nothing",
             Cause::Avoidable => "avoidable",
         }
     }
 }
 
+/// For how long a refusal in other words has to last, in milliseconds: two minutes until it is written down, for which a slow
+/// store takes its time.
+const LASTING: u64 = 90_000;
+
 impl State {
+    /// What an app is shown: rules 6 and 16.
+    pub(crate) fn check_seen(&mut self, process: usize, seen: &hallpass_core::State, shown: &str) {
+        self.check_shown(shown);
+        let reason = match seen {
+            hallpass_core::State::SignedOut { reason } | hallpass_core::State::LoginRequired { reason, .. } => *reason,
+            hallpass_core::State::SignedIn { .. } | hallpass_core::State::Restoring { .. } => return,
+        };
+        if self.processes[process].alive {
+            let is_an_end = matches!(seen, hallpass_core::State::SignedOut { .. });
+            if is_an_end == matches!(reason, LoginReason::NoRefreshToken | LoginReason::Refused) {
+                self.violate("the state fits its reason", &format!("{shown}"));
+            }
+            self.check_sign_out(process, reason);
+        }
+    }
+
     /// A spent token came back and the server ended the family: whose fault is it?
-    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival) {
+    pub(crate) fn blame_reuse(&mut self, process: usize, token: Refresh, arrival: Arrival, left: u64) {
         let newer = |other: &Refresh| other.family == token.family && other.generation > token.generation;
         let holders: Vec<usize> =
             self.ledger.delivered.iter().filter(|(other, _)| newer(other)).flat_map(|(_, to)| to.clone()).collect();
@@ -69,12 +93,16 @@ impl State {
         let late = arrival == Arrival::Again || !self.processes[process].alive;
         let cause = if late || self.ledger.doubled.contains(&(token.family, token.generation)) {
             Cause::Duplicate
+        } else if self.knew_of_a_later_login(process, token, left) {
+            Cause::Avoidable
         } else if arrival == Arrival::GivenUp {
             Cause::GivenUp
         } else if holders.contains(&process) {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
             Cause::Suspended
+        } else if saved && self.processes[process].found_hidden {
+            Cause::StoreVanished
         } else if saved && self.ledger.invalidated {
             Cause::StoreInvalidated
         } else if saved {
@@ -89,7 +117,18 @@ impl State {
             Cause::AnswerLost
         };
         self.tell(&format!("server    takes {token} for stolen: {}", cause.name()));
-        self.ledger.reuse.entry(token.family).or_insert((process, cause));
+        self.ledger.reuse.entry(token).or_insert((process, cause));
+    }
+
+    /// Whether `process` sent the token of a session although it knew of a later one of the same user, which ends with it.
+    fn knew_of_a_later_login(&self, process: usize, token: Refresh, left: u64) -> bool {
+        let families = &self.server.families;
+        let later = self.processes[process].login.filter(|login| *login > token.family);
+        later.is_some_and(|later| {
+            self.server.rules.reuse == Reuse::EndsUser
+                && families[later].user == families[token.family].user
+                && self.ledger.delivered_before(later, process, left)
+        })
     }
 
     /// Whether `token` was sent again while the server would still have taken it.
@@ -105,17 +144,42 @@ impl State {
             return;
         }
         let family = self.processes[process].family;
+        *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
         let allowed = match reason {
-            LoginReason::NoRefreshToken | LoginReason::Refused => false,
-            LoginReason::LoggedOut => self.ledger.logged_out,
+            LoginReason::NoRefreshToken => !self.server.rules.offline_access,
+            LoginReason::Refused => return self.check_refused(process),
+            LoginReason::LoggedOut => self.was_logged_out(process),
             LoginReason::NotSignedIn => self.processes[process].found_nothing,
             LoginReason::StorageInvalidated => self.ledger.invalidated,
             LoginReason::Revoked | LoginReason::AnswerLost => self.is_right_end(process, family, reason),
         };
-        *self.ledger.sign_outs.entry(reason.code()).or_default() += 1;
         if !allowed {
             let truth = family.map(|family| self.server.families[family].ended);
             self.violate("signed out only when told", &format!("{} while the server says {truth:?}", reason.code()));
+        }
+    }
+
+    /// Whether a logout, or a login that takes its place, began after the session did: the present one of `process`, or the
+    /// one before it, which callers may have asked for.
+    fn was_logged_out(&self, process: usize) -> bool {
+        let mut known = self.processes[process].newest.keys().rev().take(2);
+        let born = known.next_back().or(self.processes[process].family.as_ref());
+        born.map_or(self.ledger.logged_out, |family| self.ledger.turned_at > Some(self.server.families[*family].born))
+    }
+
+    /// A process offers a login because the server keeps refusing in words of its own: it was refused three times, over
+    /// two minutes, in the same words, and the token is kept.
+    fn check_refused(&mut self, process: usize) {
+        // As much as the process can know: the record says so too, and outlives the process that was refused.
+        let known = self.processes[process].newest.values().next_back().copied();
+        let Some(token) = known.or(self.processes[process].presented) else {
+            return self.violate("refused only when it lasts", "there was nothing to send");
+        };
+        let said = self.ledger.refusals.get(&token).map(Vec::as_slice).unwrap_or_default();
+        let lasted = said.len() >= 3 && said[said.len() - 1] - said[0] >= LASTING;
+        if !lasted {
+            let what = format!("{token} was refused {} times in other words", said.len());
+            self.violate("refused only when it lasts", &what);
         }
     }
 
@@ -130,7 +194,7 @@ impl State {
         }
         // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so.
         let author = self.storage.record().filter(|entry| Refresh::within(&entry.text).is_none());
-        let author = author.map(|entry| entry.writer);
+        let author = author.map(|entry| entry.writer).filter(|_| !self.processes[process].has_ended);
         let process = author.unwrap_or(process);
         let family = self.processes[process].family.unwrap_or(family);
         let token = self.processes[process].presented.filter(|token| token.family == family);
@@ -138,15 +202,17 @@ impl State {
         let (may_doubt, has_to_doubt) = (self.may_doubt(token, process), self.has_to_doubt(token, process));
         let first = self.ledger.concluded.iter().all(|(known, _)| *known != family);
         self.ledger.concluded.insert((family, reason.code()));
-        match self.server.families[family].ended {
+        match self.server.ended(token) {
             // Not even the server knows: somebody is signed out by accident.
             None => {
                 self.ledger.spurious += 1;
                 false
             }
-            Some(Ended::Willed | Ended::ByClient) => reason == LoginReason::Revoked || may_doubt,
+            // It says so in words that are no word about the token.
+            Some(_) if !self.server.rules.words.is_invalid_grant() => false,
+            Some(Ended::Willed | Ended::ByClient | Ended::Collateral) => reason == LoginReason::Revoked || may_doubt,
             Some(Ended::Reuse(spent)) => {
-                let (by, cause) = self.ledger.reuse.get(&family).copied().unwrap_or((process, Cause::Avoidable));
+                let (by, cause) = self.ledger.reuse.get(&spent).copied().unwrap_or((process, Cause::Avoidable));
                 if first {
                     self.ledger.spurious += 1;
                     *self.ledger.floor.entry(cause).or_default() += 1;
@@ -158,12 +224,12 @@ impl State {
                         spent != token
                             || by != process
                             || !has_to_doubt
-                            || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated)
+                            || matches!(cause, Cause::Duplicate | Cause::StoreInvalidated | Cause::StoreVanished)
                     }
                     LoginReason::NotSignedIn
                     | LoginReason::NoRefreshToken
-                    | LoginReason::Refused
                     | LoginReason::StorageInvalidated
+                    | LoginReason::Refused
                     | LoginReason::LoggedOut => false,
                 };
                 right && cause != Cause::Avoidable

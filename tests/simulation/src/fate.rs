@@ -19,11 +19,13 @@ pub(crate) enum Fate {
     /// The same, but the second time after whatever the client did next.
     DuplicatedLater,
     Truncated,
+    /// Nearly everything of the answer comes.
+    CutAtTheEnd,
     TooLarge,
     /// Something answers in the server's stead, or before it has acted.
     Instead(u16, Option<u64>, &'static str),
-    /// The server acts, and then fails.
-    FailsAfterwards,
+    /// The server acts, and then it or a gateway fails.
+    FailsAfterwards(u16, Option<u64>),
 }
 
 impl Fate {
@@ -53,7 +55,7 @@ impl Fate {
                 0 | 1 => Fate::Instead(429, wait, r#"{"error":"too_many_requests"}"#),
                 2 => Fate::Instead(503, wait, "{}"),
                 3 => Fate::Instead(502, None, "<html>Bad Gateway</html>"),
-                _ => Fate::FailsAfterwards,
+                _ => Fate::FailsAfterwards(500, None),
             }
         } else if falls(weather.garbled) {
             match dice.below(4) {
@@ -63,6 +65,11 @@ impl Fate {
             }
         } else if endpoint == Endpoint::Token && falls(weather.duplicated_later) {
             Fate::DuplicatedLater
+        } else if falls(weather.fails_afterwards) {
+            let status = dice.pick(&[408, 500, 502, 503, 503, 504]);
+            Fate::FailsAfterwards(status, (status == 503 && dice.chance(300)).then(|| dice.between(1, 60)))
+        } else if endpoint == Endpoint::Token && falls(weather.cut_at_the_end) {
+            Fate::CutAtTheEnd
         } else {
             Fate::Arrives
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallpass_core::{Error, LoginReason};
 
 use crate::ending::Cause;
+use crate::intents::LoginBook;
 use crate::token::{Refresh, is_shown_in};
 use crate::world::State;
 
@@ -32,8 +33,20 @@ pub(crate) struct Ledger {
     /// Generations of which the server made two tokens, because the network delivered the renewal twice: whichever the client
     /// got, the server may go on with the other, and no client can know.
     pub(crate) doubled: BTreeSet<(usize, u32)>,
-    /// How the family ended when a spent token came back.
-    pub(crate) reuse: BTreeMap<usize, (usize, Cause)>,
+    /// Who sent a spent token that the server took for stolen, and whose fault that is.
+    pub(crate) reuse: BTreeMap<Refresh, (usize, Cause)>,
+    /// When a renewal of the login's own was refused in other words than `invalid_grant`.
+    pub(crate) refusals: BTreeMap<Refresh, Vec<u64>>,
+    /// When the tokens of each login were saved first.
+    pub(crate) saved_at: BTreeMap<usize, u64>,
+    /// How often a process was told `invalid_grant`.
+    pub(crate) invalid_grants: u64,
+    /// The families whose tokens were asked to be revoked.
+    pub(crate) revocations: BTreeSet<usize>,
+    /// The logins that users have begun, by number.
+    pub(crate) logins: Vec<LoginBook>,
+    /// When a logout, or a login that takes a session's place, began last.
+    pub(crate) turned_at: Option<u64>,
     pub(crate) signed_in: bool,
     pub(crate) logged_out: bool,
     pub(crate) invalidated: bool,
@@ -108,6 +121,9 @@ impl State {
         let Some(access) = self.server.access.get(token).copied() else {
             return self.violate("whose token", "a token that the server never issued");
         };
+        if access.is_withheld {
+            self.violate("whose token", "a token that came with another user's or client's identity");
+        }
         if asked.user.as_deref().is_some_and(|user| user != access.user) {
             self.violate("whose token", &format!("a token of {} for a caller who asked for another user", access.user));
         }
@@ -120,7 +136,8 @@ impl State {
         // Or one that came after it: who did not wait for the lease may find that another process has gone further.
         let came_with = access.refresh;
         let as_good = self.ledger.durable.range(Refresh { serial: 0, ..came_with }..).next();
-        if self.server.rules.rotation && as_good.is_none_or(|durable| durable.family != came_with.family) {
+        let rotates = self.server.rules.rotation && self.server.rules.offline_access;
+        if rotates && as_good.is_none_or(|durable| durable.family != came_with.family) {
             self.violate("save, then publish", &format!("given out before {came_with} was saved"));
         }
         // The device counts from when it had the answer; what the answer travelled is beyond its knowledge.

@@ -11,7 +11,8 @@ use tokio::time::{Duration, sleep};
 use crate::asking::InFlight;
 use crate::fate::Fate;
 use crate::ports::{NETWORK, Ports};
-use crate::server::{API, Answer, Ended, ISSUER, http_date, keys, metadata};
+use crate::script::{Fault, Point};
+use crate::server::{API, Answer, Ended, ISSUER, Issued, http_date};
 use crate::token::Refresh;
 use crate::world::{START, State};
 
@@ -34,6 +35,8 @@ pub(crate) struct Journey {
     pub(crate) fate: Fate,
     pub(crate) there: u64,
     pub(crate) back: u64,
+    /// When it left.
+    pub(crate) left: u64,
     pub(crate) request: Request,
     pub(crate) parameters: BTreeMap<String, String>,
 }
@@ -49,7 +52,7 @@ impl Transport for Ports {
         }
         let journey = self.world.state().set_out(self.process, endpoint, request);
         let mut renewal = InFlight::begin(self, &journey, entered);
-        let outcome = {
+        let (outcome, issued) = {
             let _otherwise = renewal.is_none().then(|| Otherwise::begin(self));
             self.travel(&journey).await
         };
@@ -59,9 +62,9 @@ impl Transport for Ports {
         let mut state = self.world.state();
         let mut landing = None;
         if let Some(in_flight) = &mut renewal {
-            landing = Some(in_flight.land(&mut state, &outcome));
-        } else if endpoint == Endpoint::Token {
-            state.deliver(self.process, &outcome);
+            landing = Some(in_flight.land(&mut state, &outcome, issued));
+        } else if let Some(issued) = issued {
+            state.deliver(self.process, issued);
         }
         if endpoint != Endpoint::Api {
             let what = match &outcome {
@@ -82,75 +85,78 @@ impl Transport for Ports {
 }
 
 impl Ports {
-    async fn travel(&self, journey: &Journey) -> Result<Response, TransportError> {
+    async fn travel(&self, journey: &Journey) -> (Result<Response, TransportError>, Option<Issued>) {
         let there = Duration::from_millis(journey.there);
+        let lost = |error| (Err(error), None);
         match &journey.fate {
             Fate::Unreachable => {
                 sleep(there).await;
-                return Err(TransportError::Unreachable);
+                return lost(TransportError::Unreachable);
             }
             Fate::Tls => {
                 sleep(there).await;
-                return Err(TransportError::Tls);
+                return lost(TransportError::Tls);
             }
             Fate::RequestLost => {
                 sleep(Duration::from_millis(TIMEOUT)).await;
-                return Err(TransportError::NoAnswer);
+                return lost(TransportError::NoAnswer);
             }
             Fate::Late => {
                 self.act_later(journey, Duration::from_millis(TIMEOUT + 1 + journey.there * 10));
                 sleep(Duration::from_millis(TIMEOUT)).await;
-                return Err(TransportError::NoAnswer);
+                return lost(TransportError::NoAnswer);
             }
             Fate::Arrives
             | Fate::AnswerLost
             | Fate::Duplicated
             | Fate::DuplicatedLater
             | Fate::Truncated
+            | Fate::CutAtTheEnd
             | Fate::TooLarge
             | Fate::Instead(..)
-            | Fate::FailsAfterwards => {}
+            | Fate::FailsAfterwards(..) => {}
         }
         let back = Duration::from_millis(journey.back);
         let outcome = match &journey.fate {
             Fate::Instead(status, wait, body) => {
                 sleep(there).await;
-                let mut headers = Headers::new();
-                if let Some(wait) = wait {
-                    headers.push("Retry-After", wait.to_string());
-                }
-                headers.push("Content-Type", if body.starts_with('<') { "text/html" } else { "application/json" });
-                Ok(Response { status: *status, headers, body: body.as_bytes().to_vec() })
+                (Ok(instead(*status, *wait, body)), None)
             }
             Fate::AnswerLost => {
                 self.act(journey).await;
                 sleep(Duration::from_millis(TIMEOUT.saturating_sub(journey.there))).await;
-                return Err(TransportError::NoAnswer);
+                return lost(TransportError::NoAnswer);
             }
             Fate::TooLarge => {
                 self.act(journey).await;
-                Err(TransportError::TooLarge { limit: journey.request.max_response_bytes })
+                lost(TransportError::TooLarge { limit: journey.request.max_response_bytes })
             }
-            Fate::Truncated => {
-                let mut response = self.act(journey).await;
-                response.body.truncate(response.body.len() / 2);
-                Ok(response)
+            Fate::Truncated | Fate::CutAtTheEnd => {
+                let (mut response, issued) = self.act(journey).await;
+                let length = response.body.len();
+                let kept = if journey.fate == Fate::Truncated { length / 2 } else { length.saturating_sub(4) };
+                response.body.truncate(kept);
+                // The members come in the order of the alphabet, and only the last one is cut off.
+                let whole = issued.filter(|_| journey.fate == Fate::CutAtTheEnd);
+                (Ok(response), whole.map(|issued| Issued { access_token: None, is_clear: false, ..issued }))
             }
-            Fate::FailsAfterwards => {
+            Fate::FailsAfterwards(status, wait) => {
                 self.act(journey).await;
-                Ok(Response { status: 500, headers: Headers::new(), body: b"{}".to_vec() })
+                (Ok(instead(*status, *wait, "{}")), None)
             }
             Fate::Duplicated => {
-                let response = self.act(journey).await;
+                let (response, issued) = self.act(journey).await;
                 self.act_later(journey, Duration::ZERO);
-                Ok(response)
+                (Ok(response), issued)
             }
             Fate::DuplicatedLater => {
                 self.act_later(journey, Duration::from_millis(journey.there + 5 * journey.back));
-                Ok(self.act(journey).await)
+                let (response, issued) = self.act(journey).await;
+                (Ok(response), issued)
             }
             Fate::Arrives | Fate::Unreachable | Fate::Tls | Fate::RequestLost | Fate::Late => {
-                Ok(self.act(journey).await)
+                let (response, issued) = self.act(journey).await;
+                (Ok(response), issued)
             }
         };
         sleep(back).await;
@@ -158,16 +164,17 @@ impl Ports {
     }
 
     /// The request reaches the server, also when the client has given it up meanwhile.
-    async fn act(&self, journey: &Journey) -> Response {
+    async fn act(&self, journey: &Journey) -> (Response, Option<Issued>) {
         let (sender, receiver) = oneshot::channel();
         let (ports, journey) = (self.clone(), journey.clone());
         tokio::spawn(async move {
             sleep(Duration::from_millis(journey.there)).await;
             let arrival = if sender.is_closed() { Arrival::GivenUp } else { Arrival::Expected };
             let mut state = ports.world.state();
-            let answer = state.act(ports.process, &journey, arrival);
+            let mut answer = state.act(ports.process, &journey, arrival);
+            let issued = answer.issued.take();
             // Nobody may be waiting for it any more.
-            let _ = sender.send(state.response(answer));
+            let _ = sender.send((state.response(answer), issued));
         });
         receiver.await.expect("the server always answers")
     }
@@ -180,6 +187,16 @@ impl Ports {
             ports.world.state().act(ports.process, &journey, Arrival::Again);
         });
     }
+}
+
+/// What a gateway or a portal says.
+fn instead(status: u16, wait: Option<u64>, body: &str) -> Response {
+    let mut headers = Headers::new();
+    if let Some(wait) = wait {
+        headers.push("Retry-After", wait.to_string());
+    }
+    headers.push("Content-Type", if body.starts_with('<') { "text/html" } else { "application/json" });
+    Response { status, headers, body: body.as_bytes().to_vec() }
 }
 
 /// A request that is no renewal.
@@ -224,12 +241,46 @@ impl State {
         let mut dice = self.dice(&[NETWORK, process as u64, endpoint as u64, number]);
         let latency = self.weather.latency.max(1);
         let (there, back) = (dice.between(1, latency), dice.between(1, latency));
-        let fate = if self.weather.offline_until > self.now() {
+        let left = self.now();
+        let fate = if self.weather.offline_until > left {
             Fate::Unreachable
+        } else if endpoint == Endpoint::Metadata && self.weather.metadata_hangs_until > left {
+            Fate::RequestLost
         } else {
             Fate::roll(&self.weather, endpoint, &mut dice)
         };
-        Journey { endpoint, fate, there, back, request, parameters }
+        let fate = self.scripted(endpoint, &parameters).unwrap_or(fate);
+        if endpoint == Endpoint::Revocation
+            && let Some(token) = parameters.get("token").and_then(|token| Refresh::parse(token))
+        {
+            self.ledger.revocations.insert(token.family);
+        }
+        Journey { endpoint, fate, there, back, left, request, parameters }
+    }
+
+    /// What a script has in mind for a request.
+    fn scripted(&mut self, endpoint: Endpoint, parameters: &BTreeMap<String, String>) -> Option<Fate> {
+        let token = parameters.get("refresh_token").and_then(|token| Refresh::parse(token));
+        let point = match endpoint {
+            Endpoint::Api => return None,
+            Endpoint::Token if token.is_some() => Point::Renewal,
+            _ => Point::Request(endpoint),
+        };
+        match self.script.pass(point)? {
+            Fault::Network(fate) => Some(fate),
+            Fault::Odd(oddity) => {
+                self.server.next_oddity = Some(oddity);
+                None
+            }
+            Fault::Hiccup => Some(Fate::Instead(400, None, r#"{"error":"invalid_grant"}"#)),
+            Fault::Kill
+            | Fault::Suspend(_)
+            | Fault::Locked
+            | Fault::Fails
+            | Fault::KeyGone
+            | Fault::Vanishes(_)
+            | Fault::Stale => None,
+        }
     }
 
     /// The server acts on a request.
@@ -237,25 +288,33 @@ impl State {
         let Journey { endpoint, request, parameters, .. } = journey;
         let (now, unix) = (self.now(), self.server_unix());
         match endpoint {
-            Endpoint::Metadata => (200, metadata()).into(),
-            Endpoint::Keys => (200, keys()).into(),
-            Endpoint::Revocation => self.server.revoke(parameters),
+            Endpoint::Metadata => {
+                let lifetime = self.server.rules.metadata_lifetime;
+                let header = lifetime.map(|seconds| ("Cache-Control", format!("max-age={seconds}")));
+                Answer { headers: header.into_iter().collect(), ..(200, self.server.metadata()).into() }
+            }
+            Endpoint::Keys => (200, self.server.keys()).into(),
+            Endpoint::Revocation => self.revoke(process, journey),
             Endpoint::Api => {
                 let bearer = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
                 self.server.api(bearer.unwrap_or_default(), now)
             }
+            Endpoint::Token if request.url.path() != self.server.token_path() => {
+                Answer { status: 404, body: b"<html>Not Found</html>".to_vec(), ..Answer::default() }
+            }
             Endpoint::Token => {
                 let token = parameters.get("refresh_token").and_then(|token| Refresh::parse(token));
                 let stolen = |state: &Self| {
-                    let ended = token.and_then(|token| state.server.families[token.family].ended);
+                    let ended = token.and_then(|token| state.server.ended(token));
                     matches!(ended, Some(Ended::Reuse(_)))
                 };
                 let before = stolen(self);
                 let answer = self.server.token(parameters, now, unix);
                 if let Some(token) = token {
-                    self.tell(&format!("server    answers {token} with {}", answer.status));
+                    let odd = answer.oddity.map_or(String::new(), |oddity| format!(", {oddity:?}"));
+                    self.tell(&format!("server    answers {token} with {}{odd}", answer.status));
                     if !before && stolen(self) {
-                        self.blame_reuse(process, token, arrival);
+                        self.blame_reuse(process, token, arrival, journey.left);
                     } else if arrival == Arrival::GivenUp && answer.status == 200 {
                         self.ledger.given_up.insert(token);
                     } else if arrival == Arrival::Again && answer.status == 200 {
@@ -267,11 +326,31 @@ impl State {
         }
     }
 
+    /// A revocation arrives: it must not end a session that the client knows to be alive.
+    fn revoke(&mut self, process: usize, journey: &Journey) -> Answer {
+        let alive = |state: &Self, family: usize| state.server.families[family].ended.is_none();
+        let known: Vec<usize> = match self.processes[process].login {
+            Some(login) if self.ledger.saved_at.get(&login).is_some_and(|at| *at < journey.left) => vec![login],
+            Some(_) | None => Vec::new(),
+        };
+        let before: Vec<usize> = known.into_iter().filter(|family| alive(self, *family)).collect();
+        let answer = self.server.revoke(&journey.parameters);
+        for family in before {
+            let over = self.processes[process].erased >= Some(family);
+            if self.server.families[family].ended == Some(Ended::Collateral) && !over {
+                self.violate("a late revocation ends no living session", &format!("login {family} is over with it"));
+            }
+        }
+        answer
+    }
+
     fn response(&self, answer: Answer) -> Response {
         let date = ("Date", http_date(self.server_unix()));
-        let content_type = ("Content-Type", "application/json".to_owned());
-        let headers = [content_type, date].into_iter().chain(answer.header).collect();
-        Response { status: answer.status, headers, body: answer.body.to_string().into_bytes() }
+        let content_type =
+            ("Content-Type", if answer.body.starts_with(b"<") { "text/html" } else { "application/json" });
+        let named = (!answer.body.is_empty()).then(|| (content_type.0, content_type.1.to_owned()));
+        let headers = named.into_iter().chain([date]).chain(answer.headers).collect();
+        Response { status: answer.status, headers, body: answer.body }
     }
 
     /// Until when an answer asks to be left alone.
@@ -289,24 +368,22 @@ impl State {
         Some(u64::try_from(by_server).unwrap_or_default().saturating_sub(3_000))
     }
 
-    /// Notes the tokens that an answer brings; returns whether it brings any.
-    pub(crate) fn deliver(&mut self, process: usize, outcome: &Result<Response, TransportError>) -> bool {
-        let Ok(response) = outcome else { return false };
-        let Ok(body) = serde_json::from_slice::<serde_json::Value>(&response.body) else { return false };
+    /// Notes the tokens that an answer brings.
+    pub(crate) fn deliver(&mut self, process: usize, issued: Issued) {
         let now = self.now();
-        let Some(access_token) = body["access_token"].as_str() else { return false };
-        if let Some(access) = self.server.access.get_mut(access_token) {
+        if let Some(access) = issued.access_token.and_then(|token| self.server.access.get_mut(&token)) {
             access.delivered = Some(now);
         }
-        if let Some(token) = body["refresh_token"].as_str().and_then(Refresh::parse) {
+        if let Some(token) = issued.refresh {
             self.ledger.delivered.entry(token).or_default().push(process);
             if token.generation > 0 {
                 self.learns(process, token);
             } else {
                 self.processes[process].login = Some(token.family);
+                let login = self.server.families[token.family].login;
+                self.ledger.login_answered(login, token.family, process, now);
             }
         }
-        true
     }
 }
 
@@ -314,7 +391,7 @@ fn endpoint(request: &Request) -> Endpoint {
     match (request.url.origin().ascii_serialization().as_str(), request.url.path()) {
         (ISSUER, "/.well-known/openid-configuration") => Endpoint::Metadata,
         (ISSUER, "/keys") => Endpoint::Keys,
-        (ISSUER, "/token") => Endpoint::Token,
+        (ISSUER, "/token" | "/oauth/token") => Endpoint::Token,
         (ISSUER, "/revoke") => Endpoint::Revocation,
         (API, _) => Endpoint::Api,
         (origin, path) => unreachable_address(origin, path),

@@ -85,8 +85,11 @@ const WEATHER: Weather = Weather {
     late: 0,
     duplicated: 0,
     duplicated_later: 0,
+    fails_afterwards: 0,
+    cut_at_the_end: 0,
     latency: 300,
     offline_until: 0,
+    metadata_hangs_until: 0,
 };
 /// In a thousand openings of the app, how many end with a kill at a step of the renewal.
 const KILLS: u64 = 5;

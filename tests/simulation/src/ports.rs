@@ -10,8 +10,10 @@ use hallpass_core::protocol::time::Timestamp;
 use tokio::time::{Duration, sleep, sleep_until};
 
 use crate::dice::Dice;
+use crate::script::{Fault, Kind, Point};
+use crate::storage::{Entry, NEWER, is_note};
 use crate::token::Refresh;
-use crate::world::{Gate, NEWER, START, World, is_note, signed};
+use crate::world::{Gate, START, World, signed};
 
 /// What process number `process` sees of the world.
 #[derive(Clone)]
@@ -61,7 +63,7 @@ impl Ports {
     }
 
     /// Meets what the storage has in mind for an operation.
-    async fn reach_storage(&self, writes: bool) -> Result<(), StoreError> {
+    async fn reach_storage(&self, point: Point, length: usize) -> Result<(), StoreError> {
         self.step().await;
         let slow = {
             let state = self.world.state();
@@ -74,16 +76,30 @@ impl Ports {
         }
         let mut state = self.world.state();
         let now = state.now();
+        let scripted = state.script.pass(point);
+        match scripted {
+            Some(Fault::KeyGone) => {
+                state.ledger.invalidated = true;
+                state.storage.invalidate();
+            }
+            Some(Fault::Vanishes(millis)) => state.storage.hidden_until = now + millis,
+            Some(Fault::Stale) => state.storage.stale_reads = 1,
+            Some(_) | None => {}
+        }
         let storage = &mut state.storage;
-        let refusal = if storage.locked_until > now {
+        let refusal = if scripted == Some(Fault::Locked) || storage.locked_until > now {
             Some(StoreError::Locked)
+        } else if scripted == Some(Fault::Fails) {
+            Some(StoreError::Failed("it failed this once"))
         } else if storage.failing_until > now {
             Some(StoreError::Failed("it fails for a while"))
         } else if storage.failures > 0 {
             storage.failures -= 1;
             Some(StoreError::Failed("it failed this once"))
-        } else if writes && storage.full_until > now {
+        } else if length > 0 && storage.full_until > now {
             Some(StoreError::Failed("the disk is full"))
+        } else if storage.limit.is_some_and(|limit| length > limit) {
+            Some(StoreError::Failed("it is too long"))
         } else {
             None
         };
@@ -120,14 +136,17 @@ impl SecureStore for Ports {
 
     async fn load(&self, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
         let kind = kind(name);
-        if let Err(error) = self.reach_storage(false).await {
+        if let Err(error) = self.reach_storage(Point::Load(Kind::of(kind)), 0).await {
             self.tell(&format!("store     load {kind}: {error}"));
             return Err(error);
         }
         let found = {
             let mut state = self.world.state();
             let entry = state.storage.entries.get(name.as_str()).cloned();
-            if kind == "session" {
+            let is_hidden = kind == "session" && state.storage.hidden_until > state.now();
+            let entry = entry.filter(|_| !is_hidden);
+            state.processes[self.process].found_hidden |= is_hidden;
+            if kind == "session" && !is_hidden {
                 state.processes[self.process].read_at = Some(state.now());
             }
             match entry {
@@ -164,27 +183,38 @@ impl SecureStore for Ports {
 
     async fn save(&self, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
         let kind = kind(name);
-        if let Err(error) = self.reach_storage(true).await {
+        let entered = self.world.state().now();
+        if let Err(error) = self.reach_storage(Point::Save(Kind::of(kind)), value.expose().len()).await {
             self.tell(&format!("store     save {kind}: {error}"));
             return Err(error);
         }
         {
             let mut state = self.world.state();
             let read_at = state.processes[self.process].read_at;
-            if kind == "session" && state.storage.upgraded.take().is_some_and(|(at, _)| read_at >= Some(at)) {
+            let is_hidden = state.storage.hidden_until > state.now();
+            let upgraded = if kind == "session" { state.storage.upgraded.take() } else { None };
+            // What is not to be seen is not saved over: it is elsewhere.
+            if !is_hidden && upgraded.is_some_and(|(at, _)| read_at >= Some(at)) {
                 state.violate("a newer record is left alone", "it was saved over");
+            }
+            if kind == "session" {
+                // What is saved now is where it is looked for.
+                state.storage.hidden_until = 0;
             }
             let entry = state.storage.entries.entry(name.to_string()).or_default();
             let before = (!entry.text.is_empty() && !entry.unreadable).then(|| std::mem::take(&mut entry.text));
-            *entry = crate::world::Entry {
-                text: value.expose().to_owned(),
-                before,
-                writer: self.process,
-                unreadable: false,
-            };
+            *entry = Entry { text: value.expose().to_owned(), before, writer: self.process, unreadable: false };
             let token = Refresh::within(value.expose()).filter(|_| kind == "session");
+            if kind == "session" {
+                state.processes[self.process].has_ended = token.is_none();
+            }
             if let Some(token) = token {
+                if state.ledger.was_withdrawn(token.family, entered) {
+                    state.violate("a withdrawn login installs nothing", &format!("{token} is saved"));
+                }
                 state.ledger.durable.insert(token);
+                let now = state.now();
+                state.ledger.saved_at.entry(token.family).or_insert(now);
                 let over = state.processes.iter().filter_map(|present| present.logged_out).max();
                 if over >= Some(token.family) && !state.ledger.passed_over {
                     state.violate("a logout is not undone", &format!("{token} is saved"));
@@ -202,15 +232,19 @@ impl SecureStore for Ports {
     }
 
     async fn delete(&self, name: &EntryName) -> Result<(), StoreError> {
-        self.reach_storage(false).await?;
+        let point = Point::Delete(Kind::of(kind(name)));
+        self.reach_storage(point, 0).await?;
         {
             let mut state = self.world.state();
+            let is_hidden = kind(name) == "session" && state.storage.hidden_until > state.now();
             if kind(name) == "session" {
-                state.storage.upgraded = None;
+                if !is_hidden {
+                    state.storage.upgraded = None;
+                }
                 let present = &mut state.processes[self.process];
                 present.erased = present.newest.keys().next_back().copied();
             }
-            if state.storage.entries.remove(name.as_str()).is_some() {
+            if !is_hidden && state.storage.entries.remove(name.as_str()).is_some() {
                 state.tell_of(self.process, &format!("store     delete {}", kind(name)));
             }
         }
@@ -219,7 +253,7 @@ impl SecureStore for Ports {
     }
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
-        self.reach_storage(false).await?;
+        self.reach_storage(Point::Load(Kind::Other), 0).await?;
         let state = self.world.state();
         Ok(state.storage.entries.keys().filter_map(EntryName::parse).collect())
     }

@@ -12,6 +12,8 @@ use crate::ending::Cause;
 use crate::finale;
 use crate::ports::Ports;
 use crate::scenario::{self, Beat, Edition, Plan};
+use crate::script::Script;
+use crate::server::Rules;
 use crate::watch;
 use crate::world::World;
 
@@ -35,6 +37,21 @@ pub struct Report {
 
 /// Runs the engine with `seed`; `readable` keeps the story.
 pub fn engine(seed: u64, edition: Edition, readable: bool) -> Report {
+    let plan = scenario::plan(seed, edition);
+    let (rules, processes) = (plan.rules, plan.processes);
+    simulate(seed, rules, Script::default(), processes, readable, async |driver| driver.play(&plan).await).0
+}
+
+/// Lets `story` drive `processes` processes of the engine in a world of its own; returns what that came to, and the script
+/// with the points along the way.
+pub(crate) fn simulate(
+    seed: u64,
+    rules: Rules,
+    script: Script,
+    processes: usize,
+    readable: bool,
+    story: impl AsyncFnOnce(&mut Driver),
+) -> (Report, Script) {
     let parks = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&parks);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -45,11 +62,11 @@ pub fn engine(seed: u64, edition: Edition, readable: bool) -> Report {
         })
         .build()
         .expect("a runtime without I/O needs nothing of the system");
-    let plan = scenario::plan(seed, edition);
     let (world, days) = runtime.block_on(async {
-        let world = Arc::new(World::new(seed, plan.rules, readable));
+        let world = Arc::new(World::new(seed, rules, readable));
+        world.state().script = script;
         let _guard = tracing::subscriber::set_default(watch::Watch::new(&world));
-        Driver::new(Arc::clone(&world), Kind::Engine, &parks, plan.processes).play(&plan).await;
+        story(&mut Driver::new(Arc::clone(&world), Kind::Engine, &parks, processes)).await;
         let days = world.state().now() / 86_400_000;
         (world, days)
     });
@@ -57,7 +74,7 @@ pub fn engine(seed: u64, edition: Edition, readable: bool) -> Report {
     drop(runtime);
     let world = Arc::into_inner(world).expect("nobody but the runtime's tasks shares the world");
     let state = world.into_state();
-    Report {
+    let report = Report {
         seed,
         hash: state.trace.hash(),
         days,
@@ -67,7 +84,8 @@ pub fn engine(seed: u64, edition: Edition, readable: bool) -> Report {
         sign_outs: state.ledger.sign_outs,
         renewals: state.ledger.renewals,
         answers: state.ledger.answers,
-    }
+    };
+    (report, state.script)
 }
 
 /// Plays the user, the system and fate.
@@ -157,6 +175,22 @@ impl Driver {
                 drop(running);
                 self.ask_after_expiry(place, anew, number).await;
             }
+            Deed::Race { user, then, after } => {
+                drop(running);
+                self.race(place, user, then, after).await;
+            }
+            Deed::CallInVain(calls) => {
+                drop(running);
+                self.call_in_vain(place, calls).await;
+            }
+            Deed::AskForTenants(count) => {
+                drop(running);
+                self.ask_for_tenants(place, count).await;
+            }
+            Deed::OpenLocked(millis) => {
+                drop(running);
+                self.open_locked(place, millis);
+            }
             Deed::SecondSession => {
                 if !running.client.refuses_a_second(&running.ports) {
                     self.world.state().violate("one session an account", "a second one was opened");
@@ -205,13 +239,7 @@ impl Driver {
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
             while let Some(seen) = states.next().await {
-                let mut state = world.state();
-                state.check_shown(&format!("{seen:?}"));
-                if let hallpass_core::State::SignedOut { reason } = seen
-                    && state.processes[process].alive
-                {
-                    state.check_sign_out(process, reason);
-                }
+                world.state().check_seen(process, &seen, &format!("{seen:?}"));
             }
         });
     }
@@ -255,13 +283,7 @@ impl Driver {
     pub(crate) fn look(&self) {
         for running in self.running.iter().flatten() {
             if let Some((seen, shown)) = running.client.state() {
-                let mut state = self.world.state();
-                state.check_shown(&format!("{seen:?} {shown}"));
-                if let hallpass_core::State::SignedOut { reason } = seen
-                    && state.processes[running.process].alive
-                {
-                    state.check_sign_out(running.process, reason);
-                }
+                self.world.state().check_seen(running.process, &seen, &format!("{seen:?} {shown}"));
             }
         }
     }

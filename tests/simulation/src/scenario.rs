@@ -1,8 +1,13 @@
 //! What a seed stands for: a server's rules, the weather, and a sequence of deeds.
 
+mod change;
+mod third;
+
+pub(crate) use change::change;
+
 use crate::dice::Dice;
 use crate::server::{RateLimit, Rules, Told};
-use crate::world::{State, Weather};
+use crate::world::Weather;
 
 /// The vocabulary of faults that a seed is read with: a seed goes on telling its story when the vocabulary grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +17,9 @@ pub enum Edition {
     /// With rate limits, lifetimes of refresh tokens, requests doubled later, suspension in the middle of the work, days
     /// asleep, a process that dies behind the browser, records of a newer version, and callers just after the expiry.
     Second,
+    /// With what servers in use do besides: other words, odd answers, revocation of single tokens, refusals that pass, metadata
+    /// and keys that change; with absence in the store, starts that cannot read it, and intents that race.
+    Third,
 }
 
 /// Everything that was decided before a run begins.
@@ -55,7 +63,26 @@ pub(crate) enum Deed {
         anew: bool,
     },
     SecondSession,
+    /// While the code of a login is exchanged, so many milliseconds after the browser came back, the user does something else.
+    Race {
+        user: &'static str,
+        then: Then,
+        after: u64,
+    },
+    /// The API takes no token, and is called so often.
+    CallInVain(u64),
+    /// A token for each of so many audiences is asked for.
+    AskForTenants(usize),
+    /// The process is opened anew while the store is locked, for so many milliseconds.
+    OpenLocked(u64),
     World(Change),
+}
+
+/// What takes the place of a login whose code is being exchanged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Then {
+    Logout,
+    Login(&'static str),
 }
 
 /// Something that happens to the world. Durations are in milliseconds.
@@ -77,6 +104,21 @@ pub(crate) enum Change {
     /// A newer version of the app writes the record.
     Upgraded,
     Downgraded,
+    /// The session's entry is not to be seen for so long.
+    Vanished(u64),
+    /// The store takes no text that is longer.
+    Limited(usize),
+    /// The server signs with a new key, and names the old one for sessions from before.
+    NewKey,
+    /// The token endpoint moves.
+    Moved,
+    MetadataHangs(u64),
+    /// The server gives nothing for this audience any more, or for all of them again.
+    Denied(Option<&'static str>),
+    /// It refuses every renewal in words of its own.
+    Refusing(u64),
+    /// The session before the last login is revoked.
+    RevokedBefore,
 }
 
 const SECOND: u64 = 1_000;
@@ -85,8 +127,11 @@ const HOUR: u64 = 60 * MINUTE;
 
 pub(crate) fn plan(seed: u64, edition: Edition) -> Plan {
     let mut plan = first_edition(seed);
-    if edition == Edition::Second {
+    if edition != Edition::First {
         extend(&mut plan, &mut Dice::of(seed, &[EXTENSION]));
+    }
+    if edition == Edition::Third {
+        third::extend(&mut plan, &mut Dice::of(seed, &[THIRD]));
     }
     plan
 }
@@ -192,49 +237,6 @@ fn any_change(dice: &mut Dice) -> Change {
     }
 }
 
-/// Lets `change` happen.
-pub(crate) fn change(state: &mut State, change: Change) {
-    state.tell(&format!("world     {change:?}"));
-    let now = state.now();
-    match change {
-        Change::Offline(duration) => state.weather.offline_until = now + duration,
-        Change::Locked(duration) => state.storage.locked_until = now + duration,
-        Change::Failing(duration) => state.storage.failing_until = now + duration,
-        Change::Full(duration) => state.storage.full_until = now + duration,
-        Change::Slow(duration) => state.storage.slow_until = now + duration,
-        Change::FailsNext(count) => state.storage.failures = count,
-        Change::StaleNext => state.storage.stale_reads = 1,
-        Change::Invalidated => {
-            state.ledger.invalidated = true;
-            state.storage.invalidate();
-        }
-        Change::WallBy(millis) => {
-            state.device.set_back |= millis < 0;
-            state.device.wall_offset += millis;
-        }
-        Change::Reboot => {
-            for process in 0..state.processes.len() {
-                state.kill(process, "ends with the device");
-            }
-            state.device.booted = now;
-            state.device.rebooted = true;
-        }
-        Change::Sleep(duration) => {
-            for process in 0..state.processes.len() {
-                if state.processes[process].alive {
-                    state.suspend(process, duration);
-                }
-            }
-        }
-        Change::Upgraded => state.storage.upgrade(now),
-        Change::Downgraded => state.storage.downgrade(),
-        Change::Revoked => {
-            if let Some(last) = state.server.families.len().checked_sub(1) {
-                state.server.end(last);
-            }
-        }
-    }
-}
-
 const PLAN: u64 = 20;
 const EXTENSION: u64 = 21;
+const THIRD: u64 = 22;

@@ -4,68 +4,24 @@
 //! token is still good during the reuse interval, if it is the immediate predecessor of the current one; any other use
 //! of it looks like theft and ends the family.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-use std::time::{Duration, UNIX_EPOCH};
+mod answer;
+mod keys;
+mod rules;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
+pub(crate) use answer::{Answer, Issued, Oddity, http_date};
+pub(crate) use rules::{RateLimit, Reuse, Revocation, Rules, Told, Words};
+
+use crate::dice::Dice;
 use crate::token::{MARK, Refresh};
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const API: &str = "https://api.example";
 pub(crate) const CLIENT_ID: &str = "client-1";
 pub(crate) const REDIRECT_URI: &str = "com.example.app:/callback";
-
-/// How one server is set up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
-    pub(crate) rotation: bool,
-    /// For how long a spent token still works, in milliseconds.
-    pub(crate) reuse_interval: u64,
-    /// How long an access token lives, in seconds.
-    pub(crate) lifetime: u64,
-    /// Whether a renewal brings an ID token.
-    pub(crate) id_token: bool,
-    /// For how long after its login a refresh token works at most, in milliseconds.
-    pub(crate) absolute_lifetime: Option<u64>,
-    /// For how long it works without being used, in milliseconds.
-    pub(crate) idle_lifetime: Option<u64>,
-    pub(crate) rate_limit: Option<RateLimit>,
-}
-
-/// How often the token endpoint may be asked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RateLimit {
-    pub(crate) requests: u64,
-    /// Counted in windows of this length, in milliseconds.
-    pub(crate) window: u64,
-    pub(crate) told: Told,
-}
-
-/// In which words a server says when to come back (RFC 9110 §10.2.3, and a custom of many servers).
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Told {
-    Seconds,
-    Date,
-    Reset,
-}
-
-impl Rules {
-    /// A server without rotation, limits and ends.
-    pub(crate) const PLAIN: Self = Self {
-        rotation: false,
-        reuse_interval: 0,
-        lifetime: 3_600,
-        id_token: false,
-        absolute_lifetime: None,
-        idle_lifetime: None,
-        rate_limit: None,
-    };
-}
 
 /// Why a family of tokens is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +30,8 @@ pub(crate) enum Ended {
     Willed,
     /// Revoked by the client, as part of a logout.
     ByClient,
+    /// The client revoked a token of another login, and the server took all that the user had.
+    Collateral,
     /// A spent token came back.
     Reuse(Refresh),
 }
@@ -85,9 +43,13 @@ pub(crate) struct Family {
     pub(crate) current: Refresh,
     /// When each spent token was first used.
     spent: BTreeMap<Refresh, u64>,
-    born: u64,
+    pub(crate) born: u64,
     used: u64,
     pub(crate) ended: Option<Ended>,
+    /// Which login it came of.
+    pub(crate) login: u64,
+    /// The key that its ID tokens name.
+    kid: &'static str,
 }
 
 /// An access token and what it came with.
@@ -99,50 +61,64 @@ pub(crate) struct Access {
     pub(crate) expires: u64,
     /// When the answer reached the device.
     pub(crate) delivered: Option<u64>,
+    /// Nobody may use it: what it came with is about somebody else.
+    pub(crate) is_withheld: bool,
 }
 
 pub(crate) struct Server {
     pub(crate) rules: Rules,
     pub(crate) families: Vec<Family>,
     pub(crate) access: BTreeMap<String, Access>,
-    codes: BTreeMap<String, (&'static str, String)>,
+    /// The audience that it gives nothing for.
+    pub(crate) denied: Option<&'static str>,
+    /// Until when every renewal is refused in words of the server's own.
+    pub(crate) refuses_until: u64,
+    /// Until when the API takes no token.
+    pub(crate) api_refuses_until: u64,
+    /// It has another signing key now.
+    pub(crate) has_new_key: bool,
+    /// The token endpoint is elsewhere now.
+    pub(crate) has_moved: bool,
+    /// Tokens that were refused and are good; each is so once.
+    pub(crate) hiccuped: BTreeSet<Refresh>,
+    /// Spent tokens that were refused, where that ends nothing.
+    pub(crate) turned_away: BTreeSet<Refresh>,
+    /// What is odd about the next answer to a renewal.
+    pub(crate) next_oddity: Option<Oddity>,
+    codes: BTreeMap<String, (&'static str, String, u64)>,
     issued: u64,
     /// Which window of the rate limit it is, and how many requests were made in it.
     counted: (u64, u64),
-}
-
-/// An answer: a status, a JSON body and, when there is something to say in one, a header field.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
-    pub(crate) header: Option<(&'static str, String)>,
-}
-
-impl From<(u16, Value)> for Answer {
-    fn from((status, body): (u16, Value)) -> Self {
-        Self { status, body, header: None }
-    }
+    seed: u64,
 }
 
 impl Server {
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules, seed: u64) -> Self {
         Self {
             rules,
             families: Vec::new(),
             access: BTreeMap::new(),
+            denied: None,
+            refuses_until: 0,
+            api_refuses_until: 0,
+            has_new_key: false,
+            has_moved: false,
+            hiccuped: BTreeSet::new(),
+            turned_away: BTreeSet::new(),
+            next_oddity: None,
             codes: BTreeMap::new(),
             issued: 0,
             counted: (0, 0),
+            seed,
         }
     }
 
-    /// The user signs in at the page `url`; returns where the browser goes next.
-    pub(crate) fn sign_in(&mut self, url: &url::Url, user: &'static str) -> Option<String> {
+    /// The user signs in at the page `url`, as part of the login with this number; returns where the browser goes next.
+    pub(crate) fn sign_in(&mut self, url: &url::Url, user: &'static str, login: u64) -> Option<String> {
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         self.issued += 1;
         let code = format!("code-{MARK}-{}", self.issued);
-        self.codes.insert(code.clone(), (user, query.get("nonce")?.clone()));
+        self.codes.insert(code.clone(), (user, query.get("nonce")?.clone(), login));
         Some(format!("{}?code={code}&state={}", query.get("redirect_uri")?, query.get("state")?))
     }
 
@@ -154,14 +130,18 @@ impl Server {
         let text = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
         match text("grant_type") {
             "authorization_code" => {
-                let Some((user, nonce)) = self.codes.remove(text("code")) else { return invalid_grant() };
+                let Some((user, nonce, login)) = self.codes.remove(text("code")) else {
+                    return answer::refusal(Words::InvalidGrant, false);
+                };
                 let current = Refresh { family: self.families.len(), generation: 0, serial: 0 };
                 let (spent, ended) = (BTreeMap::new(), None);
-                self.families.push(Family { user, nonce, current, spent, born: now, used: now, ended });
+                let kid = if self.has_new_key { "2" } else { "1" };
+                let family = Family { user, nonce, current, spent, born: now, used: now, ended, login, kid };
+                self.families.push(family);
                 self.issue(current, "", now, unix, true)
             }
             "refresh_token" => {
-                let Some(presented) = Refresh::parse(text("refresh_token")) else { return invalid_grant() };
+                let Some(presented) = Refresh::parse(text("refresh_token")) else { return self.refusal(false) };
                 self.refresh(presented, text("audience"), now, unix)
             }
             _ => (400, json!({ "error": "unsupported_grant_type" })).into(),
@@ -173,6 +153,12 @@ impl Server {
         self.families.get(token.family).is_some_and(|family| family.accepts(token, now, &self.rules))
     }
 
+    /// Why `token` is over, as far as it is.
+    pub(crate) fn ended(&self, token: Refresh) -> Option<Ended> {
+        let turned_away = self.turned_away.contains(&token).then_some(Ended::Reuse(token));
+        self.families.get(token.family).and_then(|family| family.ended).or(turned_away)
+    }
+
     /// Ends the family by the server's own will.
     pub(crate) fn end(&mut self, family: usize) {
         if let Some(family) = self.families.get_mut(family) {
@@ -182,15 +168,29 @@ impl Server {
 
     pub(crate) fn revoke(&mut self, parameters: &BTreeMap<String, String>) -> Answer {
         let token = parameters.get("token").and_then(|token| Refresh::parse(token));
-        if let Some(family) = token.and_then(|token| self.families.get_mut(token.family)) {
-            family.ended.get_or_insert(Ended::ByClient);
+        if let Some(token) = token.filter(|token| token.family < self.families.len()) {
+            let family = &mut self.families[token.family];
+            let user = family.user;
+            if self.rules.revocation != Revocation::Single || family.current == token {
+                family.ended.get_or_insert(Ended::ByClient);
+            }
+            if self.rules.revocation == Revocation::User {
+                for other in self.families.iter_mut().filter(|other| other.user == user) {
+                    other.ended.get_or_insert(Ended::Collateral);
+                }
+            }
         }
         (200, json!({})).into()
     }
 
     pub(crate) fn api(&self, access_token: &str, now: u64) -> Answer {
         let valid = self.access.get(access_token).is_some_and(|access| access.expires > now);
+        let valid = valid && self.api_refuses_until <= now;
         if valid { (200, json!({ "expenses": [] })).into() } else { (401, json!({})).into() }
+    }
+
+    fn refusal(&self, reused: bool) -> Answer {
+        answer::refusal(self.rules.words, reused)
     }
 
     /// Counts a request to the token endpoint; 429 when there were too many.
@@ -208,19 +208,28 @@ impl Server {
             Told::Date => ("Retry-After", http_date(reset)),
             Told::Reset => ("x-ratelimit-reset", reset.to_string()),
         };
-        Some(Answer { header: Some(header), ..(429, json!({ "error": "too_many_requests" })).into() })
+        Some(Answer { headers: vec![header], ..(429, json!({ "error": "too_many_requests" })).into() })
     }
 
     fn refresh(&mut self, presented: Refresh, audience: &str, now: u64, unix: i64) -> Answer {
         let rules = self.rules;
-        let Some(family) = self.families.get_mut(presented.family) else { return invalid_grant() };
+        if self.refuses_until > now {
+            return (401, json!({ "error": "invalid_client" })).into();
+        }
+        let Some(family) = self.families.get_mut(presented.family) else { return self.refusal(false) };
         if family.is_over(now, &rules) {
             family.ended.get_or_insert(Ended::Willed);
-            return invalid_grant();
+            return self.refusal(false);
         }
         if !family.accepts(presented, now, &rules) {
-            family.ended.get_or_insert(Ended::Reuse(presented));
-            return invalid_grant();
+            self.punish(presented);
+            return self.refusal(true);
+        }
+        if !audience.is_empty() && self.denied == Some(audience) {
+            return (400, json!({ "error": "invalid_grant", "error_description": "AADSTS65001: consent" })).into();
+        }
+        if Dice::of(self.seed, &[HICCUP, presented.number()]).chance(rules.hiccups) && self.hiccuped.insert(presented) {
+            return (400, json!({ "error": "invalid_grant" })).into();
         }
         family.used = now;
         if rules.rotation {
@@ -234,35 +243,98 @@ impl Server {
         self.issue(current, audience, now, unix, false)
     }
 
+    /// A spent token came back.
+    fn punish(&mut self, presented: Refresh) {
+        let user = self.families[presented.family].user;
+        match self.rules.reuse {
+            Reuse::EndsFamily => drop(self.families[presented.family].ended.get_or_insert(Ended::Reuse(presented))),
+            Reuse::EndsUser => {
+                for family in self.families.iter_mut().filter(|family| family.user == user) {
+                    family.ended.get_or_insert(Ended::Reuse(presented));
+                }
+            }
+            Reuse::Refuses => drop(self.turned_away.insert(presented)),
+        }
+    }
+
     fn issue(&mut self, refresh: Refresh, audience: &str, now: u64, unix: i64, login: bool) -> Answer {
         self.issued += 1;
-        let (user, nonce) = {
-            let family = &self.families[refresh.family];
-            (family.user, family.nonce.clone())
-        };
+        let oddity = if login { None } else { self.oddity() };
+        let family = &self.families[refresh.family];
         let lifetime = self.rules.lifetime;
         let access_token = format!("at-{MARK}-{}-{audience}-{}", refresh.family, self.issued);
-        let access = Access { user, refresh, expires: now + lifetime * 1_000, delivered: None };
-        self.access.insert(access_token.clone(), access);
-        let mut answer = json!({
+        let mut body = json!({
             "access_token": access_token, "token_type": "Bearer", "expires_in": lifetime,
             "scope": "openid profile offline_access",
         });
-        if self.rules.rotation || login {
-            answer["refresh_token"] = refresh.text().into();
+        let brings_refresh = self.rules.offline_access && (self.rules.rotation || login);
+        if brings_refresh {
+            body["refresh_token"] = refresh.text().into();
         }
-        if self.rules.id_token || login {
-            answer["id_token"] = sign(&json!({
-                "iss": ISSUER, "sub": user, "aud": CLIENT_ID, "iat": unix, "exp": unix + 3_600, "auth_time": unix,
-                "nonce": nonce,
-            }))
-            .into();
+        if self.rules.id_token || login || oddity.is_some_and(Oddity::is_of_identity) {
+            body["id_token"] = family.id_token(unix, self.has_new_key, oddity).into();
         }
-        (200, answer).into()
+        let is_withheld = oddity.is_some_and(Oddity::withholds) || oddity == Some(Oddity::OnlyRefreshToken);
+        let expires = now + lifetime * 1_000;
+        let access = Access { user: family.user, refresh, expires, delivered: None, is_withheld };
+        self.access.insert(access_token.clone(), access);
+        let body = oddity.map_or_else(|| body.to_string().into_bytes(), |oddity| oddity.body(body.clone()));
+        let issued = Issued {
+            access_token: (!is_withheld).then_some(access_token),
+            refresh: brings_refresh.then_some(refresh),
+            is_clear: oddity != Some(Oddity::OnlyRefreshToken),
+        };
+        Answer { status: 200, body, headers: Vec::new(), issued: Some(issued), oddity }
+    }
+
+    /// What is odd about this answer.
+    fn oddity(&mut self) -> Option<Oddity> {
+        let mut dice = Dice::of(self.seed, &[ODD, self.issued]);
+        let by_chance = (self.rules.odd > 0 && dice.chance(self.rules.odd)).then(|| dice.pick(&Oddity::ALL));
+        self.next_oddity.take().or(by_chance)
     }
 }
 
+const HICCUP: u64 = 40;
+const ODD: u64 = 41;
+
 impl Family {
+    /// An ID token, signed with the newest key. A login from before there was a new one goes on naming the old one, as
+    /// with Ory Hydra.
+    fn id_token(&self, unix: i64, has_new_key: bool, oddity: Option<Oddity>) -> String {
+        let mut claims = json!({
+            "iss": ISSUER, "sub": self.user, "aud": CLIENT_ID, "iat": unix, "exp": unix + 3_600, "auth_time": unix,
+            "nonce": self.nonce,
+        });
+        let odd: &[(&str, Value)] = &match oddity {
+            Some(Oddity::NoJwt) => return "not a JWT".to_owned(),
+            Some(Oddity::Encrypted) => {
+                return format!("{}.a.b.c", keys::unsigned(&json!({ "alg": "RSA-OAEP", "enc": "A256GCM" }), &claims));
+            }
+            Some(Oddity::OtherAlgorithm) => {
+                return format!("{}.AAAA", keys::unsigned(&json!({ "alg": "HS256", "kid": self.kid }), &claims));
+            }
+            Some(Oddity::WrongKey) => return keys::sign(&claims, 1, "1"),
+            Some(Oddity::SecondAudience) => vec![("aud", json!([CLIENT_ID, "client-2"]))],
+            Some(Oddity::OddClaims) => vec![("org_id", json!(42)), ("auth_time", json!("now"))],
+            Some(Oddity::OtherUser) => vec![("sub", json!("mallory"))],
+            Some(Oddity::OtherIssuer) => vec![("iss", json!("https://elsewhere.example"))],
+            Some(Oddity::OtherClient) => vec![("aud", json!("client-2"))],
+            Some(
+                Oddity::NoTokenType
+                | Oddity::ByteOrderMark
+                | Oddity::Latin1
+                | Oddity::Doubled
+                | Oddity::OnlyRefreshToken,
+            )
+            | None => Vec::new(),
+        };
+        for (name, value) in odd {
+            claims[*name] = value.clone();
+        }
+        keys::sign(&claims, usize::from(has_new_key), self.kid)
+    }
+
     /// When `token` was first used, if it was.
     pub(crate) fn spent(&self, token: Refresh) -> Option<u64> {
         self.spent.get(&token).copied()
@@ -280,53 +352,4 @@ impl Family {
         let past = |since: u64, lifetime: Option<u64>| lifetime.is_some_and(|lifetime| now - since >= lifetime);
         self.ended.is_some() || past(self.born, rules.absolute_lifetime) || past(self.used, rules.idle_lifetime)
     }
-}
-
-pub(crate) fn metadata() -> Value {
-    json!({
-        "issuer": ISSUER,
-        "authorization_endpoint": format!("{ISSUER}/authorize"),
-        "token_endpoint": format!("{ISSUER}/token"),
-        "jwks_uri": format!("{ISSUER}/keys"),
-        "revocation_endpoint": format!("{ISSUER}/revoke"),
-        "response_types_supported": ["code"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
-        "code_challenge_methods_supported": ["S256"],
-    })
-}
-
-pub(crate) fn keys() -> Value {
-    let point = KEY.public_key().as_ref();
-    let (x, y) = (base64(&point[1..33]), base64(&point[33..]));
-    json!({ "keys": [{ "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "1", "x": x, "y": y }] })
-}
-
-/// The key differs from run to run; nothing that is compared between runs shows it.
-static KEY: LazyLock<EcdsaKeyPair> = LazyLock::new(|| {
-    let random = SystemRandom::new();
-    let document =
-        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("there is randomness");
-    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).expect("made just now")
-});
-
-fn sign(claims: &Value) -> String {
-    let header = json!({ "alg": "ES256", "kid": "1", "typ": "JWT" });
-    let signed = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
-    let signature = KEY.sign(&SystemRandom::new(), signed.as_bytes()).expect("there is randomness");
-    format!("{signed}.{}", base64(signature.as_ref()))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
-}
-
-fn invalid_grant() -> Answer {
-    (403, json!({ "error": "invalid_grant" })).into()
-}
-
-/// Seconds since the epoch as RFC 9110 §5.6.7 writes them.
-pub(crate) fn http_date(unix: i64) -> String {
-    let since_epoch = Duration::from_secs(u64::try_from(unix).unwrap_or_default());
-    httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
 }

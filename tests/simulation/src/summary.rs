@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ring::rand::{SecureRandom, SystemRandom};
+
 use crate::ending::Cause;
 use crate::run::{Report, engine as engine_run};
 use crate::scenario::Edition;
@@ -19,6 +21,14 @@ pub struct Summary {
     days: u64,
     floor: BTreeMap<Cause, u64>,
     sign_outs: BTreeMap<&'static str, u64>,
+}
+
+/// Where a range of seeds begins that nobody has played before: drawn by the operating system.
+pub fn fresh() -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).expect("there is randomness");
+    // Short enough to be typed.
+    u64::from_le_bytes(bytes) % 1_000_000_000_000
 }
 
 /// Runs the engine with `count` seeds from `first` on, on all processors; `until_failure` stops at the first one.

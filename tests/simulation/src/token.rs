@@ -29,6 +29,11 @@ impl Refresh {
         numbers.next().is_none().then_some(token)
     }
 
+    /// One number that stands for it.
+    pub(crate) fn number(self) -> u64 {
+        (self.family as u64) << 40 | u64::from(self.generation) << 16 | u64::from(self.serial)
+    }
+
     /// The one refresh token in a stored text, whatever the text's format.
     pub(crate) fn within(text: &str) -> Option<Self> {
         let start = text.find(&format!("rt-{MARK}-"))?;

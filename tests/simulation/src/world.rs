@@ -11,7 +11,9 @@ use tokio::time::{Duration, Instant};
 use crate::asking::{Loss, Lost};
 use crate::dice::Dice;
 use crate::ledger::Ledger;
+use crate::script::{Fault, Point, Script};
 use crate::server::{Rules, Server};
+use crate::storage::Storage;
 use crate::token::Refresh;
 use crate::trace::Trace;
 
@@ -37,6 +39,7 @@ pub(crate) struct State {
     pub(crate) lease_let_go: Option<(usize, u64)>,
     pub(crate) processes: Vec<Process>,
     pub(crate) ledger: Ledger,
+    pub(crate) script: Script,
 }
 
 /// How likely a request is to meet which fate, each in a thousand; the rest arrives.
@@ -51,9 +54,12 @@ pub(crate) struct Weather {
     pub(crate) late: u64,
     pub(crate) duplicated: u64,
     pub(crate) duplicated_later: u64,
+    pub(crate) fails_afterwards: u64,
+    pub(crate) cut_at_the_end: u64,
     /// The longest a message travels one way, in milliseconds.
     pub(crate) latency: u64,
     pub(crate) offline_until: u64,
+    pub(crate) metadata_hangs_until: u64,
 }
 
 /// The clocks of the device, as offsets to true time in milliseconds.
@@ -72,31 +78,6 @@ impl DeviceClock {
     pub(crate) fn is_lost(&self) -> bool {
         self.set_back && self.rebooted
     }
-}
-
-/// What all processes of the account share. Times are instants of the run until which something is the matter.
-#[derive(Debug, Default)]
-pub(crate) struct Storage {
-    pub(crate) entries: BTreeMap<String, Entry>,
-    pub(crate) locked_until: u64,
-    pub(crate) full_until: u64,
-    pub(crate) failing_until: u64,
-    pub(crate) slow_until: u64,
-    /// How many of the next operations fail.
-    pub(crate) failures: u32,
-    /// The record that a newer version has put its own in the place of, and when.
-    pub(crate) upgraded: Option<(u64, String)>,
-    /// How many of the next reads, by whoever wrote last, return the value before.
-    pub(crate) stale_reads: u32,
-}
-
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Entry {
-    pub(crate) text: String,
-    pub(crate) before: Option<String>,
-    pub(crate) writer: usize,
-    /// Its key is gone.
-    pub(crate) unreadable: bool,
 }
 
 /// One process, from its start to its death.
@@ -147,9 +128,15 @@ pub(crate) struct Process {
     pub(crate) was_suspended: bool,
     /// When it last read the record.
     pub(crate) read_at: Option<u64>,
+    /// The token of which it was told that it is over, and when.
+    pub(crate) told_over: Option<(Refresh, u64)>,
+    /// It once read the store while the record was not to be seen.
+    pub(crate) found_hidden: bool,
     /// It once read the store and there was no record.
     pub(crate) found_nothing: bool,
     pub(crate) last_reason: Option<hallpass_core::LoginReason>,
+    /// It has saved the end of a session itself.
+    pub(crate) has_ended: bool,
 }
 
 /// Whether a process may go on.
@@ -166,7 +153,7 @@ impl World {
             seed,
             begun,
             trace: Trace::new(readable),
-            server: Server::new(rules),
+            server: Server::new(rules, seed),
             storage: Storage::default(),
             weather: Weather::default(),
             device: DeviceClock::default(),
@@ -174,6 +161,7 @@ impl World {
             lease_let_go: None,
             processes: Vec::new(),
             ledger: Ledger::default(),
+            script: Script::default(),
         };
         Self { seed, state: Mutex::new(state) }
     }
@@ -240,8 +228,11 @@ impl State {
             read_of: BTreeSet::new(),
             was_suspended: false,
             read_at: None,
+            told_over: None,
+            found_hidden: false,
             found_nothing: false,
             last_reason: None,
+            has_ended: false,
         });
         let process = self.processes.len() - 1;
         self.tell_of(process, &format!("starts as process {process}"));
@@ -265,6 +256,17 @@ impl State {
         let gate = self.gate(process);
         if !matches!(gate, Gate::Open) {
             return gate;
+        }
+        match self.script.pass(Point::Step) {
+            Some(Fault::Kill) => {
+                self.kill(process, "is killed in the middle of its work");
+                return Gate::Dead;
+            }
+            Some(Fault::Suspend(millis)) => {
+                self.suspend(process, millis);
+                return self.gate(process);
+            }
+            Some(_) | None => {}
         }
         let present = &mut self.processes[process];
         present.steps += 1;
@@ -329,62 +331,6 @@ impl State {
         Dice::of(self.seed, key)
     }
 }
-
-impl Storage {
-    /// The refresh token that a new process would find.
-    pub(crate) fn durable(&self) -> Option<Refresh> {
-        let entry = self.record()?;
-        if entry.unreadable { None } else { Refresh::within(&entry.text) }
-    }
-
-    /// The token that somebody noted to be about to send, and who.
-    pub(crate) fn note(&self) -> Option<(Refresh, usize)> {
-        let entry = self.record().filter(|entry| !entry.unreadable && is_note(&entry.text))?;
-        Some((Refresh::within(&entry.text)?, entry.writer))
-    }
-
-    pub(crate) fn record(&self) -> Option<&Entry> {
-        self.entries.iter().find(|(name, _)| name.starts_with("session.")).map(|(_, entry)| entry)
-    }
-
-    /// The key is gone: nothing that is stored now will ever be read.
-    pub(crate) fn invalidate(&mut self) {
-        self.entries.values_mut().for_each(|entry| entry.unreadable = true);
-        self.upgraded = None;
-    }
-
-    /// A newer version of the app writes the record in its own way.
-    pub(crate) fn upgrade(&mut self, now: u64) {
-        let record = self.entries.iter_mut().find(|(name, _)| name.starts_with("session.")).map(|(_, entry)| entry);
-        if let Some(entry) = record.filter(|entry| !entry.unreadable && !entry.text.starts_with(NEWER)) {
-            let text = std::mem::replace(&mut entry.text, format!("{NEWER}whatever it says"));
-            self.upgraded = Some((now, text));
-            entry.before = None;
-        }
-    }
-
-    /// It is put back in the way of this version.
-    pub(crate) fn downgrade(&mut self) {
-        let Some((_, text)) = self.upgraded.take() else { return };
-        if let Some((_, entry)) = self.entries.iter_mut().find(|(name, _)| name.starts_with("session.")) {
-            entry.text = text;
-        }
-    }
-
-    pub(crate) fn repair(&mut self) {
-        self.downgrade();
-        (self.locked_until, self.full_until, self.failing_until, self.slow_until) = (0, 0, 0, 0);
-        (self.failures, self.stale_reads) = (0, 0);
-    }
-}
-
-/// Whether a record says that its token is about to be sent.
-pub(crate) fn is_note(text: &str) -> bool {
-    text.contains("\"attempt\":{")
-}
-
-/// How a record of a newer version begins.
-pub(crate) const NEWER: &str = "2.";
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -34,7 +34,7 @@ const FOUND: [(u64, &str); 27] = [
 ];
 
 /// The same, in the second edition.
-const FOUND_IN_THE_SECOND: [(u64, &str); 12] = [
+const FOUND_IN_THE_SECOND: [(u64, &str); 15] = [
     (92, "an interrupted renewal was left unfinished, as callers with a good access token came at the same time"),
     (109, "a login resumed beside a record of a newer version told that nobody was signed in"),
     (389, "after a late answer an error said logged out while the state said signed in"),
@@ -53,19 +53,33 @@ const FOUND_IN_THE_SECOND: [(u64, &str); 12] = [
     (63651, "the same as 59465"),
     (69267, "a process that slept between the note and the request sent a token that another had used meanwhile"),
     (78208, "the ledger did not see that another process had let go of the lease just then"),
+    (1_014_837, "not the engine: a process that slept before it told an end was judged by what another one had sent"),
+    (
+        1_022_568,
+        "a login that could not be saved was saved a day later, over the one of whoever had signed in meanwhile",
+    ),
+    (1_038_517, "what the engine asks by itself joined a caller's renewal that was not sent, and came too late"),
 ];
+
+/// The same, in the third edition.
+const FOUND_IN_THE_THIRD: [(u64, &str); 0] = [];
 
 #[test]
 fn a_seed_played_twice_is_the_same_story() {
     for seed in 0..100 {
-        let play = || engine(seed, Edition::Second, false).hash;
+        let play = || engine(seed, Edition::Third, false).hash;
         assert_eq!(play(), play(), "seed {seed}");
     }
 }
 
 #[test]
 fn seeds_that_found_something_pass() {
-    for (edition, found) in [(Edition::First, FOUND.as_slice()), (Edition::Second, FOUND_IN_THE_SECOND.as_slice())] {
+    let editions = [
+        (Edition::First, FOUND.as_slice()),
+        (Edition::Second, FOUND_IN_THE_SECOND.as_slice()),
+        (Edition::Third, FOUND_IN_THE_THIRD.as_slice()),
+    ];
+    for (edition, found) in editions {
         for (seed, what) in found {
             let report = engine(*seed, edition, false);
             assert!(report.violations.is_empty(), "seed {seed} ({what}): {:?}", report.violations);
@@ -73,8 +87,10 @@ fn seeds_that_found_something_pass() {
     }
 }
 
+/// Each run plays others; a failure says which, and `cargo xtask simulate --seed N --trace` tells the story.
 #[test]
-fn two_thousand_seeds_break_no_invariant() {
-    let summary = summary::engine(0, 2_000, Edition::Second, false);
-    assert!(summary.failures.is_empty(), "{summary}");
+fn two_thousand_seeds_that_nobody_has_played_break_no_invariant() {
+    let first = summary::fresh();
+    let summary = summary::engine(first, 2_000, Edition::Third, false);
+    assert!(summary.failures.is_empty(), "from seed {first} on: {summary}");
 }

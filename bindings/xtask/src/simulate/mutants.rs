@@ -66,7 +66,7 @@ pub(crate) fn run(seeds: u64, part: &str) -> Result<bool> {
 
 /// What became of a mutant.
 enum Verdict {
-    /// The first seed that finds it, and the invariant that did not hold in it.
+    /// The first seed that finds it, or a story and the fault in it, and the invariant that did not hold in it.
     Found {
         seed: String,
         what: String,
@@ -103,15 +103,26 @@ impl Copy {
         outcome
     }
 
-    /// Builds the copy and runs the simulation until an invariant does not hold.
+    /// Builds the copy, and runs the simulation until an invariant does not hold: always with the same seeds, and then with
+    /// every fault at every point of the short stories.
     fn look(&self, seeds: u64) -> Result<Verdict> {
         let mut build = self.cargo(["build", "--quiet"]);
         // A mutant leaves things unused; and it is found soon, so that what counts is how long it is built.
         build.env("RUSTFLAGS", "--allow=warnings").env("CARGO_PROFILE_SIMULATION_OPT_LEVEL", "1");
         process::run(&mut build, COMPILE)?;
+        let by_seeds =
+            self.search(&["run", "--until-failure", "--first", "0", "--seeds", &seeds.to_string()], "seed ")?;
+        match by_seeds {
+            Verdict::Found { .. } => Ok(by_seeds),
+            Verdict::Survived => self.search(&["scopes", "--single", "--uncounted"], "\""),
+        }
+    }
+
+    /// Runs the simulation as `words` say; a line that begins with `mark` tells what did not hold.
+    fn search(&self, words: &[&str], mark: &str) -> Result<Verdict> {
         let said = self.folder.join("said");
         let mut search = Command::new(self.folder.join("target/simulation/hallpass-simulation"));
-        search.args(["run", "--until-failure", "--seeds", &seeds.to_string()]);
+        search.args(words);
         search.stdin(std::process::Stdio::null()).stdout(fs::File::create(&said)?).stderr(std::process::Stdio::null());
         let Ok(status) = Group::spawn(&mut search)?.wait(SEARCH) else {
             return Ok(Verdict::Found { seed: "?".to_owned(), what: "it does not end".to_owned() });
@@ -120,9 +131,10 @@ impl Copy {
             return Ok(Verdict::Survived);
         }
         let said = fs::read_to_string(said)?;
-        let first = said.lines().find_map(|line| line.trim_start().strip_prefix("seed ")?.split_once(": "));
+        let first = said.lines().find_map(|line| line.trim_start().strip_prefix(mark)?.split_once(": "));
         let (seed, what) = first.unwrap_or(("?", "it does not even run"));
-        Ok(Verdict::Found { seed: seed.to_owned(), what: what.to_owned() })
+        let seed = if mark == "\"" { format!("story \"{seed}") } else { seed.to_owned() };
+        Ok(Verdict::Found { seed, what: what.to_owned() })
     }
 
     fn cargo<const N: usize>(&self, words: [&str; N]) -> Command {

@@ -1,0 +1,92 @@
+//! What users have begun: logins, what took their place, and what must not come of them any more (rule 12).
+
+use crate::ledger::Ledger;
+use crate::world::State;
+
+/// A login that a user began.
+#[derive(Debug)]
+pub(crate) struct LoginBook {
+    /// The process that began it, or that goes on with it.
+    process: usize,
+    /// The tokens it came to, when a process had them, and which.
+    answered: Option<(usize, u64, usize)>,
+    /// When a logout, or a later login, had taken its place.
+    withdrawn: Option<u64>,
+    /// Whether the app was told what came of it.
+    is_over: bool,
+}
+
+impl Ledger {
+    /// A user has begun a login in `process`, which takes the place of an earlier one; returns its number.
+    pub(crate) fn begin_login(&mut self, process: usize, now: u64) -> u64 {
+        self.withdraw_logins(process, now);
+        self.logins.push(LoginBook { process, answered: None, withdrawn: None, is_over: false });
+        self.logins.len() as u64 - 1
+    }
+
+    /// A logout has come to its end, or another login has begun.
+    pub(crate) fn withdraw_logins(&mut self, process: usize, now: u64) {
+        for login in self.logins.iter_mut().filter(|login| login.process == process && !login.is_over) {
+            login.withdrawn.get_or_insert(now);
+        }
+    }
+
+    /// The tokens of a login reach a process.
+    pub(crate) fn login_answered(&mut self, login: u64, family: usize, process: usize, now: u64) {
+        if let Some(login) = self.login(login) {
+            login.answered = Some((family, now, process));
+        }
+    }
+
+    /// The app is told what came of a login; returns whether it was withdrawn before its answer came.
+    pub(crate) fn end_login(&mut self, login: u64) -> bool {
+        self.login(login).is_some_and(|login| {
+            login.is_over = true;
+            login.withdrawn.zip(login.answered).is_some_and(|(withdrawn, (_, answered, _))| withdrawn < answered)
+        })
+    }
+
+    /// Whether `process` had the tokens of the login called `family` before the instant `left`.
+    pub(crate) fn delivered_before(&self, family: usize, process: usize, left: u64) -> bool {
+        let answers = self.logins.iter().filter_map(|login| login.answered);
+        answers.into_iter().any(|(of, at, to)| of == family && to == process && at < left)
+    }
+
+    /// Whether the login called `family` had been withdrawn before the instant `at`.
+    pub(crate) fn was_withdrawn(&self, family: usize, at: u64) -> bool {
+        self.logins.iter().any(|login| {
+            login.answered.is_some_and(|(of, ..)| of == family)
+                && login.withdrawn.is_some_and(|withdrawn| withdrawn < at)
+        })
+    }
+
+    fn login(&mut self, number: u64) -> Option<&mut LoginBook> {
+        self.logins.get_mut(usize::try_from(number).ok()?)
+    }
+}
+
+impl State {
+    /// What came too late is good for nobody: its tokens are revoked, unless that would end a session of the same user.
+    pub(crate) fn check_withdrawn_logins(&mut self) {
+        let late: Vec<(usize, usize)> = self
+            .ledger
+            .logins
+            .iter()
+            .filter_map(|login| login.answered.zip(login.withdrawn))
+            .filter(|((_, answered, _), withdrawn)| withdrawn < answered)
+            .map(|((family, _, process), _)| (family, process))
+            .collect();
+        for (family, process) in late {
+            let user = self.server.families[family].user;
+            let lives = |(number, other): (usize, &crate::server::Family)| {
+                number != family && other.user == user && other.ended.is_none()
+            };
+            let is_spared = self.server.families.iter().enumerate().any(lives);
+            let present = &self.processes[process];
+            let excused = !present.alive || present.hindered || present.was_suspended || is_spared;
+            if !excused && !self.ledger.revocations.contains(&family) {
+                self.violate("what came too late is revoked", &format!("login {family} is not"));
+            }
+        }
+    }
+}

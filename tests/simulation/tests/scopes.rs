@@ -1,0 +1,13 @@
+//! The short stories with every fault, as a test. Pairs of faults are for `cargo xtask simulate --exhaustive`, which is built
+//! for speed.
+
+use hallpass_simulation::scopes::{explore, miscounted};
+
+#[test]
+fn every_fault_at_every_point_of_the_short_stories_breaks_no_invariant() {
+    let tallies = explore("", false);
+    for (story, tally) in &tallies {
+        assert!(tally.failures.is_empty(), "{}: {:?}", story.name, tally.failures);
+    }
+    assert_eq!(miscounted(&tallies, false), [String::new(); 0]);
+}
