@@ -311,7 +311,7 @@ impl Renewals {
             };
             let used = Some(prepared.token.fingerprint());
             let is_second_ask = asked_with == used && !has_moved;
-            let sender = if asked_with == used { Sender::Engine } else { trigger.sender() };
+            let sender = if is_second_ask { Sender::Engine } else { trigger.sender() };
             match self.exchange.send(key, &prepared, sender).await {
                 Exchanged::Tokens(answer) => {
                     return self.outcome.install(key, &prepared, *answer).await.map(Renewed::Credentials);
