@@ -153,14 +153,19 @@ impl<'a> Parameters<'a> {
 }
 
 /// Whether both have the same scheme, host, port and path, and no user information. The port of a loopback redirect
-/// is the one that was chosen for this login.
+/// is the one that was chosen for this login. No path is the same as `/` (RFC 3986 §6.2.3): Azure AD B2C and .NET write
+/// the slash that the app's URI leaves out.
 fn same_place(came: &Url, expected: &Url) -> bool {
     came.scheme() == expected.scheme()
         && came.username().is_empty()
         && came.password().is_none()
         && came.host() == expected.host()
         && came.port_or_known_default() == expected.port_or_known_default()
-        && came.path() == expected.path()
+        && path_or_slash(came) == path_or_slash(expected)
+}
+
+fn path_or_slash(url: &Url) -> &str {
+    if url.path().is_empty() { "/" } else { url.path() }
 }
 
 /// Why a callback does not finish a login.
@@ -289,6 +294,23 @@ mod tests {
             "https://tenant.eu.auth0.com/callback",
         ] {
             assert_eq!(refused(&format!("{place}?code=x&state=STATE")), CallbackError::RedirectMismatch, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_callback_with_the_slash_that_its_redirect_uri_leaves_out_arrives() {
+        let provider = auth0_provider();
+        for (came, redirect, accepted) in [
+            ("com.example.app://callback/", "com.example.app://callback", true),
+            ("com.example.app://callback", "com.example.app://callback/", true),
+            ("com.example.app://callback//", "com.example.app://callback", false),
+            ("com.example.app://callback/x", "com.example.app://callback", false),
+            ("com.example.app://callback", "com.example.app://callback/x", false),
+        ] {
+            let (_, pending) = fixtures::start(&auth0(), &provider, redirect);
+            let url = format!("{came}?code=x&state={}", pending.state().expose());
+            let outcome = Callback::parse(&url).unwrap().finish(&pending, &provider, NOW);
+            assert_eq!(outcome.is_ok(), accepted, "{came} for {redirect}");
         }
     }
 

@@ -268,8 +268,12 @@ impl Vault {
     }
 
     async fn tombstone(&self) -> Result<Tombstone> {
-        let stored = self.store.load(&self.entries.tombstone).await?;
-        Ok(stored.as_ref().map(Tombstone::from_stored).unwrap_or_default())
+        match self.store.load(&self.entries.tombstone).await {
+            Ok(stored) => Ok(stored.as_ref().map(Tombstone::from_stored).unwrap_or_default()),
+            // One that can never be read again names nobody, as a damaged one.
+            Err(StoreError::Invalidated) => Ok(Tombstone::default()),
+            Err(error @ (StoreError::Locked | StoreError::Failed(_))) => Err(error.into()),
+        }
     }
 
     /// Saves the record. A store that has no room for it gets it without the access tokens for other audiences, which the

@@ -875,6 +875,14 @@ public func FfiConverterTypeBrowser_lower(_ value: Browser) -> UInt64 {
 public protocol KeySigner: AnyObject, Sendable {
 
     /**
+     * Names the key, such as by its tag or alias. Two signers with the same identity use the same key.
+     *
+     * # Errors
+     * Any: the session is then not opened.
+     */
+    func identity() throws  -> String
+
+    /**
      * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
      * §2.3.3).
      *
@@ -955,6 +963,21 @@ open class KeySignerImpl: KeySigner, @unchecked Sendable {
 
 
 
+
+    /**
+     * Names the key, such as by its tag or alias. Two signers with the same identity use the same key.
+     *
+     * # Errors
+     * Any: the session is then not opened.
+     */
+open func identity()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeSignerFailure_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_keysigner_identity(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
 
     /**
      * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
@@ -1050,6 +1073,29 @@ fileprivate struct UniffiCallbackInterfaceKeySigner {
             } catch {
                 fatalError("Uniffi callback interface KeySigner: handle missing in uniffiClone")
             }
+        },
+        identity: { (
+            uniffiHandle: UInt64,
+            uniffiOutReturn: UnsafeMutablePointer<RustBuffer>,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> String in
+                guard let uniffiObj = try? FfiConverterTypeKeySigner.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try uniffiObj.identity(
+                )
+            }
+
+
+            let writeReturn = { uniffiOutReturn.pointee = FfiConverterString.lower($0) }
+            uniffiTraitInterfaceCallWithError(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn,
+                lowerError: FfiConverterTypeSignerFailure_lower
+            )
         },
         publicKey: { (
             uniffiHandle: UInt64,
@@ -1826,6 +1872,14 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func proof(method: String, url: String, request: CredentialsRequest) async throws  -> [HttpHeader]
 
     /**
+     * Reads the record from the store once more, and returns the state.
+     *
+     * # Errors
+     * As for [`core::Session::reload`].
+     */
+    func reload() async throws  -> State
+
+    /**
      * Renews the access token of the login now.
      *
      * # Errors
@@ -2122,6 +2176,28 @@ open func proof(method: String, url: String, request: CredentialsRequest)async t
             completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
             freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
             liftFunc: FfiConverterSequenceTypeHttpHeader.lift,
+            errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
+
+    /**
+     * Reads the record from the store once more, and returns the state.
+     *
+     * # Errors
+     * As for [`core::Session::reload`].
+     */
+open func reload()async throws  -> State  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_reload(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeState_lift,
             errorHandler: FfiConverterTypeHallpassError_lift
         )
 }
@@ -4841,6 +4917,14 @@ public enum Event: Equatable, Hashable {
          */code: String
     )
     /**
+     * The ID token of a renewal failed a check; the user's claims stay as they were.
+     */
+    case idTokenRejected(
+        /**
+         * The check that failed.
+         */check: String
+    )
+    /**
      * The session ended.
      */
     case signedOut(
@@ -4879,7 +4963,10 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
         case 3: return .renewalFailed(isRetryable: try FfiConverterBool.read(from: &buf), code: try FfiConverterString.read(from: &buf)
         )
 
-        case 4: return .signedOut(reason: try FfiConverterTypeLoginReason.read(from: &buf), code: try FfiConverterString.read(from: &buf)
+        case 4: return .idTokenRejected(check: try FfiConverterString.read(from: &buf)
+        )
+
+        case 5: return .signedOut(reason: try FfiConverterTypeLoginReason.read(from: &buf), code: try FfiConverterString.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -4904,8 +4991,13 @@ public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
             FfiConverterString.write(code, into: &buf)
 
 
-        case let .signedOut(reason,code):
+        case let .idTokenRejected(check):
             writeInt(&buf, Int32(4))
+            FfiConverterString.write(check, into: &buf)
+
+
+        case let .signedOut(reason,code):
+            writeInt(&buf, Int32(5))
             FfiConverterTypeLoginReason.write(reason, into: &buf)
             FfiConverterString.write(code, into: &buf)
 
@@ -4931,7 +5023,7 @@ public func FfiConverterTypeEvent_lower(_ value: Event) -> RustBuffer {
 
 
 /**
- * Why a verb of a session did not do as told, named by what the app does next. Log-safe: no case carries a token, a
+ * Why a verb of a session failed, named by what the app does next. Log-safe: no case carries a token, a
  * URL or text from a server.
  */
 public
@@ -4981,7 +5073,7 @@ enum HallpassError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError 
          */details: ErrorDetails
     )
     /**
-     * The secure store did not do as told. Nothing was lost.
+     * The secure store cannot be used. Nothing was lost.
      */
     case Storage(
         /**
@@ -5167,6 +5259,11 @@ public enum LoginReason: Equatable, Hashable {
      */
     case noRefreshToken
     /**
+     * The server keeps refusing to renew, in other words than `invalid_grant`. The session is kept: a renewal that succeeds
+     * or a login clears it.
+     */
+    case refused
+    /**
      * The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
      */
     case revoked
@@ -5207,13 +5304,15 @@ public struct FfiConverterTypeLoginReason: FfiConverterRustBuffer {
 
         case 2: return .noRefreshToken
 
-        case 3: return .revoked
+        case 3: return .refused
 
-        case 4: return .answerLost
+        case 4: return .revoked
 
-        case 5: return .storageInvalidated
+        case 5: return .answerLost
 
-        case 6: return .loggedOut
+        case 6: return .storageInvalidated
+
+        case 7: return .loggedOut
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5231,20 +5330,24 @@ public struct FfiConverterTypeLoginReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(2))
 
 
-        case .revoked:
+        case .refused:
             writeInt(&buf, Int32(3))
 
 
-        case .answerLost:
+        case .revoked:
             writeInt(&buf, Int32(4))
 
 
-        case .storageInvalidated:
+        case .answerLost:
             writeInt(&buf, Int32(5))
 
 
-        case .loggedOut:
+        case .storageInvalidated:
             writeInt(&buf, Int32(6))
+
+
+        case .loggedOut:
+            writeInt(&buf, Int32(7))
 
         }
     }
@@ -5737,7 +5840,7 @@ public func FfiConverterTypeProvider_lower(_ value: Provider) -> RustBuffer {
 
 
 /**
- * Why a signer did not do as told.
+ * Why a signer failed.
  */
 public
 enum SignerFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
@@ -5832,17 +5935,21 @@ public func FfiConverterTypeSignerFailure_lower(_ value: SignerFailure) -> RustB
 
 
 /**
- * Whether somebody is signed in.
+ * Whether a user is signed in.
  */
 
 public enum State: Equatable, Hashable {
 
     /**
-     * The store has not been read yet, or is locked.
+     * The store has not been read yet, or could not be read.
      */
-    case restoring
+    case restoring(
+        /**
+         * Why the last attempt to read it failed.
+         */problem: StorageProblem?
+    )
     /**
-     * Nobody is signed in.
+     * No one is signed in.
      */
     case signedOut(
         /**
@@ -5853,12 +5960,26 @@ public enum State: Equatable, Hashable {
          */code: String
     )
     /**
-     * Somebody is signed in.
+     * A user is signed in.
      */
     case signedIn(
         /**
          * Who.
          */user: User
+    )
+    /**
+     * A user is known and the session is kept, but the access token cannot be renewed.
+     */
+    case loginRequired(
+        /**
+         * Who.
+         */user: User,
+        /**
+         * Why.
+         */reason: LoginReason,
+        /**
+         * The reason in `snake_case`.
+         */code: String
     )
 
 
@@ -5881,12 +6002,16 @@ public struct FfiConverterTypeState: FfiConverterRustBuffer {
         let variant: Int32 = try readInt(&buf)
         switch variant {
 
-        case 1: return .restoring
+        case 1: return .restoring(problem: try FfiConverterOptionTypeStorageProblem.read(from: &buf)
+        )
 
         case 2: return .signedOut(reason: try FfiConverterTypeLoginReason.read(from: &buf), code: try FfiConverterString.read(from: &buf)
         )
 
         case 3: return .signedIn(user: try FfiConverterTypeUser.read(from: &buf)
+        )
+
+        case 4: return .loginRequired(user: try FfiConverterTypeUser.read(from: &buf), reason: try FfiConverterTypeLoginReason.read(from: &buf), code: try FfiConverterString.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -5897,8 +6022,9 @@ public struct FfiConverterTypeState: FfiConverterRustBuffer {
         switch value {
 
 
-        case .restoring:
+        case let .restoring(problem):
             writeInt(&buf, Int32(1))
+            FfiConverterOptionTypeStorageProblem.write(problem, into: &buf)
 
 
         case let .signedOut(reason,code):
@@ -5910,6 +6036,13 @@ public struct FfiConverterTypeState: FfiConverterRustBuffer {
         case let .signedIn(user):
             writeInt(&buf, Int32(3))
             FfiConverterTypeUser.write(user, into: &buf)
+
+
+        case let .loginRequired(user,reason,code):
+            writeInt(&buf, Int32(4))
+            FfiConverterTypeUser.write(user, into: &buf)
+            FfiConverterTypeLoginReason.write(reason, into: &buf)
+            FfiConverterString.write(code, into: &buf)
 
         }
     }
@@ -6636,6 +6769,30 @@ fileprivate struct FfiConverterOptionTypePrompt: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeStorageProblem: FfiConverterRustBuffer {
+    typealias SwiftType = StorageProblem?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStorageProblem.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStorageProblem.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -6900,13 +7057,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_browser_open() != 43428) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hallpass_checksum_method_keysigner_public_key() != 59851) {
+    if (uniffi_hallpass_checksum_method_keysigner_identity() != 28454) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hallpass_checksum_method_keysigner_sign() != 38119) {
+    if (uniffi_hallpass_checksum_method_keysigner_public_key() != 13792) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hallpass_checksum_method_keysigner_delete() != 55486) {
+    if (uniffi_hallpass_checksum_method_keysigner_sign() != 33824) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_keysigner_delete() != 17200) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_securestore_identity() != 56437) {
@@ -6949,6 +7109,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_session_proof() != 20074) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_session_reload() != 64460) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_session_renew() != 34413) {

@@ -272,19 +272,26 @@ typedef void (*UniffiCallbackInterfaceBrowserMethod0)(uint64_t, RustBuffer, Rust
 #endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD0
-typedef void (*UniffiCallbackInterfaceKeySignerMethod0)(uint64_t, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+typedef void (*UniffiCallbackInterfaceKeySignerMethod0)(uint64_t, RustBuffer* _Nonnull,
+        RustCallStatus *_Nonnull uniffiCallStatus
     );
 
 #endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD1
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD1
-typedef void (*UniffiCallbackInterfaceKeySignerMethod1)(uint64_t, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+typedef void (*UniffiCallbackInterfaceKeySignerMethod1)(uint64_t, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
     );
 
 #endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD2
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD2
-typedef void (*UniffiCallbackInterfaceKeySignerMethod2)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+typedef void (*UniffiCallbackInterfaceKeySignerMethod2)(uint64_t, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD3
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD3
+typedef void (*UniffiCallbackInterfaceKeySignerMethod3)(uint64_t, UniffiForeignFutureCompleteVoid _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
     );
 
 #endif
@@ -350,9 +357,10 @@ typedef struct UniffiVTableCallbackInterfaceBrowser {
 typedef struct UniffiVTableCallbackInterfaceKeySigner {
     UniffiCallbackInterfaceFree _Nonnull uniffiFree;
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
-    UniffiCallbackInterfaceKeySignerMethod0 _Nonnull publicKey;
-    UniffiCallbackInterfaceKeySignerMethod1 _Nonnull sign;
-    UniffiCallbackInterfaceKeySignerMethod2 _Nonnull delete;
+    UniffiCallbackInterfaceKeySignerMethod0 _Nonnull identity;
+    UniffiCallbackInterfaceKeySignerMethod1 _Nonnull publicKey;
+    UniffiCallbackInterfaceKeySignerMethod2 _Nonnull sign;
+    UniffiCallbackInterfaceKeySignerMethod3 _Nonnull delete;
 } UniffiVTableCallbackInterfaceKeySigner;
 
 #endif
@@ -462,6 +470,11 @@ void uniffi_hallpass_fn_free_keysigner(uint64_t handle, RustCallStatus *_Nonnull
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_KEYSIGNER
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_KEYSIGNER
 void uniffi_hallpass_fn_init_callback_vtable_keysigner(const UniffiVTableCallbackInterfaceKeySigner* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_IDENTITY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_IDENTITY
+RustBuffer uniffi_hallpass_fn_method_keysigner_identity(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_KEYSIGNER_PUBLIC_KEY
@@ -592,6 +605,11 @@ int8_t uniffi_hallpass_fn_method_session_note_nonce(uint64_t ptr, RustBuffer url
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_PROOF
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_PROOF
 uint64_t uniffi_hallpass_fn_method_session_proof(uint64_t ptr, RustBuffer method, RustBuffer url, RustBuffer request
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RELOAD
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RELOAD
+uint64_t uniffi_hallpass_fn_method_session_reload(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RENEW
@@ -995,6 +1013,12 @@ uint16_t uniffi_hallpass_checksum_method_browser_open(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_IDENTITY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_IDENTITY
+uint16_t uniffi_hallpass_checksum_method_keysigner_identity(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_PUBLIC_KEY
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_KEYSIGNER_PUBLIC_KEY
 uint16_t uniffi_hallpass_checksum_method_keysigner_public_key(void
@@ -1094,6 +1118,12 @@ uint16_t uniffi_hallpass_checksum_method_session_note_nonce(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_PROOF
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_PROOF
 uint16_t uniffi_hallpass_checksum_method_session_proof(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_RELOAD
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_RELOAD
+uint16_t uniffi_hallpass_checksum_method_session_reload(void
 
 );
 #endif

@@ -670,12 +670,15 @@ internal interface UniffiCallbackInterfaceBrowserMethod0 : com.sun.jna.Callback 
     fun callback(`uniffiHandle`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceKeySignerMethod0 : com.sun.jna.Callback {
-    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+    fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: RustBuffer,uniffiCallStatus: UniffiRustCallStatus,)
 }
 internal interface UniffiCallbackInterfaceKeySignerMethod1 : com.sun.jna.Callback {
-    fun callback(`uniffiHandle`: Long,`message`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+    fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceKeySignerMethod2 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`message`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+internal interface UniffiCallbackInterfaceKeySignerMethod3 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
 internal interface UniffiCallbackInterfaceSecureStoreMethod0 : com.sun.jna.Callback {
@@ -740,25 +743,28 @@ internal open class UniffiVTableCallbackInterfaceBrowser(
     }
 
 }
-@Structure.FieldOrder("uniffiFree", "uniffiClone", "publicKey", "sign", "delete")
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "identity", "publicKey", "sign", "delete")
 internal open class UniffiVTableCallbackInterfaceKeySigner(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
     @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
-    @JvmField internal var `publicKey`: UniffiCallbackInterfaceKeySignerMethod0? = null,
-    @JvmField internal var `sign`: UniffiCallbackInterfaceKeySignerMethod1? = null,
-    @JvmField internal var `delete`: UniffiCallbackInterfaceKeySignerMethod2? = null,
+    @JvmField internal var `identity`: UniffiCallbackInterfaceKeySignerMethod0? = null,
+    @JvmField internal var `publicKey`: UniffiCallbackInterfaceKeySignerMethod1? = null,
+    @JvmField internal var `sign`: UniffiCallbackInterfaceKeySignerMethod2? = null,
+    @JvmField internal var `delete`: UniffiCallbackInterfaceKeySignerMethod3? = null,
 ) : Structure() {
     class UniffiByValue(
         `uniffiFree`: UniffiCallbackInterfaceFree? = null,
         `uniffiClone`: UniffiCallbackInterfaceClone? = null,
-        `publicKey`: UniffiCallbackInterfaceKeySignerMethod0? = null,
-        `sign`: UniffiCallbackInterfaceKeySignerMethod1? = null,
-        `delete`: UniffiCallbackInterfaceKeySignerMethod2? = null,
-    ): UniffiVTableCallbackInterfaceKeySigner(`uniffiFree`,`uniffiClone`,`publicKey`,`sign`,`delete`,), Structure.ByValue
+        `identity`: UniffiCallbackInterfaceKeySignerMethod0? = null,
+        `publicKey`: UniffiCallbackInterfaceKeySignerMethod1? = null,
+        `sign`: UniffiCallbackInterfaceKeySignerMethod2? = null,
+        `delete`: UniffiCallbackInterfaceKeySignerMethod3? = null,
+    ): UniffiVTableCallbackInterfaceKeySigner(`uniffiFree`,`uniffiClone`,`identity`,`publicKey`,`sign`,`delete`,), Structure.ByValue
 
    internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceKeySigner) {
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
+        `identity` = other.`identity`
         `publicKey` = other.`publicKey`
         `sign` = other.`sign`
         `delete` = other.`delete`
@@ -852,6 +858,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_browser_open(
     ): Int
+    external fun uniffi_hallpass_checksum_method_keysigner_identity(
+    ): Int
     external fun uniffi_hallpass_checksum_method_keysigner_public_key(
     ): Int
     external fun uniffi_hallpass_checksum_method_keysigner_sign(
@@ -885,6 +893,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_hallpass_checksum_method_session_note_nonce(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_proof(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_session_reload(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_renew(
     ): Int
@@ -965,6 +975,8 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_hallpass_fn_init_callback_vtable_keysigner(`vtable`: UniffiVTableCallbackInterfaceKeySigner,
     ): Unit
+    external fun uniffi_hallpass_fn_method_keysigner_identity(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_hallpass_fn_method_keysigner_public_key(`ptr`: Long,
     ): Long
     external fun uniffi_hallpass_fn_method_keysigner_sign(`ptr`: Long,`message`: RustBuffer.ByValue,
@@ -1016,6 +1028,8 @@ internal object UniffiLib {
     external fun uniffi_hallpass_fn_method_session_note_nonce(`ptr`: Long,`url`: RustBuffer.ByValue,`nonce`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
     external fun uniffi_hallpass_fn_method_session_proof(`ptr`: Long,`method`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,`request`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_hallpass_fn_method_session_reload(`ptr`: Long,
     ): Long
     external fun uniffi_hallpass_fn_method_session_renew(`ptr`: Long,
     ): Long
@@ -1196,13 +1210,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_browser_open() and 0xFFFF) != 43428) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hallpass_checksum_method_keysigner_public_key() and 0xFFFF) != 59851) {
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_identity() and 0xFFFF) != 28454) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hallpass_checksum_method_keysigner_sign() and 0xFFFF) != 38119) {
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_public_key() and 0xFFFF) != 13792) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hallpass_checksum_method_keysigner_delete() and 0xFFFF) != 55486) {
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_sign() and 0xFFFF) != 33824) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_keysigner_delete() and 0xFFFF) != 17200) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_securestore_identity() and 0xFFFF) != 56437) {
@@ -1245,6 +1262,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_proof() and 0xFFFF) != 20074) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_session_reload() and 0xFFFF) != 64460) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_renew() and 0xFFFF) != 34413) {
@@ -2228,6 +2248,14 @@ public object FfiConverterTypeBrowser: FfiConverter<Browser, Long> {
 public interface KeySigner {
 
     /**
+     * Names the key, such as by its tag or alias. Two signers with the same identity use the same key.
+     *
+     * # Errors
+     * Any: the session is then not opened.
+     */
+    fun `identity`(): kotlin.String
+
+    /**
      * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
      * §2.3.3).
      *
@@ -2361,6 +2389,26 @@ open class KeySignerImpl: Disposable, AutoCloseable, KeySigner
 
 
     /**
+     * Names the key, such as by its tag or alias. Two signers with the same identity use the same key.
+     *
+     * # Errors
+     * Any: the session is then not opened.
+     */
+    @Throws(SignerFailure::class)override fun `identity`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(SignerFailure) { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_keysigner_identity(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Returns the public half of the key, which is made when there is none: 65 bytes, 0x04 and both coordinates (SEC 1
      * §2.3.3).
      *
@@ -2461,7 +2509,23 @@ open class KeySignerImpl: Disposable, AutoCloseable, KeySigner
 
 // Put the implementation in an object so we don't pollute the top-level namespace
 internal object uniffiCallbackInterfaceKeySigner {
-    internal object `publicKey`: UniffiCallbackInterfaceKeySignerMethod0 {
+    internal object `identity`: UniffiCallbackInterfaceKeySignerMethod0 {
+        override fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: RustBuffer,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`identity`(
+                )
+            }
+            val writeReturn = { value: kotlin.String -> uniffiOutReturn.setValue(FfiConverterString.lower(value)) }
+            uniffiTraitInterfaceCallWithError(
+                uniffiCallStatus,
+                makeCall,
+                writeReturn,
+                { e: SignerFailure -> FfiConverterTypeSignerFailure.lower(e) }
+            )
+        }
+    }
+    internal object `publicKey`: UniffiCallbackInterfaceKeySignerMethod1 {
         override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
             val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
             val makeCall = suspend { ->
@@ -2494,7 +2558,7 @@ internal object uniffiCallbackInterfaceKeySigner {
             )
         }
     }
-    internal object `sign`: UniffiCallbackInterfaceKeySignerMethod1 {
+    internal object `sign`: UniffiCallbackInterfaceKeySignerMethod2 {
         override fun callback(`uniffiHandle`: Long,`message`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
             val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
             val makeCall = suspend { ->
@@ -2528,7 +2592,7 @@ internal object uniffiCallbackInterfaceKeySigner {
             )
         }
     }
-    internal object `delete`: UniffiCallbackInterfaceKeySignerMethod2 {
+    internal object `delete`: UniffiCallbackInterfaceKeySignerMethod3 {
         override fun callback(`uniffiHandle`: Long,`uniffiFutureCallback`: UniffiForeignFutureCompleteVoid,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
             val uniffiObj = FfiConverterTypeKeySigner.handleMap.get(uniffiHandle)
             val makeCall = suspend { ->
@@ -2575,6 +2639,7 @@ internal object uniffiCallbackInterfaceKeySigner {
     internal var vtable = UniffiVTableCallbackInterfaceKeySigner.UniffiByValue(
         uniffiFree,
         uniffiClone,
+        `identity`,
         `publicKey`,
         `sign`,
         `delete`,
@@ -3407,6 +3472,14 @@ public interface SessionInterface {
     suspend fun `proof`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest): List<HttpHeader>
 
     /**
+     * Reads the record from the store once more, and returns the state.
+     *
+     * # Errors
+     * As for [`core::Session::reload`].
+     */
+    suspend fun `reload`(): State
+
+    /**
      * Renews the access token of the login now.
      *
      * # Errors
@@ -3786,6 +3859,33 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterSequenceTypeHttpHeader.lift(it) },
+        // Error FFI converter
+        HallpassException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Reads the record from the store once more, and returns the state.
+     *
+     * # Errors
+     * As for [`core::Session::reload`].
+     */
+    @Throws(HallpassException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `reload`() : State {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_reload(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeState.lift(it) },
         // Error FFI converter
         HallpassException.ErrorHandler,
     )
@@ -6433,6 +6533,21 @@ sealed class Event {
     }
 
     /**
+     * The ID token of a renewal failed a check; the user's claims stay as they were.
+     */
+    data class IdTokenRejected(
+        /**
+         * The check that failed.
+         */
+        val `check`: kotlin.String) : Event()
+
+    {
+
+
+        companion object
+    }
+
+    /**
      * The session ended.
      */
     data class SignedOut(
@@ -6473,7 +6588,10 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterBoolean.read(buf),
                 FfiConverterString.read(buf),
                 )
-            4 -> Event.SignedOut(
+            4 -> Event.IdTokenRejected(
+                FfiConverterString.read(buf),
+                )
+            5 -> Event.SignedOut(
                 FfiConverterTypeLoginReason.read(buf),
                 FfiConverterString.read(buf),
                 )
@@ -6502,6 +6620,13 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 + FfiConverterString.allocationSize(value.`code`)
             )
         }
+        is Event.IdTokenRejected -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`check`)
+            )
+        }
         is Event.SignedOut -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
@@ -6528,8 +6653,13 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
                 FfiConverterString.write(value.`code`, buf)
                 Unit
             }
-            is Event.SignedOut -> {
+            is Event.IdTokenRejected -> {
                 buf.putInt(4)
+                FfiConverterString.write(value.`check`, buf)
+                Unit
+            }
+            is Event.SignedOut -> {
+                buf.putInt(5)
                 FfiConverterTypeLoginReason.write(value.`reason`, buf)
                 FfiConverterString.write(value.`code`, buf)
                 Unit
@@ -6545,7 +6675,7 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
 
 
 /**
- * Why a verb of a session did not do as told, named by what the app does next. Log-safe: no case carries a token, a
+ * Why a verb of a session failed, named by what the app does next. Log-safe: no case carries a token, a
  * URL or text from a server.
  */
 sealed class HallpassException: kotlin.Exception() {
@@ -6622,7 +6752,7 @@ sealed class HallpassException: kotlin.Exception() {
     }
 
     /**
-     * The secure store did not do as told. Nothing was lost.
+     * The secure store cannot be used. Nothing was lost.
      */
     class Storage(
 
@@ -6857,6 +6987,11 @@ enum class LoginReason {
      * The access token is over and the server gave no refresh token. The user's identity is still known.
      */
     NO_REFRESH_TOKEN,
+    /**
+     * The server keeps refusing to renew, in other words than `invalid_grant`. The session is kept: a renewal that succeeds
+     * or a login clears it.
+     */
+    REFUSED,
     /**
      * The server no longer accepts the refresh token: expired, revoked, or the user was blocked.
      */
@@ -7226,7 +7361,7 @@ public object FfiConverterTypeProvider : FfiConverterRustBuffer<Provider>{
 
 
 /**
- * Why a signer did not do as told.
+ * Why a signer failed.
  */
 sealed class SignerFailure: kotlin.Exception() {
 
@@ -7322,18 +7457,27 @@ public object FfiConverterTypeSignerFailure : FfiConverterRustBuffer<SignerFailu
 
 
 /**
- * Whether somebody is signed in.
+ * Whether a user is signed in.
  */
 sealed class State {
 
     /**
-     * The store has not been read yet, or is locked.
+     * The store has not been read yet, or could not be read.
      */
-    object Restoring : State()
+    data class Restoring(
+        /**
+         * Why the last attempt to read it failed.
+         */
+        val `problem`: dev.hallpass.ffi.StorageProblem?) : State()
 
+    {
+
+
+        companion object
+    }
 
     /**
-     * Nobody is signed in.
+     * No one is signed in.
      */
     data class SignedOut(
         /**
@@ -7352,13 +7496,36 @@ sealed class State {
     }
 
     /**
-     * Somebody is signed in.
+     * A user is signed in.
      */
     data class SignedIn(
         /**
          * Who.
          */
         val `user`: dev.hallpass.ffi.User) : State()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * A user is known and the session is kept, but the access token cannot be renewed.
+     */
+    data class LoginRequired(
+        /**
+         * Who.
+         */
+        val `user`: dev.hallpass.ffi.User,
+        /**
+         * Why.
+         */
+        val `reason`: dev.hallpass.ffi.LoginReason,
+        /**
+         * The reason in `snake_case`.
+         */
+        val `code`: kotlin.String) : State()
 
     {
 
@@ -7382,13 +7549,20 @@ sealed class State {
 public object FfiConverterTypeState : FfiConverterRustBuffer<State>{
     override fun read(buf: ByteBuffer): State {
         return when(buf.getInt()) {
-            1 -> State.Restoring
+            1 -> State.Restoring(
+                FfiConverterOptionalTypeStorageProblem.read(buf),
+                )
             2 -> State.SignedOut(
                 FfiConverterTypeLoginReason.read(buf),
                 FfiConverterString.read(buf),
                 )
             3 -> State.SignedIn(
                 FfiConverterTypeUser.read(buf),
+                )
+            4 -> State.LoginRequired(
+                FfiConverterTypeUser.read(buf),
+                FfiConverterTypeLoginReason.read(buf),
+                FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
@@ -7399,6 +7573,7 @@ public object FfiConverterTypeState : FfiConverterRustBuffer<State>{
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+                + FfiConverterOptionalTypeStorageProblem.allocationSize(value.`problem`)
             )
         }
         is State.SignedOut -> {
@@ -7416,12 +7591,22 @@ public object FfiConverterTypeState : FfiConverterRustBuffer<State>{
                 + FfiConverterTypeUser.allocationSize(value.`user`)
             )
         }
+        is State.LoginRequired -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeUser.allocationSize(value.`user`)
+                + FfiConverterTypeLoginReason.allocationSize(value.`reason`)
+                + FfiConverterString.allocationSize(value.`code`)
+            )
+        }
     }
 
     override fun write(value: State, buf: ByteBuffer) {
         when(value) {
             is State.Restoring -> {
                 buf.putInt(1)
+                FfiConverterOptionalTypeStorageProblem.write(value.`problem`, buf)
                 Unit
             }
             is State.SignedOut -> {
@@ -7433,6 +7618,13 @@ public object FfiConverterTypeState : FfiConverterRustBuffer<State>{
             is State.SignedIn -> {
                 buf.putInt(3)
                 FfiConverterTypeUser.write(value.`user`, buf)
+                Unit
+            }
+            is State.LoginRequired -> {
+                buf.putInt(4)
+                FfiConverterTypeUser.write(value.`user`, buf)
+                FfiConverterTypeLoginReason.write(value.`reason`, buf)
+                FfiConverterString.write(value.`code`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -8290,6 +8482,38 @@ public object FfiConverterOptionalTypePrompt: FfiConverterRustBuffer<Prompt?> {
         } else {
             buf.put(1)
             FfiConverterTypePrompt.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeStorageProblem: FfiConverterRustBuffer<StorageProblem?> {
+    override fun read(buf: ByteBuffer): StorageProblem? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStorageProblem.read(buf)
+    }
+
+    override fun allocationSize(value: StorageProblem?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStorageProblem.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StorageProblem?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStorageProblem.write(value, buf)
         }
     }
 }
