@@ -99,13 +99,13 @@ impl InFlight {
     ) -> Landing {
         self.landed = true;
         let landing = state.arrive(self.ports.process, self.token, outcome, issued);
-        if self.audience.is_empty() {
-            let now = state.now();
-            match landing {
-                Landing::Refused => state.ledger.refusals.entry(self.token).or_default().push(now),
-                Landing::Word => state.processes[self.ports.process].told_over = Some((self.token, now)),
-                Landing::Lost | Landing::Unused | Landing::Told => {}
-            }
+        let now = state.now();
+        let is_gone = outcome.as_ref().is_ok_and(|response| response.status == 404);
+        if landing == Landing::Refused && self.audience.is_empty() {
+            state.ledger.refusals.entry(self.token).or_default().push(now);
+        }
+        if is_gone || landing == Landing::Word && self.audience.is_empty() {
+            state.processes[self.ports.process].told_over = Some((self.token, now));
         }
         landing
     }
@@ -124,8 +124,11 @@ impl InFlight {
             losses.entry(lost.clone()).or_insert(new);
         }
         let Some(loss) = losses.get_mut(&lost) else { return };
-        // `invalid_grant` is asked about once more, by one short request.
+        // `invalid_grant`, and an endpoint that is gone, are followed by one more try, and not by two.
         let is_second_ask = told_over.is_some_and(|(token, at)| token == self.token && self.left < at + SECOND_ASK);
+        if is_second_ask && loss.tries == 0 {
+            loss.tries = 1;
+        }
         let paused = self.left.saturating_sub(loss.landed) >= PAUSES[0];
         loss.tries += 1;
         loss.landed = now;
@@ -133,7 +136,6 @@ impl InFlight {
         // What a caller asks for later on is tried twice, as the first time.
         let first_of_two = landing == Landing::Lost && paused && self.left > loss.began + LATER;
         let pause = match PAUSES.get(loss.tries - 1) {
-            _ if is_second_ask && loss.tries == 1 => PAUSES[1],
             _ if first_of_two && !is_second_ask => PAUSES[0],
             Some(pause) if (rotation || loss.tries == 1) && !loss.over && now + pause <= loss.began + WINDOW => *pause,
             Some(_) | None => return,
@@ -247,9 +249,10 @@ impl State {
 /// What an answer says of the token that was sent.
 fn said(response: &Response, delivered: bool) -> Landing {
     let text = String::from_utf8_lossy(&response.body);
-    let is_refusal = text.starts_with('{') && text.contains("\"error\"");
+    let is_whole = text.ends_with('}') || response.status >= 400;
+    let is_refusal = is_whole && text.starts_with('{') && text.contains("\"error\"");
     match response.status {
-        _ if delivered || text.contains("\"invalid_grant\"") => Landing::Word,
+        _ if delivered || is_whole && text.contains("\"invalid_grant\"") => Landing::Word,
         200..300 if is_refusal => Landing::Refused,
         // A gateway may say this after the server has acted.
         200..300 | 408 | 500.. => Landing::Lost,

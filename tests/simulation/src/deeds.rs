@@ -229,10 +229,9 @@ impl State {
         let present = &self.processes[process];
         let Some(family) = present.erased.filter(|_| !present.hindered && !self.ledger.passed_over) else { return };
         let Some(living) = self.server.families.get(family).map(|family| family.current) else { return };
-        let known = self.ledger.delivered.get(&living).is_some_and(|to| to.contains(&process));
         let in_flight =
             self.processes.iter().any(|other| other.renewals.iter().any(|(token, _)| token.family == family));
-        let is_known = known || self.ledger.durable.contains(&living);
+        let is_known = self.ledger.durable.contains(&living);
         if is_known && !in_flight && self.server.honours(living, self.now()) {
             self.violate("revoked means the living token", &format!("{living} lives on"));
         }

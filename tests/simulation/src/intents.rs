@@ -1,6 +1,7 @@
 //! What users have begun: logins, what took their place, and what must not come of them any more (rule 12).
 
 use crate::ledger::Ledger;
+use crate::server::Family;
 use crate::world::State;
 
 /// A login that a user began.
@@ -10,6 +11,8 @@ pub(crate) struct LoginBook {
     process: usize,
     /// The tokens it came to, when a process had them, and which.
     answered: Option<(usize, u64, usize)>,
+    /// The session that this process had then.
+    beside: Option<usize>,
     /// When a logout, or a later login, had taken its place.
     withdrawn: Option<u64>,
     /// Whether the app was told what came of it.
@@ -20,7 +23,7 @@ impl Ledger {
     /// A user has begun a login in `process`, which takes the place of an earlier one; returns its number.
     pub(crate) fn begin_login(&mut self, process: usize, now: u64) -> u64 {
         self.withdraw_logins(process, now);
-        self.logins.push(LoginBook { process, answered: None, withdrawn: None, is_over: false });
+        self.logins.push(LoginBook { process, answered: None, beside: None, withdrawn: None, is_over: false });
         self.logins.len() as u64 - 1
     }
 
@@ -32,8 +35,16 @@ impl Ledger {
     }
 
     /// The tokens of a login reach a process.
-    pub(crate) fn login_answered(&mut self, login: u64, family: usize, process: usize, now: u64) {
+    pub(crate) fn login_answered(
+        &mut self,
+        login: u64,
+        family: usize,
+        process: usize,
+        now: u64,
+        beside: Option<usize>,
+    ) {
         if let Some(login) = self.login(login) {
+            login.beside = beside;
             login.answered = Some((family, now, process));
         }
     }
@@ -68,20 +79,21 @@ impl Ledger {
 impl State {
     /// What came too late is good for nobody: its tokens are revoked, unless that would end a session of the same user.
     pub(crate) fn check_withdrawn_logins(&mut self) {
-        let late: Vec<(usize, usize)> = self
+        let late: Vec<(usize, usize, Option<usize>)> = self
             .ledger
             .logins
             .iter()
-            .filter_map(|login| login.answered.zip(login.withdrawn))
-            .filter(|((_, answered, _), withdrawn)| withdrawn < answered)
-            .map(|((family, _, process), _)| (family, process))
+            .filter_map(|login| Some((login.answered?, login.withdrawn?, login.beside)))
+            .filter(|((_, answered, _), withdrawn, _)| withdrawn < answered)
+            .map(|((family, _, process), _, beside)| (family, process, beside))
             .collect();
-        for (family, process) in late {
-            let user = self.server.families[family].user;
-            let lives = |(number, other): (usize, &crate::server::Family)| {
-                number != family && other.user == user && other.ended.is_none()
-            };
-            let is_spared = self.server.families.iter().enumerate().any(lives);
+        for (family, process, beside) in late {
+            let families = &self.server.families;
+            let user = families[family].user;
+            let lives =
+                |(number, other): (usize, &Family)| number != family && other.user == user && other.ended.is_none();
+            let is_spared =
+                beside.is_some_and(|beside| families[beside].user == user) || families.iter().enumerate().any(lives);
             let present = &self.processes[process];
             let excused = !present.alive || present.hindered || present.was_suspended || is_spared;
             if !excused && !self.ledger.revocations.contains(&family) {

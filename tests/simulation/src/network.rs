@@ -381,7 +381,8 @@ impl State {
             } else {
                 self.processes[process].login = Some(token.family);
                 let login = self.server.families[token.family].login;
-                self.ledger.login_answered(login, token.family, process, now);
+                let beside = self.processes[process].family;
+                self.ledger.login_answered(login, token.family, process, now, beside);
             }
         }
     }

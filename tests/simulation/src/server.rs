@@ -284,7 +284,8 @@ impl Server {
             refresh: brings_refresh.then_some(refresh),
             is_clear: oddity != Some(Oddity::OnlyRefreshToken),
         };
-        Answer { status: 200, body, headers: Vec::new(), issued: Some(issued), oddity }
+        let encoding = (oddity == Some(Oddity::Gzip)).then(|| ("Content-Encoding", "gzip".to_owned()));
+        Answer { status: 200, body, headers: encoding.into_iter().collect(), issued: Some(issued), oddity }
     }
 
     /// What is odd about this answer.
@@ -323,6 +324,7 @@ impl Family {
             Some(
                 Oddity::NoTokenType
                 | Oddity::ByteOrderMark
+                | Oddity::Gzip
                 | Oddity::Latin1
                 | Oddity::Doubled
                 | Oddity::OnlyRefreshToken,

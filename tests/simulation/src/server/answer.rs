@@ -32,6 +32,8 @@ pub(crate) struct Issued {
 pub(crate) enum Oddity {
     NoTokenType,
     ByteOrderMark,
+    /// It is compressed although nobody asked for that.
+    Gzip,
     /// A member that nobody reads is in another charset.
     Latin1,
     /// A member that nobody reads stands there twice.
@@ -55,9 +57,10 @@ pub(crate) enum Oddity {
 }
 
 impl Oddity {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Oddity::NoTokenType,
         Oddity::ByteOrderMark,
+        Oddity::Gzip,
         Oddity::Latin1,
         Oddity::Doubled,
         Oddity::OnlyRefreshToken,
@@ -77,6 +80,7 @@ impl Oddity {
         match self {
             Oddity::NoTokenType
             | Oddity::ByteOrderMark
+            | Oddity::Gzip
             | Oddity::Latin1
             | Oddity::Doubled
             | Oddity::OnlyRefreshToken => false,
@@ -108,6 +112,7 @@ impl Oddity {
             Oddity::NoTokenType => drop(members.remove("token_type")),
             Oddity::OnlyRefreshToken => drop(members.insert("access_token".to_owned(), json!({ "value": 1 }))),
             Oddity::ByteOrderMark => return [b"\xef\xbb\xbf", answer.to_string().as_bytes()].concat(),
+            Oddity::Gzip => return gzip(answer.to_string().as_bytes()),
             Oddity::Latin1 => return insert(members, b"\"a_name\":\"Jos\xe9\""),
             Oddity::Doubled => return insert(members, b"\"a_name\":1,\"a_name\":2"),
             Oddity::NoJwt
@@ -163,14 +168,36 @@ pub(crate) fn http_date(unix: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
 }
 
+/// The same bytes as a gzip file (RFC 1952) with one stored block (RFC 1951 §3.2.4): nothing is made smaller.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).expect("an answer is short");
+    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    file.extend_from_slice(&length.to_le_bytes());
+    file.extend_from_slice(&(!length).to_le_bytes());
+    file.extend_from_slice(bytes);
+    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    });
+    file.extend_from_slice(&(!crc).to_le_bytes());
+    file.extend_from_slice(&u32::from(length).to_le_bytes());
+    file
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn gzip_of_a_known_text_has_its_known_checksum_and_length() {
+        let file = gzip(b"123456789");
+        assert_eq!(file[file.len() - 8..], [0x26, 0x39, 0xf4, 0xcb, 9, 0, 0, 0]);
+    }
+
+    #[test]
     fn each_odd_body_holds_the_refresh_token_and_only_one_the_access_token_not() {
         for oddity in Oddity::ALL {
             let body = oddity.body(json!({ "access_token": "at", "token_type": "Bearer", "refresh_token": "rt" }));
+            // A stored block shows what is in it.
             let text = String::from_utf8_lossy(&body);
             assert!(text.contains("\"refresh_token\":\"rt\""), "{oddity:?}");
             assert_eq!(text.contains("\"access_token\":\"at\""), oddity != Oddity::OnlyRefreshToken, "{oddity:?}");
