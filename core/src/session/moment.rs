@@ -37,6 +37,20 @@ impl Moment {
         by_wall.max(by_boot)
     }
 
+    /// How long ago this was at least: for what must not be taken to have lasted longer than it has. `None` when nobody can
+    /// tell.
+    pub(crate) fn age_at_least(&self, now: Self) -> Option<Duration> {
+        let by_boot = now.elapsed.checked_sub(self.elapsed);
+        if self.here {
+            return by_boot;
+        }
+        let by_wall = (now.wall >= self.wall).then(|| now.wall.saturating_since(self.wall));
+        match (by_wall, by_boot) {
+            (Some(by_wall), Some(by_boot)) => Some(by_wall.min(by_boot)),
+            (by_wall, by_boot) => by_wall.or(by_boot),
+        }
+    }
+
     pub(crate) fn wall(self) -> Timestamp {
         self.wall
     }
@@ -74,6 +88,17 @@ mod tests {
     #[test]
     fn within_one_boot_a_wall_clock_set_forward_errs_to_the_safe_side() {
         assert_eq!(moment(1_000, 50).age(moment(9_000, 90)), Some(Duration::from_secs(8_000)));
+    }
+
+    #[test]
+    fn what_must_have_lasted_is_measured_by_the_clock_that_says_less() {
+        assert_eq!(moment(1_000, 50).age_at_least(moment(9_000, 90)), Some(Duration::from_secs(40)));
+        assert_eq!(moment(1_000, 50).age_at_least(moment(1_010, 900)), Some(Duration::from_secs(10)));
+        assert_eq!(moment(1_000, 50).age_at_least(moment(400, 90)), Some(Duration::from_secs(40)));
+        assert_eq!(moment(1_000, 500).age_at_least(moment(1_300, 20)), Some(Duration::from_secs(300)));
+        assert_eq!(moment(1_000, 500).age_at_least(moment(700, 20)), None);
+        let here = Moment { here: true, ..moment(1_000, 50) };
+        assert_eq!(here.age_at_least(moment(1, 90)), Some(Duration::from_secs(40)));
     }
 
     #[test]

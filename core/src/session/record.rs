@@ -201,7 +201,7 @@ impl Refusal {
     pub(crate) fn after(before: Option<&Self>, code: &str, now: Moment) -> Self {
         let same = before.filter(|before| before.code == code);
         // When nobody can tell any more when it began, it begins now.
-        let Some((same, age)) = same.and_then(|same| Some((same, same.since.age(now)?))) else {
+        let Some((same, age)) = same.and_then(|same| Some((same, same.since.age_at_least(now)?))) else {
             return Self {
                 code: code.to_owned(),
                 since: now,

@@ -43,9 +43,10 @@ impl Tombstone {
         StoredValue::new(serde_json::to_string(&stored).expect("it holds only strings and numbers"))
     }
 
-    /// The same with the session called `lineage` named too, logged out `at`. A session without a name was never stored.
+    /// The same with the session called `lineage` named too, logged out `at`. The name is empty where the record could not
+    /// be read: then the time alone tells.
     pub(crate) fn with(&self, lineage: &str, at: Moment) -> Self {
-        if lineage.is_empty() || self.names(lineage) {
+        if self.names(lineage) {
             return self.clone();
         }
         let older = self.0.len().saturating_sub(KEPT - 1);
@@ -55,7 +56,7 @@ impl Tombstone {
 
     /// Whether the session called `lineage` was logged out.
     pub(crate) fn names(&self, lineage: &str) -> bool {
-        self.0.iter().any(|logged_out| logged_out.session == lineage)
+        !lineage.is_empty() && self.0.iter().any(|logged_out| logged_out.session == lineage)
     }
 
     /// Whether somebody logged out after `moment`.
@@ -96,7 +97,12 @@ mod tests {
             .fold(Tombstone::default(), |tombstone, number| tombstone.with(&format!("{number}"), moment(number)));
         assert!(all.names("39") && all.names("24") && !all.names("23"));
         assert_eq!(all.with("39", moment(50)), all);
-        assert_eq!(all.with("", moment(50)), all);
+    }
+
+    #[test]
+    fn a_logout_of_a_record_that_could_not_be_read_tells_its_time_and_no_name() {
+        let tombstone = Tombstone::default().with("", moment(1_000));
+        assert!(tombstone.is_later_than(moment(999)) && !tombstone.names(""));
     }
 
     #[test]

@@ -230,8 +230,10 @@ impl Vault {
         // Before the record goes, so that no process sees the one without the other. A full store takes no tombstone and
         // keeps nobody from logging out: other processes then learn of it from the server.
         let before = self.tombstone().await.unwrap_or_default();
-        // The sessions that this one took the place of are over as well, for a process that has not heard of it.
-        let ended = self.retired.iter().chain([&lineage]);
+        // The sessions that this one took the place of are over as well, for a process that has not heard of it. Where it
+        // is known that nobody ever signed in, there is nothing to tell.
+        let is_nobody = self.opened && !self.is_newer && self.record.is_none();
+        let ended = self.retired.iter().chain((!is_nobody).then_some(&lineage));
         let tombstone = ended.fold(before.clone(), |tombstone, lineage| tombstone.with(lineage, now));
         if tombstone != before
             && let Err(error) = self.store.save(&self.entries.tombstone, &tombstone.to_stored()).await

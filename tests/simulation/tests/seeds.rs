@@ -87,10 +87,10 @@ fn seeds_that_found_something_pass() {
     }
 }
 
-/// Each run plays others; a failure says which, and `cargo xtask simulate --seed N --trace` tells the story.
+/// The same for everybody, so that a change is judged by what it changes. `cargo xtask simulate` and the nightly run draw a
+/// new range each time.
 #[test]
-fn two_thousand_seeds_that_nobody_has_played_break_no_invariant() {
-    let first = summary::fresh();
-    let summary = summary::engine(first, 2_000, Edition::Third, false);
-    assert!(summary.failures.is_empty(), "from seed {first} on: {summary}");
+fn two_thousand_seeds_break_no_invariant() {
+    let summary = summary::engine(0, 2_000, Edition::Third, false);
+    assert!(summary.failures.is_empty(), "{summary}");
 }

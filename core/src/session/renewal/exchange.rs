@@ -69,7 +69,10 @@ pub(super) enum Exchanged {
         lost_since: Option<Duration>,
     },
     /// No tokens: there is no token endpoint where the metadata says.
-    EndpointGone(Error),
+    EndpointGone {
+        error: Error,
+        lost_since: Option<Duration>,
+    },
     /// Nothing was sent, or not again: it is so long since the record was looked at that it has to be looked at once more.
     OutOfDate,
     /// Nothing was sent: the key that the token is bound to is gone.
@@ -141,7 +144,7 @@ impl Exchange {
                 Attempted::Refused(refused) => Exchanged::Refused(refused),
                 Attempted::KeyGone(key) => Exchanged::KeyGone(key),
                 Attempted::OutOfDate => Exchanged::OutOfDate,
-                Attempted::EndpointGone(error) => Exchanged::EndpointGone(error),
+                Attempted::EndpointGone(error) => Exchanged::EndpointGone { error, lost_since },
                 Attempted::Unused(error) => Exchanged::NoTokens { error, lost_since },
                 Attempted::Lost { error, retry_after } => {
                     in_doubt = true;

@@ -311,7 +311,7 @@ impl Renewals {
             };
             let used = Some(prepared.token.fingerprint());
             let is_second_ask = asked_with == used && !has_moved;
-            let sender = if asked_with == used { Sender::Engine } else { trigger.sender() };
+            let sender = if is_second_ask { Sender::Engine } else { trigger.sender() };
             match self.exchange.send(key, &prepared, sender).await {
                 Exchanged::Tokens(answer) => {
                     return self.outcome.install(key, &prepared, *answer).await.map(Renewed::Credentials);
@@ -334,13 +334,12 @@ impl Renewals {
                 }
                 Exchanged::Refused(refused) => return Err(self.refused(key, &prepared, refused).await),
                 Exchanged::NoTokens { error, lost_since } => {
-                    if let Some(lost_since) = lost_since.filter(|_| prepared.one_time) {
-                        self.ask_again(key, prepared.token.fingerprint(), lost_since);
-                    }
+                    self.ask_again_after_a_loss(key, &prepared, lost_since);
                     return Err(error);
                 }
-                Exchanged::EndpointGone(error) => {
+                Exchanged::EndpointGone { error, lost_since } => {
                     if has_moved || self.provider.moved(&prepared.metadata).await.is_none() {
+                        self.ask_again_after_a_loss(key, &prepared, lost_since);
                         return Err(error);
                     }
                     (asked_with, has_moved) = (used, true);
@@ -350,6 +349,13 @@ impl Renewals {
             }
         }
         Err(NOT_SETTLED)
+    }
+
+    /// A response that was lost is asked for again, where it may be the last one to this token.
+    fn ask_again_after_a_loss(self: &Arc<Self>, key: &GrantKey, prepared: &Prepared, lost_since: Option<Duration>) {
+        if let Some(lost_since) = lost_since.filter(|_| prepared.one_time) {
+            self.ask_again(key, prepared.token.fingerprint(), lost_since);
+        }
     }
 
     async fn refused(&self, key: &GrantKey, prepared: &Prepared, refused: Refused) -> Error {
