@@ -23,7 +23,7 @@ const LATER: u64 = 5 * WINDOW;
 /// lease is free, and then at the record.
 const LOOK_AND_SAVE: u64 = 250;
 /// Until when after `invalid_grant` it has asked once more, in milliseconds.
-const SECOND_ASK: u64 = 20_000;
+const SECOND_ASK: u64 = LATER;
 /// How often it may ask by itself.
 pub(crate) const OF_ITS_OWN: u64 = 5;
 
@@ -119,8 +119,10 @@ impl InFlight {
         let (losses, found_noted, told_over) = (&mut present.losses, present.found_noted, present.told_over);
         // What was found interrupted is asked for as well, from the start on and whatever comes of the first try.
         let was_interrupted = found_noted == Some(self.token);
-        if landing == Landing::Lost || was_interrupted {
-            let new = Loss { began: now, tries: 0, left: self.left, landed: 0, over: was_interrupted };
+        // Told when to come back, the process asks again, if at all, at a time of its own.
+        if matches!(landing, Landing::Lost | Landing::Told) || was_interrupted {
+            let over = was_interrupted || landing == Landing::Told;
+            let new = Loss { began: now, tries: 0, left: self.left, landed: 0, over };
             losses.entry(lost.clone()).or_insert(new);
         }
         let Some(loss) = losses.get_mut(&lost) else { return };

@@ -182,6 +182,7 @@ impl Driver {
             state.processes[process].erased = None;
             state.tell_of(process, "user      logs out");
         }
+        let since = self.world.state().now();
         tokio::spawn(async move {
             let outcome = client.logout().await;
             lock(&waiting).remove(&caller);
@@ -193,7 +194,7 @@ impl Driver {
                 Ok(revoked) => {
                     state.processes[process].logged_out = state.processes[process].erased;
                     let now = state.now();
-                    state.ledger.withdraw_logins(process, now);
+                    state.ledger.withdraw_logins(process, since, now);
                     if *revoked {
                         state.check_revoked(process);
                     }

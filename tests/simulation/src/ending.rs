@@ -194,7 +194,7 @@ impl State {
         }
         // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so.
         let author = self.storage.record().filter(|entry| Refresh::within(&entry.text).is_none());
-        let author = author.map(|entry| entry.writer).filter(|_| !self.processes[process].has_ended);
+        let author = author.map(|entry| entry.writer).filter(|_| self.processes[process].has_ended != Some(family));
         let process = author.unwrap_or(process);
         let family = self.processes[process].family.unwrap_or(family);
         let token = self.processes[process].presented.filter(|token| token.family == family);

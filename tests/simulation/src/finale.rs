@@ -48,8 +48,8 @@ pub(crate) async fn play(driver: &mut Driver) {
     everybody_is_answered(driver);
     let running: Vec<Running> = driver.running.iter().flatten().cloned().collect();
     for process in &running {
-        a_session_that_the_server_honours_works(driver, process).await;
-        nobody_is_left_without_a_next_step(driver, process).await;
+        let works = a_session_that_the_server_honours_works(driver, process).await;
+        nobody_is_left_without_a_next_step(driver, process, works).await;
     }
     nothing_is_lost(driver);
     driver.world.state().check_withdrawn_logins();
@@ -73,8 +73,8 @@ fn everybody_is_answered(driver: &Driver) {
     }
 }
 
-/// Asks twice: what the first answer brought has to be good for the next one.
-async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &Running) {
+/// Asks twice: what the first answer brought has to be good for the next one. Returns whether it was.
+async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &Running) -> bool {
     for time in ["usable within one renewal", "usable once more"] {
         let (honoured, before) = {
             let state = driver.world.state();
@@ -88,7 +88,10 @@ async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &
         let mut state = driver.world.state();
         let requests = state.ledger.renewals - before;
         match outcome {
-            Err(_) => state.violate("every caller is answered", "no answer in half an hour without faults"),
+            Err(_) => {
+                state.violate("every caller is answered", "no answer in half an hour without faults");
+                return false;
+            }
             Ok(Ok(answered)) => {
                 state.tell_of(running.process, "liveness  works");
                 if let Some(token) = answered.access_token {
@@ -106,10 +109,11 @@ async fn a_session_that_the_server_honours_works(driver: &mut Driver, running: &
                     state.violate(time, &what);
                 }
                 state.check_error(running.process, &error);
-                return;
+                return false;
             }
         }
     }
+    true
 }
 
 /// Renews, as a caller who has half an hour.
@@ -119,7 +123,11 @@ async fn ask(driver: &Driver, running: &Running) -> Result<hallpass_core::Result
 }
 
 /// A session that works is told as such, and for any other a login is offered: at the latest after some more tries.
-async fn nobody_is_left_without_a_next_step(driver: &mut Driver, running: &Running) {
+async fn nobody_is_left_without_a_next_step(driver: &mut Driver, running: &Running, works: bool) {
+    let seen = running.client.state().map(|(seen, _)| seen);
+    if works && seen.is_some_and(|seen| seen.user().is_some() && !offers_a_login(&seen)) {
+        return;
+    }
     for pause in [0, 5, 30, 180, 600, 1_500] {
         sleep(Duration::from_secs(pause)).await;
         let works = if driver.world.state().server.rules.offline_access {

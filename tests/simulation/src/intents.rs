@@ -7,8 +7,9 @@ use crate::world::State;
 /// A login that a user began.
 #[derive(Debug)]
 pub(crate) struct LoginBook {
-    /// The process that began it, or that goes on with it.
+    /// The process that began it, or that goes on with it, and when.
     process: usize,
+    begun: u64,
     /// The tokens it came to, when a process had them, and which.
     answered: Option<(usize, u64, usize)>,
     /// The session that this process had then.
@@ -22,14 +23,15 @@ pub(crate) struct LoginBook {
 impl Ledger {
     /// A user has begun a login in `process`, which takes the place of an earlier one; returns its number.
     pub(crate) fn begin_login(&mut self, process: usize, now: u64) -> u64 {
-        self.withdraw_logins(process, now);
-        self.logins.push(LoginBook { process, answered: None, beside: None, withdrawn: None, is_over: false });
+        self.withdraw_logins(process, now, now);
+        self.logins.push(LoginBook { process, begun: now, answered: None, beside: None, withdrawn: None, is_over: false });
         self.logins.len() as u64 - 1
     }
 
-    /// A logout has come to its end, or another login has begun.
-    pub(crate) fn withdraw_logins(&mut self, process: usize, now: u64) {
-        for login in self.logins.iter_mut().filter(|login| login.process == process && !login.is_over) {
+    /// What was asked for at `since`, a logout or another login, is done: it takes the place of what was begun before.
+    pub(crate) fn withdraw_logins(&mut self, process: usize, since: u64, now: u64) {
+        let earlier = |login: &&mut LoginBook| login.process == process && !login.is_over && login.begun < since;
+        for login in self.logins.iter_mut().filter(earlier) {
             login.withdrawn.get_or_insert(now);
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
     pub(crate) saved_at: BTreeMap<usize, u64>,
     /// How often a process was told `invalid_grant`.
     pub(crate) invalid_grants: u64,
+    /// A logout could not be written down for other processes.
+    pub(crate) untold: bool,
     /// The families whose tokens were asked to be revoked.
     pub(crate) revocations: BTreeSet<usize>,
     /// The logins that users have begun, by number.

@@ -186,6 +186,8 @@ impl SecureStore for Ports {
         let entered = self.world.state().now();
         if let Err(error) = self.reach_storage(Point::Save(Kind::of(kind)), value.expose().len()).await {
             self.tell(&format!("store     save {kind}: {error}"));
+            // Who logs out with a full store leaves no word of it for other processes.
+            self.world.state().ledger.untold |= kind == "logout";
             return Err(error);
         }
         {
@@ -206,7 +208,8 @@ impl SecureStore for Ports {
             *entry = Entry { text: value.expose().to_owned(), before, writer: self.process, unreadable: false };
             let token = Refresh::within(value.expose()).filter(|_| kind == "session");
             if kind == "session" {
-                state.processes[self.process].has_ended = token.is_none();
+                let family = state.processes[self.process].family.filter(|_| token.is_none());
+                state.processes[self.process].has_ended = family;
             }
             if let Some(token) = token {
                 if state.ledger.was_withdrawn(token.family, entered) {
@@ -216,7 +219,8 @@ impl SecureStore for Ports {
                 let now = state.now();
                 state.ledger.saved_at.entry(token.family).or_insert(now);
                 let over = state.processes.iter().filter_map(|present| present.logged_out).max();
-                if over >= Some(token.family) && !state.ledger.passed_over {
+                let is_told = !state.ledger.passed_over && !state.ledger.invalidated && !state.ledger.untold;
+                if over >= Some(token.family) && is_told {
                     state.violate("a logout is not undone", &format!("{token} is saved"));
                 }
                 if is_note(value.expose()) {
@@ -242,7 +246,8 @@ impl SecureStore for Ports {
                     state.storage.upgraded = None;
                 }
                 let present = &mut state.processes[self.process];
-                present.erased = present.newest.keys().next_back().copied();
+                // What is not to be seen is not erased either; then it is over at the server.
+                present.erased = present.newest.keys().next_back().copied().filter(|_| !is_hidden);
             }
             if !is_hidden && state.storage.entries.remove(name.as_str()).is_some() {
                 state.tell_of(self.process, &format!("store     delete {}", kind(name)));

@@ -135,8 +135,8 @@ pub(crate) struct Process {
     /// It once read the store and there was no record.
     pub(crate) found_nothing: bool,
     pub(crate) last_reason: Option<hallpass_core::LoginReason>,
-    /// It has saved the end of a session itself.
-    pub(crate) has_ended: bool,
+    /// The session whose end it has saved itself.
+    pub(crate) has_ended: Option<usize>,
 }
 
 /// Whether a process may go on.
@@ -232,7 +232,7 @@ impl State {
             found_hidden: false,
             found_nothing: false,
             last_reason: None,
-            has_ended: false,
+            has_ended: None,
         });
         let process = self.processes.len() - 1;
         self.tell_of(process, &format!("starts as process {process}"));
