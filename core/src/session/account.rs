@@ -208,9 +208,10 @@ impl Account {
         if signed_in.is_some() && !vault.is_saved() {
             return;
         }
-        let elapsed = self.clock.elapsed();
-        let snapshot =
-            signed_in.map(|signed_in| Snapshot::of(signed_in, Moment::now(&*self.clock))).unwrap_or_default();
+        // One reading of the clock: a token that is just over is over for all that follows.
+        let now = Moment::now(&*self.clock);
+        let elapsed = now.elapsed();
+        let snapshot = signed_in.map(|signed_in| Snapshot::of(signed_in, now)).unwrap_or_default();
         let latest = snapshot.of_login(elapsed);
         let before = self.published.of_login();
         // Withdrawn before anybody is told, who might panic or ask.

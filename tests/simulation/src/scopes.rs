@@ -5,6 +5,7 @@
 //! it is played once for each fault at each of them. With two faults, what follows the first one is counted anew.
 
 mod counts;
+mod known;
 mod stories;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::{Duration, sleep};
 
 pub use counts::{miscounted, write};
+pub use known::{known, known_with_one};
 pub use stories::{STORIES, Story};
 
 use crate::fate::Fate;

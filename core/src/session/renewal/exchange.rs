@@ -128,9 +128,9 @@ impl Exchange {
         let mut lost_since = None;
         let mut attempts = 0;
         loop {
-            if self.wire.elapsed() >= prepared.send_before() {
+            if self.wire.elapsed() >= prepared.send_before() || attempts > 0 && !self.is_current(prepared).await {
                 // Another process may have used the token since: the device or this process has slept, for longer than
-                // anybody waits for the lease (rule 5).
+                // anybody waits for the lease (rule 5). Or the user has signed in again, or out, since the first try.
                 self.settle(prepared, !in_doubt).await;
                 return Exchanged::OutOfDate;
             }
@@ -161,6 +161,11 @@ impl Exchange {
             self.settle(prepared, !in_doubt && !has_acted).await;
             return exchanged;
         }
+    }
+
+    /// Whether the session that is renewed is still there, as far as this process knows.
+    async fn is_current(&self, prepared: &Prepared) -> bool {
+        self.account.lock().await.signed_in().is_ok_and(|(lineage, _)| lineage == prepared.lineage)
     }
 
     /// Waits a moment before the same is sent again. Returns whether it may be: another audience's renewal may have been

@@ -69,8 +69,10 @@ impl Renewals {
 
     /// Goes on asking with `token`, on a task of its own; once for each token, from the first loss on.
     pub(super) fn ask_again(self: &Arc<Self>, key: &GrantKey, token: Fingerprint, lost_since: Duration) {
-        if self.asked_again.begin(token) {
-            let until = lost_since.saturating_add(WINDOW);
+        let until = lost_since.saturating_add(WINDOW);
+        // One that has to wait for longer is not begun, so that a later loss of the same token is asked for again.
+        let is_in_time = self.wire.elapsed() + self.pause(Duration::from_secs(PAUSES[0])) <= until;
+        if is_in_time && self.asked_again.begin(token) {
             self.runtime.spawn(ask_again(Arc::downgrade(self), key.clone(), token, until));
         }
     }
