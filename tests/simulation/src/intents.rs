@@ -24,7 +24,14 @@ impl Ledger {
     /// A user has begun a login in `process`, which takes the place of an earlier one; returns its number.
     pub(crate) fn begin_login(&mut self, process: usize, now: u64) -> u64 {
         self.withdraw_logins(process, now, now);
-        self.logins.push(LoginBook { process, begun: now, answered: None, beside: None, withdrawn: None, is_over: false });
+        self.logins.push(LoginBook {
+            process,
+            begun: now,
+            answered: None,
+            beside: None,
+            withdrawn: None,
+            is_over: false,
+        });
         self.logins.len() as u64 - 1
     }
 
