@@ -15,7 +15,7 @@ use hallpass::{
 };
 use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
 use hallpass_core::ports::{EntryName, KeySigner as _, SignerError};
-use hallpass_tenant::{Tenant, TenantOptions, browser};
+use hallpass_tenant::{Endpoint, Fault, FaultKind, Tenant, TenantOptions, browser};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const REDIRECT_URI: &str = "com.example.hallpass://callback";
@@ -171,6 +171,64 @@ async fn a_session_that_is_reloaded_tells_the_state_that_is_stored() {
     assert!(matches!(error, HallpassError::Storage { problem: StorageProblem::Locked, .. }), "{error:?}");
     *store.failure.lock().unwrap() = None;
     assert!(matches!(within(session.reload()).await.unwrap(), State::SignedIn { .. }));
+}
+
+#[tokio::test]
+async fn an_access_token_that_is_over_without_a_refresh_token_asks_for_a_login_and_keeps_the_user() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.allow_offline_access = false);
+    let (clock, observer) = (ShiftedClock::new(), Arc::new(Notes::default()));
+    let session = opened(SessionOptions {
+        browser: Some(Arc::new(ScriptedBrowser)),
+        observer: Some(observer.clone()),
+        clock: Some(clock.clone()),
+        ..options(&tenant)
+    });
+    let user = within(session.login(LoginOptions::default())).await.unwrap();
+    clock.advance(3_600_000);
+    let error = within(session.credentials(LASTING_A_MINUTE)).await.unwrap_err();
+    let reason = LoginReason::NoRefreshToken;
+    assert!(matches!(&error, HallpassError::LoginRequired { reason: found, .. } if *found == reason), "{error:?}");
+    let required = State::LoginRequired { user: user.clone(), reason, code: "no_refresh_token".to_owned() };
+    assert_eq!(session.state(), required);
+    assert_eq!(observer.state.lock().unwrap().as_ref(), Some(&required));
+    assert_eq!(session.user(), Some(user));
+    assert_eq!(*observer.events.lock().unwrap(), [Event::SignedIn], "no session has ended");
+}
+
+#[tokio::test]
+async fn an_id_token_of_a_renewal_that_fails_a_check_is_told_as_an_event() {
+    let tenant = tenant().await;
+    let observer = Arc::new(Notes::default());
+    let session = opened(SessionOptions {
+        browser: Some(Arc::new(ScriptedBrowser)),
+        observer: Some(observer.clone()),
+        ..options(&tenant)
+    });
+    within(session.login(LoginOptions::default())).await.unwrap();
+    let claims = serde_json::json!({ "iat": null });
+    tenant.fault(Fault::once(Endpoint::Token, FaultKind::PatchedIdToken { claims }));
+    within(session.renew()).await.unwrap();
+    let rejected = Event::IdTokenRejected { check: "id_token_iat".to_owned() };
+    assert_eq!(*observer.events.lock().unwrap(), [Event::SignedIn, rejected, Event::Renewed]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_locked_at_the_start_is_told_by_the_state() {
+    let tenant = tenant().await;
+    let (store, observer) = (Arc::new(NotedStore::default()), Arc::new(Notes::default()));
+    *store.failure.lock().unwrap() = Some(StoreFailure::Locked);
+    let session = opened(SessionOptions {
+        store: Store::Custom { store: store.clone() },
+        observer: Some(observer.clone()),
+        ..options(&tenant)
+    });
+    within(session.restored()).await.unwrap_err();
+    let locked = State::Restoring { problem: Some(StorageProblem::Locked) };
+    assert_eq!(session.state(), locked);
+    assert_eq!(observer.state.lock().unwrap().as_ref(), Some(&locked));
+    *store.failure.lock().unwrap() = None;
+    assert!(matches!(within(session.reload()).await.unwrap(), State::SignedOut { .. }));
 }
 
 #[tokio::test]

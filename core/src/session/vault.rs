@@ -142,6 +142,11 @@ impl Vault {
         match self.read().await? {
             Found::Durable => {}
             Found::Record(stored, text) if self.is_superseded_by(&stored) => self.take_over(stored, text),
+            // A logout missed it, because the store did not show it then.
+            Found::Record(stored, _) if self.is_logged_out_here(&stored) => {
+                self.store.delete(&self.entries.record).await?;
+                return Ok(());
+            }
             // Not yet saved, or written over by somebody who had read the record before it was saved. What is saved over
             // another's record has to count as the newer one everywhere.
             Found::Record(stored, _) if !self.is_durable(&stored) => {
@@ -378,6 +383,13 @@ impl Vault {
             (None, None) => true,
             (None, Some(_)) => matches!(stored.content, Content::SignedOut(_)),
         }
+    }
+
+    /// Whether `stored` is of the session that the user has logged out of in this process.
+    fn is_logged_out_here(&self, stored: &Record) -> bool {
+        self.record.as_ref().is_some_and(|record| {
+            matches!(record.content, Content::SignedOut(LoginReason::LoggedOut)) && record.lineage == stored.lineage
+        })
     }
 
     fn is_logged_out(&self) -> bool {

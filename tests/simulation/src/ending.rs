@@ -76,7 +76,7 @@ impl State {
         if self.processes[process].alive {
             let is_an_end = matches!(seen, hallpass_core::State::SignedOut { .. });
             if is_an_end == matches!(reason, LoginReason::NoRefreshToken | LoginReason::Refused) {
-                self.violate("the state fits its reason", &format!("{shown}"));
+                self.violate("the state fits its reason", shown);
             }
             self.check_sign_out(process, reason);
         }

@@ -264,7 +264,7 @@ impl State {
         let point = match endpoint {
             Endpoint::Api => return None,
             Endpoint::Token if token.is_some() => Point::Renewal,
-            _ => Point::Request(endpoint),
+            Endpoint::Metadata | Endpoint::Keys | Endpoint::Token | Endpoint::Revocation => Point::Request(endpoint),
         };
         match self.script.pass(point)? {
             Fault::Network(fate) => Some(fate),

@@ -89,6 +89,36 @@ struct StreamTests {
         #expect(second?.user == user)
     }
 
+    @Test func sessionThatCannotBeRenewedKeepsItsUserAndAsksForALogin() async throws {
+        let clock = ShiftedClock()
+        try await withLab(offline: false, clock: clock) { _, session in
+            let user = try await session.login()
+            var states = session.states.makeAsyncIterator()
+            #expect(await states.next() == .signedIn(user))
+            clock.advance(by: .seconds(3600))
+            #expect(await thrown { try await session.credentials() } == .loginRequired(.noRefreshToken))
+            #expect(await states.next() == .loginRequired(user, .noRefreshToken))
+            #expect(session.user == user)
+            // Another login is the way back.
+            let again = try await session.login()
+            #expect(session.state == .signedIn(again))
+        }
+    }
+
+    @Test func idTokenOfARenewalThatFailsACheckIsAnEventAndTheUserStays() async throws {
+        try await withLab(settings: ["refresh_token_rotation": true]) { lab, session in
+            let user = try await session.login()
+            var events = session.events.makeAsyncIterator()
+            try await lab.plan(#"{"endpoint": "token", "kind": {"patched_id_token": {"claims": {"iat": null}}}}"#)
+            try await session.renew()
+            #expect(await events.next() == .idTokenRejected(check: "id_token_iat"))
+            #expect(await events.next() == .renewed)
+            #expect(session.user == user)
+            // The next refresh token came with it.
+            try await session.renew()
+        }
+    }
+
     @Test func streamsEndWithTheSession() async throws {
         let lab = try await LabServer()
         defer { lab.stop() }

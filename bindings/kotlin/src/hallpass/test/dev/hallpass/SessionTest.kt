@@ -2,9 +2,11 @@ package dev.hallpass
 
 import dev.hallpass.ports.BrowserException
 import dev.hallpass.ports.MemoryStore
+import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.StoreException
 import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -131,6 +133,36 @@ class SessionTest {
             store.isLocked = false
             assertInstanceOf(SessionState.SignedIn::class.java, session.reload())
             assertEquals("Ada Lovelace", session.user?.name)
+        }
+    }
+
+    @Test
+    fun `access token over and no refresh token, the user is known and a login is required`() = test {
+        tenant.set("""{"allow_offline_access": false}""")
+        val clock = MovableClock()
+        Session.open(tenant.config(), MemoryStore(), browser = ScriptedBrowser(), clock = clock).use { session ->
+            val user = session.login()
+            clock.advance(3600.seconds)
+            assertEquals(LoginReason.NoRefreshToken, failure<HallpassException.LoginRequired> { session.credentials() }.reason)
+            assertEquals(SessionState.LoginRequired(user, LoginReason.NoRefreshToken), session.state)
+            assertEquals(user, session.user)
+            // Another login is the way back.
+            assertEquals(SessionState.SignedIn(session.login()), session.state)
+        }
+    }
+
+    @Test
+    fun `ID token of a renewal that fails a check, is an event and the user stays`() = test {
+        tenant.set("""{"refresh_token_rotation": true}""")
+        session().use { session ->
+            val user = session.login()
+            tenant.plan("""{"endpoint": "token", "kind": {"patched_id_token": {"claims": {"iat": null}}}}""")
+            val rejected = async(start = CoroutineStart.UNDISPATCHED) { session.events.first { it is SessionEvent.IdTokenRejected } }
+            session.renew()
+            assertEquals(SessionEvent.IdTokenRejected("id_token_iat"), rejected.await())
+            assertEquals(user, session.user)
+            // The next refresh token came with it.
+            session.renew()
         }
     }
 
