@@ -128,6 +128,7 @@ impl State {
             self.server.rules.reuse == Reuse::EndsUser
                 && families[later].user == families[token.family].user
                 && self.ledger.delivered_before(later, process, left)
+                && self.ledger.saved_at.get(&later).is_some_and(|at| *at < left)
         })
     }
 
@@ -192,10 +193,16 @@ impl State {
         if self.ledger.concluded.contains(&(family, reason.code())) {
             return true;
         }
-        // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so.
+        // Who read the end in the store speaks for the one who wrote it, and was killed before it could say so; who has saved
+        // an end speaks for itself.
         let author = self.storage.record().filter(|entry| Refresh::within(&entry.text).is_none());
-        let author = author.map(|entry| entry.writer).filter(|_| self.processes[process].has_ended != Some(family));
-        let process = author.unwrap_or(process);
+        let author = author.map(|entry| entry.writer);
+        let own = author.is_none() || self.processes[process].has_ended.is_some();
+        let speakers = [author, own.then_some(process)];
+        speakers.into_iter().flatten().any(|speaker| self.is_right_end_of(speaker, family, reason, concluded))
+    }
+
+    fn is_right_end_of(&mut self, process: usize, family: usize, reason: LoginReason, concluded: bool) -> bool {
         let family = self.processes[process].family.unwrap_or(family);
         let token = self.processes[process].presented.filter(|token| token.family == family);
         let Some(token) = token else { return concluded };

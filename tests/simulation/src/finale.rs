@@ -167,7 +167,7 @@ impl crate::world::State {
 /// A token that reached a process which is still there is in the store, or one that came after it.
 fn nothing_is_lost(driver: &Driver) {
     let mut state = driver.world.state();
-    let Some(durable) = state.storage.durable() else { return };
+    let Some(durable) = state.storage.durable().filter(|_| !state.ledger.vanished) else { return };
     for running in driver.running.iter().flatten() {
         let newest = state.processes[running.process].newest.get(&durable.family).copied();
         if let Some(newest) = newest.filter(|newest| newest.generation > durable.generation) {

@@ -126,6 +126,8 @@ impl Ports {
 
 const RANDOM: u64 = 1;
 const STORE: u64 = 2;
+/// How long a slow store takes from the look at what the user wants to the save, in milliseconds.
+const SLOWEST_INSTALLATION: u64 = 10_000;
 pub(crate) const NETWORK: u64 = 3;
 
 #[async_trait]
@@ -146,6 +148,7 @@ impl SecureStore for Ports {
             let is_hidden = kind == "session" && state.storage.hidden_until > state.now();
             let entry = entry.filter(|_| !is_hidden);
             state.processes[self.process].found_hidden |= is_hidden;
+            state.ledger.vanished |= is_hidden;
             if kind == "session" && !is_hidden {
                 state.processes[self.process].read_at = Some(state.now());
             }
@@ -212,15 +215,16 @@ impl SecureStore for Ports {
                 state.processes[self.process].has_ended = family;
             }
             if let Some(token) = token {
-                if state.ledger.was_withdrawn(token.family, entered) {
+                // What a slow store has begun is not called back.
+                let patience = if state.storage.slow_until > entered { SLOWEST_INSTALLATION } else { 0 };
+                if state.ledger.was_withdrawn(token.family, entered.saturating_sub(patience)) {
                     state.violate("a withdrawn login installs nothing", &format!("{token} is saved"));
                 }
                 state.ledger.durable.insert(token);
                 let now = state.now();
                 state.ledger.saved_at.entry(token.family).or_insert(now);
                 let over = state.processes.iter().filter_map(|present| present.logged_out).max();
-                let is_told = !state.ledger.passed_over && !state.ledger.invalidated && !state.ledger.untold;
-                if over >= Some(token.family) && is_told {
+                if over >= Some(token.family) && state.ledger.is_told() {
                     state.violate("a logout is not undone", &format!("{token} is saved"));
                 }
                 if is_note(value.expose()) {
