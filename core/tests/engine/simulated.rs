@@ -96,7 +96,8 @@ async fn a_caller_whose_renewal_fails_gets_no_token_of_a_user_who_signed_in_mean
     device.log_in("grace").await.unwrap();
     device.server.fail([Fault::RequestLost]);
     let error = within(caller).await.unwrap().unwrap_err();
-    assert_eq!(offline_cause(&error), Some(OfflineCause::NoAnswer));
+    assert_eq!(error, login_required(LoginReason::LoggedOut), "and nothing is sent again for the session before");
+    assert_eq!(device.server.count("token"), 1, "the login's own request");
 }
 
 #[tokio::test(start_paused = true)]
