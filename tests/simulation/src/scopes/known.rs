@@ -9,6 +9,7 @@ const HICCUP: usize = 17;
 const TWICE: &str = "the server said `invalid_grant` twice in a row: the second time it is believed (rule 6)";
 const HIDDEN_LOGOUT: &str =
     "the user logged out while the store did not show the record; the judge takes the hidden one for a session";
+const OVER: &str = "the user logged out while the renewal was on its way, so nothing is asked again";
 const HIDDEN_START: &str =
     "a process that starts while the store does not show the record cannot know of a renewal left behind";
 const HIDDEN_RENEWAL: &str = "two processes renewed while the store did not show one of them the other's token";
@@ -16,7 +17,7 @@ const KEY_LOST: &str = "the store lost its key, and the newer token of the other
 const LABEL: &str = "the end is right, and its reason is the word for an end that the server wanted: nobody told this process of the reuse";
 
 /// Story, faults, reason.
-const KNOWN: [(&str, &[Chosen], &str); 13] = [
+const KNOWN: [(&str, &[Chosen], &str); 15] = [
     ("a logout", &[(6, 3), (24, 0)], HIDDEN_LOGOUT),
     ("two processes and one renewal", &[(26, 3), (33, 0)], HIDDEN_RENEWAL),
     ("two processes and one renewal", &[(26, 3), (34, 0)], HIDDEN_RENEWAL),
@@ -27,6 +28,8 @@ const KNOWN: [(&str, &[Chosen], &str); 13] = [
     ("a logout during a renewal", &[(13, 0), (23, 3)], HIDDEN_START),
     ("a logout during a renewal", &[(14, 0), (24, 3)], HIDDEN_START),
     ("a logout during a renewal", &[(23, 3), (41, 0)], HIDDEN_LOGOUT),
+    ("a logout during a renewal", &[(9, 3), (15, 3)], OVER),
+    ("a logout during a renewal", &[(9, 9), (15, 3)], OVER),
     ("a login during a renewal, and a reuse ends all of the user's", &[(12, 1)], LABEL),
     ("a logout in the other process, and a revocation ends one token", &[(46, 2)], KEY_LOST),
     ("a logout in the other process, and a revocation ends one token", &[(46, 3)], HIDDEN_LOGOUT),
