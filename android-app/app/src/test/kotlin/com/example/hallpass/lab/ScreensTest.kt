@@ -80,7 +80,7 @@ class ScreensTest {
     @Test
     fun `app comes to the foreground, the session is read again`() = withMain {
         val before = lab.sessions.last().reloads
-        pause().stop().restart().start().resume()
+        pause().stop().restart().resume()
         shadowOf(get().mainLooper).idle()
         assertEquals(before + 1, lab.sessions.last().reloads)
     }
