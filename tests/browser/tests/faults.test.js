@@ -57,6 +57,7 @@ const KINDS = {
     },
   },
   patched_json: { Text: '{"issuer": "patched"}', seen: (seen) => assert.equal(seen.json.issuer, "patched") },
+  odd_body: { Text: "duplicate_member", seen: (seen) => assert.ok(seen.body.startsWith('{"session_hint": 1, "session_hint": "two", ') && seen.json) },
   answer: { Number: 203, Text: "anything", seen: (seen) => assert.ok(seen.status === 203 && seen.body === "anything") },
 };
 
