@@ -328,13 +328,22 @@ impl Guard<'_> {
         saved
     }
 
-    /// Saves a new session called `lineage` in place of what was there, then publishes it.
+    /// Saves a new session called `lineage` in place of what was there, then publishes it. The user came back from the
+    /// browser when it had `begun`, and wanted nothing else since if `intent` is the latest one.
     ///
     /// # Errors
-    /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
-    pub(crate) async fn begin(&mut self, lineage: String, signed_in: SignedIn) -> Result<()> {
-        let begun = Moment::now(&*self.account.clock);
-        let saved = self.vault.begin(lineage, begun, Content::SignedIn(Box::new(signed_in))).await;
+    /// As for `commit`; [`Error::Cancelled`] when the user has logged out since or begun another login, here or in another
+    /// process. A record that a newer version of Hallpass wrote is not overwritten.
+    pub(crate) async fn begin(
+        &mut self,
+        lineage: String,
+        begun: Moment,
+        signed_in: SignedIn,
+        intent: Intent,
+    ) -> Result<()> {
+        let account = self.account;
+        let content = Content::SignedIn(Box::new(signed_in));
+        let saved = self.vault.begin(lineage, begun, content, || account.latest_intent() == intent).await;
         // As long as the record is not known, nobody can tell whether somebody is signed in.
         if self.vault.is_opened() {
             self.account.publish(&self.vault);
@@ -401,7 +410,8 @@ mod tests {
 
     async fn sign_in(account: &Account, clock: &StillClock, refresh: Option<&str>) -> Result<()> {
         let mut guard = account.open().await?;
-        guard.begin("session-1".to_owned(), signed_in("ada", 3_600, refresh, now(clock))).await
+        let session = signed_in("ada", 3_600, refresh, now(clock));
+        guard.begin("session-1".to_owned(), now(clock), session, account.latest_intent()).await
     }
 
     fn token(account: &Account) -> Option<String> {
@@ -413,7 +423,8 @@ mod tests {
         let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 10));
         let account = account(&store, &clock, None);
         let mut guard = account.open().await.unwrap();
-        guard.begin("session-1".to_owned(), signed_in("ada", 3_600, Some("r0"), now(&clock))).await.unwrap();
+        let session = signed_in("ada", 3_600, Some("r0"), now(&clock));
+        guard.begin("session-1".to_owned(), now(&clock), session, account.latest_intent()).await.unwrap();
         assert_eq!(token(&account).as_deref(), Some("access-0"), "the record is still locked");
         assert_eq!(account.user().unwrap().sub(), "ada");
     }
@@ -444,6 +455,28 @@ mod tests {
         drop(account.synchronized().await.unwrap());
         let other_process = super::super::fakes::account(&store, &clock, None);
         assert!(matches!(other_process.open().await.unwrap().signed_in(), Err(Error::LoginRequired { .. })));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_another_process_noted_is_kept_with_a_record_that_was_saved_without_a_word() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 10));
+        let (app, extension) = (account(&store, &clock, None), account(&store, &clock, None));
+        sign_in(&extension, &clock, Some("r0")).await.unwrap();
+        let token = {
+            let mut guard = extension.open().await.unwrap();
+            let mut renewed = guard.signed_in().unwrap().1.clone();
+            renewed.refresh = signed_in("ada", 3_600, Some("r1"), now(&clock)).refresh;
+            store.untold.store(true, Ordering::SeqCst);
+            guard.commit(renewed.clone()).await.unwrap_err();
+            store.untold.store(false, Ordering::SeqCst);
+            renewed.refresh.unwrap().token.fingerprint()
+        };
+        let mut guard = app.open().await.unwrap();
+        let mut noted = guard.signed_in().unwrap().1.clone();
+        noted.refresh.as_mut().unwrap().attempt =
+            Some(super::super::record::Attempt { begun: clock.now(), settled: true });
+        guard.commit_or_revert(noted).await.unwrap();
+        assert_eq!(extension.synchronized().await.unwrap().token_in_doubt(), Some(token));
     }
 
     #[tokio::test]

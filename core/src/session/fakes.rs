@@ -96,6 +96,8 @@ pub(crate) struct FailingStore {
     pub(crate) entries: MemoryStore,
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) locked: Arc<AtomicBool>,
+    /// It saves, and says that it did not.
+    pub(crate) untold: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -110,10 +112,10 @@ impl SecureStore for FailingStore {
 
     async fn save(&self, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
         if self.full.load(Ordering::SeqCst) {
-            Err(StoreError::Failed("full"))
-        } else {
-            self.entries.save(name, value).await
+            return Err(StoreError::Failed("full"));
         }
+        self.entries.save(name, value).await?;
+        if self.untold.load(Ordering::SeqCst) { Err(StoreError::Failed("no answer")) } else { Ok(()) }
     }
 
     async fn delete(&self, name: &EntryName) -> Result<(), StoreError> {

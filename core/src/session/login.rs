@@ -232,9 +232,10 @@ impl Logins {
     /// the login locked, so that a callback is either taken before this intent or not at all.
     pub(crate) async fn withdraw(&self) -> Result<()> {
         let mut present = self.present.lock().await;
+        // Before the store answers, which may take its time: an exchange is not to install its session meanwhile.
+        self.account.new_intent();
         self.store.delete(&self.entry).await?;
         *present = None;
-        self.account.new_intent();
         Ok(())
     }
 
@@ -383,12 +384,7 @@ impl Logins {
         // Not while another process is renewing: its answer must not overwrite this login.
         let lease = self.lease.acquire().await;
         let mut guard = self.account.lock().await;
-        let saved = if self.account.latest_intent() == intent {
-            guard.begin(lineage.clone(), signed_in).await
-        } else {
-            // The user has logged out since, or begun another login.
-            Err(Error::Cancelled)
-        };
+        let saved = guard.begin(lineage.clone(), received, signed_in, intent).await;
         let has_begun = guard.record().is_some_and(|record| record.lineage == lineage);
         drop((guard, lease));
         if has_begun {

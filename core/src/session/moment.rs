@@ -63,6 +63,18 @@ impl Moment {
     pub(crate) fn is_after(&self, other: Self) -> bool {
         self.wall > other.wall
     }
+
+    /// Whether this moment of this process is certainly later than `other`, which any process may have stored. No boot has
+    /// been since, so that one of the present boot has to tell less time since then; one of an earlier boot is older anyway.
+    pub(crate) fn is_surely_after(&self, other: Self) -> bool {
+        self.here && self.elapsed > other.elapsed
+    }
+
+    /// Whether this is later than `other` by both clocks. One of them alone misleads: the wall clock may have been set, and the
+    /// other one begins again with each boot.
+    pub(crate) fn is_after_by_both_clocks(&self, other: Self) -> bool {
+        self.is_after(other) && self.elapsed > other.elapsed
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +111,22 @@ mod tests {
         assert_eq!(moment(1_000, 500).age_at_least(moment(700, 20)), None);
         let here = Moment { here: true, ..moment(1_000, 50) };
         assert_eq!(here.age_at_least(moment(1, 90)), Some(Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn what_is_later_by_one_clock_only_is_not_later_by_both() {
+        assert!(moment(1_001, 51).is_after_by_both_clocks(moment(1_000, 50)));
+        for other in [moment(1_001, 50), moment(1_000, 51), moment(1_002, 10), moment(900, 60), moment(1_000, 50)] {
+            assert!(!other.is_after_by_both_clocks(moment(1_000, 50)), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_moment_of_this_process_is_surely_later_than_a_stored_one() {
+        let here = Moment { here: true, ..moment(1_000, 50) };
+        assert!(here.is_surely_after(moment(9_000, 49)), "the wall clock was set back since");
+        assert!(!here.is_surely_after(moment(900, 50)) && !here.is_surely_after(moment(900, 500)));
+        assert!(!moment(1_000, 50).is_surely_after(moment(900, 49)), "a boot may have been since");
     }
 
     #[test]

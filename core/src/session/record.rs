@@ -32,8 +32,8 @@ pub(crate) struct Record {
     pub(crate) revision: u64,
     /// Random, one a process: tells two records of one revision apart.
     pub(crate) writer: String,
-    /// When the session began: of two logins the later one counts, whichever was saved first. Earlier versions did not
-    /// say.
+    /// When the user came back from the browser: of two logins the later one counts, whichever was saved first. Earlier
+    /// versions did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) begun: Option<Moment>,
     pub(crate) content: Content,
@@ -181,6 +181,25 @@ impl Record {
         match self.content {
             Content::SignedIn(signed_in) => Some(*signed_in),
             Content::SignedOut(_) => None,
+        }
+    }
+
+    /// Whether somebody is signed in by a login that came after the one that was `begun`.
+    pub(crate) fn is_of_a_login_after(&self, begun: Moment) -> bool {
+        self.signed_in().is_some() && self.begun.is_some_and(|theirs| theirs.is_after_by_both_clocks(begun))
+    }
+
+    /// Keeps in mind that somebody has begun a renewal with the same refresh token, as `other` says.
+    pub(crate) fn keep_attempt_of(&mut self, other: &Self) {
+        let attempted = other.signed_in().and_then(|signed_in| signed_in.refresh.as_ref());
+        if let Some((token, attempt)) =
+            attempted.and_then(|refresh| Some((refresh.token.fingerprint(), refresh.attempt?)))
+            && let Some(ours) = self.signed_in_mut().and_then(|signed_in| signed_in.refresh_mut(token))
+        {
+            let is_known = ours.attempt.is_some_and(|known| known.begun == attempt.begun);
+            if !is_known {
+                ours.attempt = Some(attempt);
+            }
         }
     }
 

@@ -59,9 +59,9 @@ impl Tombstone {
         !lineage.is_empty() && self.0.iter().any(|logged_out| logged_out.session == lineage)
     }
 
-    /// Whether somebody logged out after `moment`.
+    /// Whether somebody logged out after `moment`, as far as that can be told: by both clocks.
     pub(crate) fn is_later_than(&self, moment: Moment) -> bool {
-        self.0.last().is_some_and(|logged_out| logged_out.at.is_after(moment))
+        self.0.last().is_some_and(|logged_out| logged_out.at.is_after_by_both_clocks(moment))
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn moment(wall: i64) -> Moment {
-        serde_json::from_value(serde_json::json!({ "wall": wall, "elapsed": { "secs": 1, "nanos": 0 } })).unwrap()
+        serde_json::from_value(serde_json::json!({ "wall": wall, "elapsed": { "secs": wall, "nanos": 0 } })).unwrap()
     }
 
     #[test]

@@ -151,6 +151,9 @@ impl Vault {
             // another's record has to count as the newer one everywhere.
             Found::Record(stored, _) if !self.is_durable(&stored) => {
                 if let Some(ours) = &mut self.record {
+                    if stored.writer != self.writer {
+                        ours.keep_attempt_of(&stored);
+                    }
                     ours.revision = ours.revision.max(stored.revision).saturating_add(1);
                 }
             }
@@ -201,12 +204,32 @@ impl Vault {
         outcome
     }
 
-    /// Makes `content` the record of a new session called `lineage`, in place of what was there, and saves it.
+    /// Makes `content` the record of a new session called `lineage`, in place of what was there, and saves it, unless it
+    /// is not wanted any more.
     ///
     /// # Errors
-    /// As for `commit`. A record that a newer version of Hallpass wrote is not overwritten.
-    pub(crate) async fn begin(&mut self, lineage: String, begun: Moment, content: Content) -> Result<()> {
-        match self.read().await {
+    /// As for `commit`; [`Error::Cancelled`] when it is not wanted, or another process has saved a later login. A record
+    /// that a newer version of Hallpass wrote is not overwritten.
+    pub(crate) async fn begin(
+        &mut self,
+        lineage: String,
+        begun: Moment,
+        content: Content,
+        is_wanted: impl FnOnce() -> bool + Send,
+    ) -> Result<()> {
+        // The session that this process knows is the one that the user signs in to replace, whatever the clocks say.
+        let found = self.read().await;
+        // Now, as the store may have taken its time.
+        if !is_wanted() {
+            return Err(Error::Cancelled);
+        }
+        match found {
+            Ok(Found::Record(stored, text))
+                if self.opened && !self.knows(&stored) && stored.is_of_a_login_after(begun) =>
+            {
+                self.take_over(stored, text);
+                return Err(Error::Cancelled);
+            }
             Ok(Found::Record(stored, _)) => self.retire(stored.lineage),
             Ok(Found::Newer) => return Err(NEWER),
             // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
@@ -327,6 +350,11 @@ impl Vault {
         }
     }
 
+    /// Whether `stored` is of the session that this process has in memory.
+    fn knows(&self, stored: &Record) -> bool {
+        self.record.as_ref().is_some_and(|record| record.lineage == stored.lineage)
+    }
+
     fn is_durable(&self, record: &Record) -> bool {
         self.durable.as_ref().is_some_and(|durable| durable.version == Version::of(record))
     }
@@ -365,10 +393,13 @@ impl Vault {
             return ours.lineage != stored.lineage;
         }
         if ours.lineage != stored.lineage {
-            // Another login. One of ours that is not saved yet came later than any that this process has seen saved, and
-            // another process may have signed in since.
-            let is_later = stored.begun.zip(ours.begun).is_some_and(|(theirs, ours)| theirs.is_after(ours));
-            return self.is_saved() || self.durable.is_some() || is_later;
+            // Another login. One that is older than ours comes from a store that is behind the times. One of ours that
+            // is not saved yet came later than any that this process has seen saved, and another process may have signed
+            // in since.
+            let begun = stored.begun.zip(ours.begun);
+            let is_older = begun.is_some_and(|(theirs, ours)| ours.is_surely_after(theirs));
+            let is_later = begun.is_some_and(|(theirs, ours)| theirs.is_after(ours));
+            return !is_older && (self.is_saved() || self.durable.is_some() || is_later);
         }
         match (refresh(stored), refresh(ours)) {
             (Some(theirs), Some(ours)) if theirs.token.fingerprint() != ours.token.fingerprint() => {

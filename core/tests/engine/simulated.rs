@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use hallpass_core::ports::StoreError;
-use hallpass_core::{Error, Login, LoginReason, MinTtl, OfflineCause};
+use hallpass_core::{Error, Login, LoginReason, Logout, MinTtl, OfflineCause};
 
 use crate::support::server::Fault;
 use crate::support::store::Operation;
-use crate::support::{Device, login_required, offline_cause, settle, signed_out_reason, within};
+use crate::support::{Device, live, login_required, offline_cause, settle, signed_out_reason, within};
 
 const FULL: StoreError = StoreError::Failed("disk full");
 
@@ -253,4 +253,79 @@ async fn rule_5_a_device_that_slept_before_the_second_try_looks_at_the_record_fi
     assert_eq!(ours.access_token().expose(), theirs, "what the extension has brought meanwhile");
     assert_eq!(app.server.count("token"), 1, "the extension's alone has reached the server");
     app.session().renew().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_5_a_session_that_a_store_shows_again_does_not_replace_a_later_login() {
+    let mut device = Device::signed_in().await;
+    device.store.hide("session");
+    device.restart();
+    device.pass(60);
+    device.log_in("grace").await.unwrap();
+    // The old record takes the place of the new one, as a copy that is behind the times does.
+    device.store.show();
+    device.renew().await.unwrap();
+    assert_eq!(device.user().as_deref(), Some("grace"));
+    assert!(device.store.text("session").unwrap().contains("grace"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_of_two_logins_in_two_processes_the_one_that_the_user_finished_last_counts() {
+    let app = Device::new();
+    let extension = app.extension_that_knows().await;
+    app.server.fail([Fault::AnswerHeld]);
+    let earlier = app.login_in_flight("ada").await;
+    app.pass(1);
+    extension.log_in("grace").await.unwrap();
+    app.server.release();
+    assert_eq!(within(earlier).await.unwrap().unwrap_err(), Error::Cancelled);
+    settle().await;
+    assert_eq!(app.server.revoked().len(), 1, "nobody uses what the earlier one got");
+    assert_eq!((app.user().as_deref(), extension.user().as_deref()), (Some("grace"), Some("grace")));
+    app.renew().await.unwrap();
+    extension.renew().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_a_login_counts_although_by_both_clocks_the_session_before_came_later() {
+    let mut app = Device::signed_in().await;
+    app.clock.set_wall_by(-86_400);
+    app.clock.reboot();
+    app.restart();
+    let extension = app.extension_that_knows().await;
+    app.state().await;
+    extension.log_in("grace").await.unwrap();
+    assert_eq!(app.renew().await.unwrap_err(), login_required(LoginReason::LoggedOut), "of the session before");
+    assert_eq!(app.user().as_deref(), Some("grace"));
+    app.log_in("ada").await.unwrap();
+    assert_eq!(extension.renew().await.unwrap_err(), login_required(LoginReason::LoggedOut));
+    assert_eq!(extension.user().as_deref(), Some("ada"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_a_login_in_flight_is_withdrawn_by_a_logout_whose_store_takes_its_time() {
+    let device = Device::new();
+    device.server.fail([Fault::AnswerHeld]);
+    let login = device.login_in_flight("ada").await;
+    device.store.fall_silent(Operation::Delete);
+    let session = device.session().clone();
+    let logout = tokio::spawn(async move { session.logout(Logout::new()).await });
+    settle().await;
+    device.server.release();
+    assert_eq!(within(login).await.unwrap().unwrap_err(), Error::Cancelled);
+    device.store.repair();
+    logout.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_an_answer_lost_before_the_endpoint_moved_is_asked_for_again() {
+    let device = Device::signed_in().await;
+    device.expire();
+    device.server.fail([Fault::RequestLost, Fault::Unreachable]);
+    let caller = device.caller().await;
+    device.server.change(|server| server.token_path = "/oauth/token");
+    within(caller).await.unwrap().unwrap_err();
+    assert_eq!(device.server.faults_left(), 0);
+    live(5).await;
+    assert_eq!(device.server.count("token"), 1, "and nobody had to ask");
 }

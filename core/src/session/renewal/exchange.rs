@@ -128,9 +128,9 @@ impl Exchange {
         let mut lost_since = None;
         let mut attempts = 0;
         loop {
-            if self.wire.elapsed() >= prepared.send_before() || attempts > 0 && !self.is_current(prepared).await {
+            if self.wire.elapsed() >= prepared.send_before() {
                 // Another process may have used the token since: the device or this process has slept, for longer than
-                // anybody waits for the lease (rule 5). Or the user has signed in again, or out, since the first try.
+                // anybody waits for the lease (rule 5).
                 self.settle(prepared, !in_doubt).await;
                 return Exchanged::OutOfDate;
             }
@@ -149,10 +149,15 @@ impl Exchange {
                 Attempted::Lost { error, retry_after } => {
                     in_doubt = true;
                     lost_since = lost_since.or_else(|| Some(self.wire.elapsed()));
-                    if retry_after.is_none() && attempts < 2 && sender == Sender::Caller && self.pause().await {
-                        continue;
+                    if retry_after.is_some() || attempts == 2 || sender == Sender::Engine {
+                        Exchanged::NoTokens { error, lost_since }
+                    } else {
+                        match self.pause(prepared).await {
+                            Pause::Over => continue,
+                            Pause::Told => Exchanged::NoTokens { error, lost_since },
+                            Pause::Replaced => Exchanged::OutOfDate,
+                        }
                     }
-                    Exchanged::NoTokens { error, lost_since }
                 }
             };
             // With tokens the server has acted: until they are saved, this token is one that may be spent. Else what is
@@ -168,11 +173,14 @@ impl Exchange {
         self.account.lock().await.signed_in().is_ok_and(|(lineage, _)| lineage == prepared.lineage)
     }
 
-    /// Waits a moment before the same is sent again. Returns whether it may be: another audience's renewal may have been
-    /// told to wait meanwhile.
-    async fn pause(&self) -> bool {
+    /// Waits a moment before the same is sent again. Returns whether it may be.
+    async fn pause(&self, prepared: &Prepared) -> Pause {
         tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.wire.jitter()))).await;
-        self.backoff.told(self.wire.elapsed()).is_none()
+        if !self.is_current(prepared).await {
+            return Pause::Replaced;
+        }
+        // Last, as the record may be locked for as long as a slow store takes.
+        if self.backoff.told(self.wire.elapsed()).is_some() { Pause::Told } else { Pause::Over }
     }
 
     /// Remembers, in memory, whether the server may have used the token up.
@@ -299,6 +307,15 @@ enum Attempted {
         error: Error,
         retry_after: Option<Duration>,
     },
+}
+
+/// What came of the pause before the same is sent again.
+enum Pause {
+    Over,
+    /// Another audience's renewal was told to wait meanwhile.
+    Told,
+    /// Another session is in the place of the one that is renewed, or none.
+    Replaced,
 }
 
 /// Whether it is one of the specifications' codes, which no gateway or portal uses.

@@ -302,6 +302,8 @@ impl Renewals {
         // The token that was asked with in this turn already, and for which the intent is written.
         let mut asked_with = None;
         let mut has_moved = false;
+        // From when on an answer to that token has been missing, before its endpoint turned out to be gone.
+        let mut lost_before = None;
         for _ in 0..TURNS {
             let turn = self.turn().await;
             let prepared = match self.prepare(key, trigger, user, &turn, asked_with).await? {
@@ -327,14 +329,15 @@ impl Renewals {
                     match self.outcome.resolve(&prepared, &refusal, !is_second_ask).await? {
                         Next::Superseded => {}
                         Next::AskOnceMore => {
-                            (asked_with, has_moved) = (used, false);
+                            (asked_with, has_moved, lost_before) = (used, false, None);
                             tokio::time::sleep(self.wire.with_jitter(SECOND_ASK)).await;
                         }
                     }
                 }
                 Exchanged::Refused(refused) => return Err(self.refused(key, &prepared, refused).await),
                 Exchanged::NoTokens { error, lost_since } => {
-                    self.ask_again_after_a_loss(key, &prepared, lost_since);
+                    let lost_before = lost_before.filter(|_| asked_with == used);
+                    self.ask_again_after_a_loss(key, &prepared, lost_before.or(lost_since));
                     return Err(error);
                 }
                 Exchanged::EndpointGone { error, lost_since } => {
@@ -342,7 +345,7 @@ impl Renewals {
                         self.ask_again_after_a_loss(key, &prepared, lost_since);
                         return Err(error);
                     }
-                    (asked_with, has_moved) = (used, true);
+                    (asked_with, has_moved, lost_before) = (used, true, lost_since);
                 }
                 Exchanged::OutOfDate => {}
                 Exchanged::KeyGone(key) => self.account.end_if_bound_to(key).await?,
