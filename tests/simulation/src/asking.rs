@@ -150,6 +150,9 @@ impl InFlight {
         let ports = self.ports.clone();
         tokio::spawn(async move {
             sleep(pause).await;
+            // An endpoint that is gone has the metadata asked for, and the pause begins after that.
+            let asked_otherwise_at = ports.world.state().processes[ports.process].asked_otherwise_at;
+            sleep(Duration::from_millis(asked_otherwise_at.saturating_sub(landed))).await;
             let mut state = ports.world.state();
             let Some(loss) = state.processes[ports.process].losses.get(&lost) else { return };
             let (began, follows) = (loss.began, loss.landed != landed || loss.left >= landed || loss.over);
@@ -213,6 +216,7 @@ impl State {
             || lease_was_taken
             || present.may_wait_until > now
             || present.asks_otherwise > 0
+            || self.was_ended_by_the_user(token.family)
             || self.storage.durable() != Some(token)
     }
 

@@ -195,6 +195,7 @@ impl Driver {
                     state.processes[process].logged_out = state.processes[process].erased;
                     let now = state.now();
                     state.ledger.withdraw_logins(process, since, now);
+                    state.ledger.logged_out_at = state.ledger.logged_out_at.max(Some(since));
                     if *revoked {
                         state.check_revoked(process);
                     }
@@ -215,6 +216,7 @@ impl State {
         self.ledger.signed_in = true;
         self.ledger.turns += 1;
         self.ledger.turned_at = Some(self.now());
+        self.ledger.comes_back(login, self.now());
         self.server.sign_in(page, user, login)
     }
 
@@ -228,7 +230,9 @@ impl State {
     /// A logout says that the server has revoked the refresh token: then the one that lives is revoked.
     fn check_revoked(&mut self, process: usize) {
         let present = &self.processes[process];
-        let Some(family) = present.erased.filter(|_| !present.hindered && !self.ledger.passed_over) else { return };
+        // What a store that lost its key held of another process's renewals, nobody knows.
+        let is_unknown = present.hindered || self.ledger.passed_over || self.ledger.invalidated;
+        let Some(family) = present.erased.filter(|_| !is_unknown) else { return };
         let Some(living) = self.server.families.get(family).map(|family| family.current) else { return };
         let in_flight =
             self.processes.iter().any(|other| other.renewals.iter().any(|(token, _)| token.family == family));

@@ -1,5 +1,7 @@
 //! The end of a session: who is to blame when a spent token comes back, and whether the reason told is the true one.
 
+use std::collections::BTreeSet;
+
 use hallpass_core::LoginReason;
 
 use crate::network::Arrival;
@@ -101,7 +103,7 @@ impl State {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
             Cause::Suspended
-        } else if saved && self.processes[process].found_hidden {
+        } else if saved && self.processes.iter().any(|process| process.found_hidden) {
             Cause::StoreVanished
         } else if saved && self.ledger.invalidated {
             Cause::StoreInvalidated
@@ -160,26 +162,35 @@ impl State {
         }
     }
 
-    /// Whether a logout, or a login that takes its place, began after the session did: the present one of `process`, or the
-    /// one before it, which callers may have asked for.
+    /// Whether a logout, or a login that takes its place, came after the user had signed in to the session: the present one
+    /// of `process`, or the one before it, which callers may have asked for.
     fn was_logged_out(&self, process: usize) -> bool {
         let mut known = self.processes[process].newest.keys().rev().take(2);
         let born = known.next_back().or(self.processes[process].family.as_ref());
-        born.map_or(self.ledger.logged_out, |family| self.ledger.turned_at > Some(self.server.families[*family].born))
+        born.map_or(self.ledger.logged_out, |family| {
+            self.ledger.turned_at > self.ledger.signed_in_at(self.server.families[*family].login)
+        })
+    }
+
+    /// Whether the user has logged out since they signed in to the session called `family`, in whatever process.
+    pub(crate) fn was_ended_by_the_user(&self, family: usize) -> bool {
+        self.ledger.logged_out_at > self.ledger.signed_in_at(self.server.families[family].login)
     }
 
     /// A process offers a login because the server keeps refusing in words of its own: it was refused three times, over
     /// two minutes, in the same words, and the token is kept.
     fn check_refused(&mut self, process: usize) {
-        // As much as the process can know: the record says so too, and outlives the process that was refused.
-        let known = self.processes[process].newest.values().next_back().copied();
-        let Some(token) = known.or(self.processes[process].presented) else {
-            return self.violate("refused only when it lasts", "there was nothing to send");
-        };
-        let said = self.ledger.refusals.get(&token).map(Vec::as_slice).unwrap_or_default();
-        let lasted = said.len() >= 3 && said[said.len() - 1] - said[0] >= LASTING;
-        if !lasted {
-            let what = format!("{token} was refused {} times in other words", said.len());
+        // As much as the process can know: the record says so too, and outlives the process that was refused. A caller may
+        // have asked for the session before the present one, and a login that another took the place of is known as well.
+        let present = &self.processes[process];
+        let known = present.newest.values().rev().take(2).copied().chain(present.presented);
+        let meant: BTreeSet<Refresh> = known.chain(self.storage.durable()).collect();
+        let lasted = meant.iter().any(|token| {
+            let said = self.ledger.refusals.get(token).map(Vec::as_slice).unwrap_or_default();
+            said.len() >= 3 && said[said.len() - 1] - said[0] >= LASTING
+        });
+        if !lasted && !self.device.may_age() {
+            let what = format!("none of {meant:?} was refused in other words for long");
             self.violate("refused only when it lasts", &what);
         }
     }

@@ -158,16 +158,20 @@ impl crate::world::State {
         let present = &self.processes[process];
         let counts = |token: Refresh| {
             present.newest.keys().copied().chain(present.login).all(|family| family <= token.family)
-                && present.logged_out < Some(token.family)
+                && !self.was_ended_by_the_user(token.family)
         };
-        self.storage.durable().is_some_and(|token| counts(token) && self.server.honours(token, self.now()))
+        // With the clock set back and the device restarted, a logout of before may look like one of after the login.
+        !self.device.is_lost()
+            && self.storage.durable().is_some_and(|token| counts(token) && self.server.honours(token, self.now()))
     }
 }
 
 /// A token that reached a process which is still there is in the store, or one that came after it.
 fn nothing_is_lost(driver: &Driver) {
     let mut state = driver.world.state();
-    let Some(durable) = state.storage.durable().filter(|_| !state.ledger.vanished) else { return };
+    // A logout of which a full store took no word is undone by a process that has not heard of it.
+    let is_said = !state.ledger.vanished && !state.ledger.untold;
+    let Some(durable) = state.storage.durable().filter(|_| is_said) else { return };
     for running in driver.running.iter().flatten() {
         let newest = state.processes[running.process].newest.get(&durable.family).copied();
         if let Some(newest) = newest.filter(|newest| newest.generation > durable.generation) {

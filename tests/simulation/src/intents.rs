@@ -10,6 +10,8 @@ pub(crate) struct LoginBook {
     /// The process that began it, or that goes on with it, and when.
     process: usize,
     begun: u64,
+    /// When the user came back from the browser.
+    signed_in: Option<u64>,
     /// The tokens it came to, when a process had them, and which.
     answered: Option<(usize, u64, usize)>,
     /// The session that this process had then.
@@ -27,6 +29,7 @@ impl Ledger {
         self.logins.push(LoginBook {
             process,
             begun: now,
+            signed_in: None,
             answered: None,
             beside: None,
             withdrawn: None,
@@ -78,6 +81,18 @@ impl Ledger {
             login.answered.is_some_and(|(of, ..)| of == family)
                 && login.withdrawn.is_some_and(|withdrawn| withdrawn < at)
         })
+    }
+
+    /// The user comes back from the browser.
+    pub(crate) fn comes_back(&mut self, login: u64, now: u64) {
+        if let Some(login) = self.login(login) {
+            login.signed_in = Some(now);
+        }
+    }
+
+    /// When the user came back from the browser with this login.
+    pub(crate) fn signed_in_at(&self, login: u64) -> Option<u64> {
+        self.logins.get(usize::try_from(login).ok()?)?.signed_in
     }
 
     fn login(&mut self, number: u64) -> Option<&mut LoginBook> {

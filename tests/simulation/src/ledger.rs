@@ -51,6 +51,8 @@ pub(crate) struct Ledger {
     pub(crate) logins: Vec<LoginBook>,
     /// When a logout, or a login that takes a session's place, began last.
     pub(crate) turned_at: Option<u64>,
+    /// When the user asked for the last logout that succeeded.
+    pub(crate) logged_out_at: Option<u64>,
     pub(crate) signed_in: bool,
     pub(crate) logged_out: bool,
     pub(crate) invalidated: bool,

@@ -137,7 +137,8 @@ impl Ports {
                 let kept = if journey.fate == Fate::Truncated { length / 2 } else { length.saturating_sub(4) };
                 response.body.truncate(kept);
                 // The members come in the order of the alphabet, and only the last one is cut off.
-                let whole = issued.filter(|_| journey.fate == Fate::CutAtTheEnd);
+                let is_compressed = response.headers.get("content-encoding").is_some();
+                let whole = issued.filter(|_| journey.fate == Fate::CutAtTheEnd && !is_compressed);
                 (Ok(response), whole.map(|issued| Issued { access_token: None, is_clear: false, ..issued }))
             }
             Fate::FailsAfterwards(status, wait) => {
@@ -211,7 +212,11 @@ impl<'a> Otherwise<'a> {
 
 impl Drop for Otherwise<'_> {
     fn drop(&mut self) {
-        self.0.world.state().processes[self.0.process].asks_otherwise -= 1;
+        let mut state = self.0.world.state();
+        let now = state.now();
+        let process = &mut state.processes[self.0.process];
+        process.asks_otherwise -= 1;
+        process.asked_otherwise_at = now;
     }
 }
 

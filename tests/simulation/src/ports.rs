@@ -13,7 +13,7 @@ use crate::dice::Dice;
 use crate::script::{Fault, Kind, Point};
 use crate::storage::{Entry, NEWER, is_note};
 use crate::token::Refresh;
-use crate::world::{Gate, START, World, signed};
+use crate::world::{Gate, START, State, World, signed};
 
 /// What process number `process` sees of the world.
 #[derive(Clone)]
@@ -130,6 +130,70 @@ const STORE: u64 = 2;
 const SLOWEST_INSTALLATION: u64 = 10_000;
 pub(crate) const NETWORK: u64 = 3;
 
+/// What a process reads of a session's record.
+#[derive(Debug, Default)]
+struct Read {
+    /// When the record was to be seen; not said of other entries.
+    at: Option<Option<u64>>,
+    is_newer: bool,
+    token: Option<Refresh>,
+    /// Whether another process has noted a renewal with the token.
+    is_noted: bool,
+}
+
+impl Ports {
+    /// What is stored under `name` now, and what it says to who has it.
+    fn look(&self, name: &EntryName, kind: &str) -> (Result<Option<StoredValue>, StoreError>, Read) {
+        let mut state = self.world.state();
+        let entry = state.storage.entries.get(name.as_str()).cloned();
+        let is_session = kind == "session";
+        let is_hidden = is_session && state.storage.hidden_until > state.now();
+        let entry = entry.filter(|_| !is_hidden);
+        state.processes[self.process].found_hidden |= is_hidden;
+        state.ledger.vanished |= is_hidden;
+        let mut read = Read { at: is_session.then(|| (!is_hidden).then(|| state.now())), ..Read::default() };
+        let Some(entry) = entry else {
+            state.processes[self.process].found_nothing |= is_session;
+            return (Ok(None), read);
+        };
+        if entry.unreadable {
+            return (Err(StoreError::Invalidated), read);
+        }
+        let stale = is_session && entry.writer == self.process && state.storage.stale_reads > 0;
+        let text = match entry.before {
+            Some(before) if stale => {
+                state.storage.stale_reads -= 1;
+                state.tell_of(self.process, "store     gives the value before the last one");
+                before
+            }
+            Some(_) | None => entry.text,
+        };
+        read.is_newer = text.starts_with(NEWER);
+        read.token = Refresh::within(&text).filter(|_| is_session);
+        read.is_noted = is_note(&text) && entry.writer != self.process;
+        (Ok(Some(StoredValue::new(text))), read)
+    }
+}
+
+impl State {
+    /// A process has what it read of a session's record.
+    fn takes_note(&mut self, process: usize, read: Read) {
+        let present = &mut self.processes[process];
+        present.read_at = read.at.unwrap_or(present.read_at);
+        present.hindered |= read.is_newer;
+        let Some(token) = read.token else { return };
+        let is_first = present.newest.is_empty();
+        self.learns(process, token);
+        if read.is_noted {
+            let present = &mut self.processes[process];
+            if is_first {
+                present.found_noted = Some(token);
+            }
+            present.read_of.insert(token);
+        }
+    }
+}
+
 #[async_trait]
 impl SecureStore for Ports {
     fn identity(&self) -> String {
@@ -142,45 +206,11 @@ impl SecureStore for Ports {
             self.tell(&format!("store     load {kind}: {error}"));
             return Err(error);
         }
-        let found = {
-            let mut state = self.world.state();
-            let entry = state.storage.entries.get(name.as_str()).cloned();
-            let is_hidden = kind == "session" && state.storage.hidden_until > state.now();
-            let entry = entry.filter(|_| !is_hidden);
-            state.processes[self.process].found_hidden |= is_hidden;
-            state.ledger.vanished |= is_hidden;
-            if kind == "session" && !is_hidden {
-                state.processes[self.process].read_at = Some(state.now());
-            }
-            match entry {
-                None => {
-                    state.processes[self.process].found_nothing |= kind == "session";
-                    Ok(None)
-                }
-                Some(entry) if entry.unreadable => Err(StoreError::Invalidated),
-                Some(entry) => {
-                    let stale = kind == "session" && entry.writer == self.process && state.storage.stale_reads > 0;
-                    let text = match entry.before {
-                        Some(before) if stale => {
-                            state.storage.stale_reads -= 1;
-                            state.tell_of(self.process, "store     gives the value before the last one");
-                            before
-                        }
-                        Some(_) | None => entry.text,
-                    };
-                    state.processes[self.process].hindered |= text.starts_with(NEWER);
-                    if let Some(token) = Refresh::within(&text).filter(|_| kind == "session") {
-                        state.learns(self.process, token);
-                        if is_note(&text) && entry.writer != self.process {
-                            state.processes[self.process].read_of.insert(token);
-                        }
-                    }
-                    Ok(Some(StoredValue::new(text)))
-                }
-            }
-        };
+        let (found, read) = self.look(name, kind);
         self.tell(&format!("store     load {kind}: {}", shown(&found)));
         self.step().await;
+        // Only now: who was suspended meanwhile may have given it up.
+        self.world.state().takes_note(self.process, read);
         found
     }
 

@@ -259,7 +259,10 @@ impl Driver {
             let mut state = world.state();
             let present = &state.processes[process];
             let was_suspended = present.frozen_until > begun;
-            let excused = !present.alive || present.hindered || was_suspended || !present.read_of.contains(&token);
+            // A store that shows nothing has no renewal to finish; the next caller who needs one asks again.
+            let was_hidden = present.found_hidden;
+            let excused =
+                !present.alive || present.hindered || was_suspended || was_hidden || !present.read_of.contains(&token);
             let lasts = state.storage.note().is_some_and(|(noted, _)| noted == token);
             if !excused && !present.has_renewed && lasts {
                 state.violate("an interrupted renewal is finished", "the process was opened and did not try");

@@ -50,6 +50,9 @@ pub(crate) struct Family {
     pub(crate) login: u64,
     /// The key that its ID tokens name.
     kid: &'static str,
+    /// When the user signed in, by the server's clock, in seconds: every ID token of the session says the same
+    /// (OpenID Connect Core §12.2).
+    authenticated: i64,
 }
 
 /// An access token and what it came with.
@@ -136,7 +139,18 @@ impl Server {
                 let current = Refresh { family: self.families.len(), generation: 0, serial: 0 };
                 let (spent, ended) = (BTreeMap::new(), None);
                 let kid = if self.has_new_key { "2" } else { "1" };
-                let family = Family { user, nonce, current, spent, born: now, used: now, ended, login, kid };
+                let family = Family {
+                    user,
+                    nonce,
+                    current,
+                    spent,
+                    born: now,
+                    used: now,
+                    ended,
+                    login,
+                    kid,
+                    authenticated: unix,
+                };
                 self.families.push(family);
                 self.issue(current, "", now, unix, true)
             }
@@ -304,7 +318,8 @@ impl Family {
     /// with Ory Hydra.
     fn id_token(&self, unix: i64, has_new_key: bool, oddity: Option<Oddity>) -> String {
         let mut claims = json!({
-            "iss": ISSUER, "sub": self.user, "aud": CLIENT_ID, "iat": unix, "exp": unix + 3_600, "auth_time": unix,
+            "iss": ISSUER, "sub": self.user, "aud": CLIENT_ID, "iat": unix, "exp": unix + 3_600,
+            "auth_time": self.authenticated,
             "nonce": self.nonce,
         });
         let odd: &[(&str, Value)] = &match oddity {

@@ -69,6 +69,7 @@ pub(crate) struct DeviceClock {
     pub(crate) booted: u64,
     pub(crate) server_offset: i64,
     pub(crate) set_back: bool,
+    pub(crate) set_forward: bool,
     pub(crate) rebooted: bool,
 }
 
@@ -77,6 +78,11 @@ impl DeviceClock {
     /// boot began anew. One of them alone misleads no client.
     pub(crate) fn is_lost(&self) -> bool {
         self.set_back && self.rebooted
+    }
+
+    /// Whether what was received before may look older than it is, by the same two.
+    pub(crate) fn may_age(&self) -> bool {
+        self.set_forward && self.rebooted
     }
 }
 
@@ -103,10 +109,12 @@ pub(crate) struct Process {
     pub(crate) renewals: BTreeSet<(Refresh, String)>,
     /// What there was no answer to.
     pub(crate) losses: BTreeMap<Lost, Loss>,
-    /// The token that was noted in the store when it started.
+    /// The token that was noted in the store when it started, or when it read a record first.
     pub(crate) found_noted: Option<Refresh>,
     /// How many requests that are no renewals it waits for.
     pub(crate) asks_otherwise: u64,
+    /// When it had the last outcome of one of those.
+    pub(crate) asked_otherwise_at: u64,
     /// When the store last refused it something.
     pub(crate) refused_at: Option<u64>,
     /// Whether it ever sent a renewal, and whether a store or a network ever failed it.
@@ -215,6 +223,7 @@ impl State {
             losses: BTreeMap::new(),
             found_noted: None,
             asks_otherwise: 0,
+            asked_otherwise_at: 0,
             refused_at: None,
             has_renewed: false,
             hindered: false,

@@ -21,6 +21,7 @@ pub(crate) fn change(state: &mut State, change: Change) {
         }
         Change::WallBy(millis) => {
             state.device.set_back |= millis < 0;
+            state.device.set_forward |= millis > 0;
             state.device.wall_offset += millis;
         }
         Change::Reboot => {
