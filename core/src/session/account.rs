@@ -293,7 +293,7 @@ impl Guard<'_> {
     /// # Errors
     /// [`Error::Storage`]; the record is then as it was.
     pub(crate) async fn synchronize(&mut self) -> Result<()> {
-        match self.vault.synchronize().await {
+        match self.vault.synchronize(Moment::now(&*self.account.clock)).await {
             Ok(()) => {
                 self.account.publish(&self.vault);
                 Ok(())
@@ -343,7 +343,8 @@ impl Guard<'_> {
     ) -> Result<()> {
         let account = self.account;
         let content = Content::SignedIn(Box::new(signed_in));
-        let saved = self.vault.begin(lineage, begun, content, || account.latest_intent() == intent).await;
+        let now = Moment::now(&*account.clock);
+        let saved = self.vault.begin(lineage, begun, now, content, || account.latest_intent() == intent).await;
         // As long as the record is not known, nobody can tell whether somebody is signed in.
         if self.vault.is_opened() {
             self.account.publish(&self.vault);
@@ -357,6 +358,12 @@ impl Guard<'_> {
             tracing::debug!(%error, "the end of the session is not saved yet");
         }
         self.account.publish(&self.vault);
+    }
+
+    /// Whether the session that is there began after `moment`, by both clocks.
+    pub(crate) fn has_begun_after(&self, moment: Moment) -> bool {
+        let now = Moment::now(&*self.account.clock);
+        self.record().is_some_and(|record| record.is_of_a_login_after(moment, now))
     }
 
     /// Deletes the record, also one that cannot be read, and leaves a tombstone for other processes. Returns who was
@@ -477,6 +484,18 @@ mod tests {
             Some(super::super::record::Attempt { begun: clock.now(), settled: true });
         guard.commit_or_revert(noted).await.unwrap();
         assert_eq!(extension.synchronized().await.unwrap().token_in_doubt(), Some(token));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_began_after_a_logout_was_asked_for_is_told_from_the_one_before() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 10));
+        let account = account(&store, &clock, None);
+        let asked = now(&clock);
+        clock.set(1_002, 12);
+        sign_in(&account, &clock, Some("r0")).await.unwrap();
+        clock.set(1_003, 13);
+        let guard = account.lock().await;
+        assert!(guard.has_begun_after(asked) && !guard.has_begun_after(now(&clock)));
     }
 
     #[tokio::test]

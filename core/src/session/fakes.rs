@@ -143,7 +143,10 @@ pub(crate) fn wire(answers: &Answers, clock: &StillClock) -> Arc<Wire> {
 
 pub(crate) fn account(store: &FailingStore, clock: &StillClock, observer: Option<Arc<dyn Observer>>) -> Arc<Account> {
     let entries = Entries { record: entry("session"), quarantine: entry("quarantine"), tombstone: entry("logout") };
-    let vault = Vault::new(Arc::new(store.clone()), entries, "writer".to_owned());
+    // Each is a process of its own.
+    static WRITERS: AtomicU64 = AtomicU64::new(0);
+    let writer = format!("writer-{}", WRITERS.fetch_add(1, Ordering::SeqCst));
+    let vault = Vault::new(Arc::new(store.clone()), entries, writer);
     Arc::new(Account::new(vault, Arc::new(clock.clone()), observer))
 }
 

@@ -244,6 +244,7 @@ impl Logins {
     pub(crate) async fn finish(self: &Arc<Self>, callback: &str) -> Result<User> {
         let logins = Arc::clone(self);
         let callback = callback.to_owned();
+        let came_back = self.wire.now();
         let exchange = self.runtime.spawn(async move {
             let callback = Callback::parse(&callback)?;
             let metadata = logins.metadata_for(&callback).await?;
@@ -251,7 +252,7 @@ impl Logins {
             // Before the server made the tokens, so that a lifetime counted from here is over in time.
             let sent = logins.wire.now();
             let tokens = logins.exchange_code(&code, &pending, &metadata).await?;
-            logins.install(tokens, sent, &pending, &metadata, intent).await
+            logins.install(tokens, sent, &pending, &metadata, came_back, intent).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
     }
@@ -351,6 +352,7 @@ impl Logins {
         received: Moment,
         pending: &PendingLogin,
         metadata: &ProviderMetadata,
+        came_back: Moment,
         intent: Intent,
     ) -> Result<User> {
         let identity = match &tokens.id_token {
@@ -384,7 +386,7 @@ impl Logins {
         // Not while another process is renewing: its answer must not overwrite this login.
         let lease = self.lease.acquire().await;
         let mut guard = self.account.lock().await;
-        let saved = guard.begin(lineage.clone(), received, signed_in, intent).await;
+        let saved = guard.begin(lineage.clone(), came_back, signed_in, intent).await;
         let has_begun = guard.record().is_some_and(|record| record.lineage == lineage);
         drop((guard, lease));
         if has_begun {

@@ -148,6 +148,7 @@ impl Logouts {
 
     /// Erases all that is kept of the session, the login in progress included. Returns who was signed in.
     async fn erase(&self) -> Result<Option<SignedIn>> {
+        let asked = self.wire.now();
         self.logins.withdraw().await?;
         // Not while another process is renewing: what it writes back would bring the session back.
         let _lease = self.lease.acquire_soon().await;
@@ -156,6 +157,10 @@ impl Logouts {
         // like any other.
         if let Err(error) = guard.synchronize().await {
             tracing::debug!(%error, "the record is erased unread");
+        }
+        // The user has signed in since, in another process: that is what they want now.
+        if guard.has_begun_after(asked) {
+            return Ok(None);
         }
         let erased = guard.erase().await?;
         let was_bound = erased.as_ref().is_some_and(|erased| erased.dpop_jkt.is_some());

@@ -70,10 +70,13 @@ impl Moment {
         self.here && self.elapsed > other.elapsed
     }
 
-    /// Whether this is later than `other` by both clocks. One of them alone misleads: the wall clock may have been set, and the
-    /// other one begins again with each boot.
-    pub(crate) fn is_after_by_both_clocks(&self, other: Self) -> bool {
-        self.is_after(other) && self.elapsed > other.elapsed
+    /// Whether this came between `earlier` and `now`, by both clocks. One of them alone misleads: the wall clock may have been
+    /// set, and the other one begins again with each boot. What seems to be still to come is of before one of these.
+    pub(crate) fn is_between(&self, earlier: Self, now: Self) -> bool {
+        self.wall > earlier.wall
+            && self.wall <= now.wall
+            && self.elapsed > earlier.elapsed
+            && self.elapsed <= now.elapsed
     }
 }
 
@@ -114,10 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_later_by_one_clock_only_is_not_later_by_both() {
-        assert!(moment(1_001, 51).is_after_by_both_clocks(moment(1_000, 50)));
-        for other in [moment(1_001, 50), moment(1_000, 51), moment(1_002, 10), moment(900, 60), moment(1_000, 50)] {
-            assert!(!other.is_after_by_both_clocks(moment(1_000, 50)), "{other:?}");
+    fn what_came_between_did_so_by_both_clocks() {
+        let (earlier, now) = (moment(1_000, 50), moment(1_100, 150));
+        for between in [moment(1_001, 51), moment(1_100, 150)] {
+            assert!(between.is_between(earlier, now), "{between:?}");
+        }
+        for other in [(1_001, 50), (1_000, 51), (1_002, 10), (900, 60), (1_000, 50), (1_101, 150), (1_100, 151)] {
+            assert!(!moment(other.0, other.1).is_between(earlier, now), "{other:?}");
         }
     }
 

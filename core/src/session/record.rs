@@ -23,6 +23,9 @@ const VERSION: &str = "1";
 /// The most access tokens for other audiences or scopes that are kept.
 const OTHER_GRANTS: usize = 16;
 
+/// The most sessions whose place was taken that are remembered.
+const REPLACED: usize = 8;
+
 /// The record of an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -36,6 +39,10 @@ pub(crate) struct Record {
     /// versions did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) begun: Option<Moment>,
+    /// The sessions that this one took the place of, the latest last: a logout of it ends them as well, for a process that
+    /// has not heard of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaced: Vec<String>,
     pub(crate) content: Content,
 }
 
@@ -185,8 +192,18 @@ impl Record {
     }
 
     /// Whether somebody is signed in by a login that came after the one that was `begun`.
-    pub(crate) fn is_of_a_login_after(&self, begun: Moment) -> bool {
-        self.signed_in().is_some() && self.begun.is_some_and(|theirs| theirs.is_after_by_both_clocks(begun))
+    pub(crate) fn is_of_a_login_after(&self, begun: Moment, now: Moment) -> bool {
+        self.signed_in().is_some() && self.begun.is_some_and(|theirs| theirs.is_between(begun, now))
+    }
+
+    /// The names of this session and of those that it took the place of, the oldest first.
+    pub(crate) fn into_lineages(self) -> Vec<String> {
+        let mut lineages = self.replaced;
+        lineages.retain(|known| *known != self.lineage);
+        lineages.push(self.lineage);
+        let surplus = lineages.len().saturating_sub(REPLACED);
+        lineages.drain(..surplus);
+        lineages
     }
 
     /// Keeps in mind that somebody has begun a renewal with the same refresh token, as `other` says.

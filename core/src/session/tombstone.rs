@@ -59,9 +59,9 @@ impl Tombstone {
         !lineage.is_empty() && self.0.iter().any(|logged_out| logged_out.session == lineage)
     }
 
-    /// Whether somebody logged out after `moment`, as far as that can be told: by both clocks.
-    pub(crate) fn is_later_than(&self, moment: Moment) -> bool {
-        self.0.last().is_some_and(|logged_out| logged_out.at.is_after_by_both_clocks(moment))
+    /// Whether somebody logged out between `moment` and `now`, as far as that can be told: by both clocks.
+    pub(crate) fn is_later_than(&self, moment: Moment, now: Moment) -> bool {
+        self.0.last().is_some_and(|logged_out| logged_out.at.is_between(moment, now))
     }
 }
 
@@ -102,14 +102,15 @@ mod tests {
     #[test]
     fn a_logout_of_a_record_that_could_not_be_read_tells_its_time_and_no_name() {
         let tombstone = Tombstone::default().with("", moment(1_000));
-        assert!(tombstone.is_later_than(moment(999)) && !tombstone.names(""));
+        assert!(tombstone.is_later_than(moment(999), moment(1_000)) && !tombstone.names(""));
     }
 
     #[test]
     fn the_latest_logout_is_compared_with_a_login() {
         let tombstone = Tombstone::default().with("a", moment(1_000)).with("b", moment(2_000));
-        assert!(tombstone.is_later_than(moment(1_500)));
-        assert!(!tombstone.is_later_than(moment(2_000)));
-        assert!(!Tombstone::default().is_later_than(moment(0)));
+        assert!(tombstone.is_later_than(moment(1_500), moment(3_000)));
+        assert!(!tombstone.is_later_than(moment(2_000), moment(3_000)));
+        assert!(!tombstone.is_later_than(moment(1_500), moment(1_900)), "the clock was set back since");
+        assert!(!Tombstone::default().is_later_than(moment(0), moment(3_000)));
     }
 }

@@ -135,7 +135,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Storage`]; memory is then as it was.
-    pub(crate) async fn synchronize(&mut self) -> Result<()> {
+    pub(crate) async fn synchronize(&mut self, now: Moment) -> Result<()> {
         if !self.opened {
             return self.open().await;
         }
@@ -161,12 +161,8 @@ impl Vault {
             Found::Newer => return Err(NEWER),
             // Absence says nothing: a collection may be closed, a folder not mounted. A logout leaves a tombstone.
             Found::Absent if self.record.as_ref().is_some_and(|record| record.signed_in().is_some()) => {
-                if self.is_logged_out_elsewhere().await? {
-                    self.durable = None;
-                    self.record = self
-                        .record
-                        .take()
-                        .map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
+                if self.is_logged_out_elsewhere(now).await? {
+                    self.has_been_logged_out();
                     return Ok(());
                 }
             }
@@ -184,9 +180,10 @@ impl Vault {
         let lineage = record.map(|record| record.lineage.clone()).unwrap_or_default();
         let revision = record.map_or(0, |record| record.revision).saturating_add(1);
         let begun = record.and_then(|record| record.begun);
+        let replaced = record.map(|record| record.replaced.clone()).unwrap_or_default();
         let spent = record.and_then(refresh).map(|refresh| (refresh.generation, refresh.received));
         self.ended_with = spent.filter(|_| matches!(content, Content::SignedOut(_)));
-        self.record = Some(Record { lineage, revision, writer: self.writer.clone(), begun, content });
+        self.record = Some(Record { lineage, revision, writer: self.writer.clone(), begun, replaced, content });
         self.save().await
     }
 
@@ -208,30 +205,48 @@ impl Vault {
     /// is not wanted any more.
     ///
     /// # Errors
-    /// As for `commit`; [`Error::Cancelled`] when it is not wanted, or another process has saved a later login. A record
-    /// that a newer version of Hallpass wrote is not overwritten.
+    /// As for `commit`; [`Error::Cancelled`] when it is not wanted, or another process has saved a later login or logged
+    /// out since. A record that a newer version of Hallpass wrote is not overwritten.
     pub(crate) async fn begin(
         &mut self,
         lineage: String,
         begun: Moment,
+        now: Moment,
         content: Content,
         is_wanted: impl FnOnce() -> bool + Send,
     ) -> Result<()> {
         // The session that this process knows is the one that the user signs in to replace, whatever the clocks say.
+        let mut replaced = self.record.clone().map(Record::into_lineages).unwrap_or_default();
         let found = self.read().await;
         // Now, as the store may have taken its time.
         if !is_wanted() {
+            if let Ok(Found::Record(stored, text)) = found
+                && self.opened
+                && self.is_superseded_by(&stored)
+            {
+                self.take_over(stored, text);
+            }
             return Err(Error::Cancelled);
         }
         match found {
-            Ok(Found::Record(stored, text))
-                if self.opened && !self.knows(&stored) && stored.is_of_a_login_after(begun) =>
-            {
+            Ok(Found::Record(stored, text)) if stored.is_of_a_login_after(begun, now) => {
                 self.take_over(stored, text);
+                self.opened = true;
                 return Err(Error::Cancelled);
             }
-            Ok(Found::Record(stored, _)) => self.retire(stored.lineage),
+            Ok(Found::Durable) if self.record.as_ref().is_some_and(|known| known.is_of_a_login_after(begun, now)) => {
+                return Err(Error::Cancelled);
+            }
+            Ok(Found::Record(stored, _)) => {
+                self.retire(stored.lineage.clone());
+                replaced = stored.into_lineages();
+            }
             Ok(Found::Newer) => return Err(NEWER),
+            // Another process may have logged out while the code was exchanged.
+            Ok(Found::Absent) if self.tombstone().await.is_ok_and(|known| known.is_later_than(begun, now)) => {
+                self.has_been_logged_out();
+                return Err(Error::Cancelled);
+            }
             // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
             Ok(Found::Durable | Found::Absent | Found::Unreadable) | Err(_) => {}
         }
@@ -242,7 +257,8 @@ impl Vault {
             self.damaged = Some(damaged);
             return Err(error.into());
         }
-        self.replace(Record { lineage, revision: 1, writer: self.writer.clone(), begun: Some(begun), content });
+        let writer = self.writer.clone();
+        self.replace(Record { lineage, revision: 1, writer, begun: Some(begun), replaced, content });
         self.durable = None;
         self.save().await
     }
@@ -261,7 +277,8 @@ impl Vault {
         // The sessions that this one took the place of are over as well, for a process that has not heard of it. Where it
         // is known that nobody ever signed in, there is nothing to tell.
         let is_nobody = self.opened && !self.is_newer && self.record.is_none();
-        let ended = self.retired.iter().chain((!is_nobody).then_some(&lineage));
+        let replaced = self.record.as_ref().map(|record| record.replaced.as_slice()).unwrap_or_default();
+        let ended = self.retired.iter().chain(replaced).chain((!is_nobody).then_some(&lineage));
         let tombstone = ended.fold(before.clone(), |tombstone, lineage| tombstone.with(lineage, now));
         if tombstone != before
             && let Err(error) = self.store.save(&self.entries.tombstone, &tombstone.to_stored()).await
@@ -290,10 +307,10 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Storage`] when the store cannot tell now.
-    async fn is_logged_out_elsewhere(&self) -> Result<bool> {
+    async fn is_logged_out_elsewhere(&self, now: Moment) -> Result<bool> {
         let Some(record) = &self.record else { return Ok(false) };
         let tombstone = self.tombstone().await?;
-        let is_older = record.begun.is_some_and(|begun| tombstone.is_later_than(begun));
+        let is_older = record.begun.is_some_and(|begun| tombstone.is_later_than(begun, now));
         Ok(tombstone.names(&record.lineage) || is_older)
     }
 
@@ -350,11 +367,6 @@ impl Vault {
         }
     }
 
-    /// Whether `stored` is of the session that this process has in memory.
-    fn knows(&self, stored: &Record) -> bool {
-        self.record.as_ref().is_some_and(|record| record.lineage == stored.lineage)
-    }
-
     fn is_durable(&self, record: &Record) -> bool {
         self.durable.as_ref().is_some_and(|durable| durable.version == Version::of(record))
     }
@@ -363,6 +375,13 @@ impl Vault {
         self.durable = Some(Durable { version: Version::of(&record), text });
         self.replace(record);
         self.damaged = None;
+    }
+
+    /// Another process has logged out.
+    fn has_been_logged_out(&mut self) {
+        self.durable = None;
+        self.record =
+            self.record.take().map(|record| Record { content: Content::SignedOut(LoginReason::LoggedOut), ..record });
     }
 
     fn replace(&mut self, record: Record) {
@@ -457,6 +476,7 @@ fn signed_out(reason: LoginReason) -> Record {
         revision: 0,
         writer: String::new(),
         begun: None,
+        replaced: Vec::new(),
         content: Content::SignedOut(reason),
     }
 }

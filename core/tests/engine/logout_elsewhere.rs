@@ -225,3 +225,17 @@ async fn rule_5_a_login_over_the_session_of_another_process_is_what_a_logout_the
     assert!(app.server.revoked().contains(&grace), "what was erased is what was revoked");
     assert!(app.store.text("session").is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_a_logout_ends_also_the_sessions_that_the_one_before_took_the_place_of() {
+    let app = Device::signed_in().await;
+    let mut extension = app.extension_that_knows().await;
+    extension.log_in("grace").await.unwrap();
+    // Which sessions there were is known from the record, not from the memory of a process; nor does a clock tell.
+    extension.restart();
+    extension.state().await;
+    app.clock.set_wall_by(-3_600);
+    extension.logout().await.unwrap();
+    assert_eq!(app.renew().await.unwrap_err(), login_required(LoginReason::LoggedOut));
+    assert!(app.store.text("session").is_none(), "and nothing of the session is written again");
+}

@@ -271,19 +271,25 @@ async fn rule_5_a_session_that_a_store_shows_again_does_not_replace_a_later_logi
 
 #[tokio::test(start_paused = true)]
 async fn rule_12_of_two_logins_in_two_processes_the_one_that_the_user_finished_last_counts() {
-    let app = Device::new();
-    let extension = app.extension_that_knows().await;
-    app.server.fail([Fault::AnswerHeld]);
-    let earlier = app.login_in_flight("ada").await;
-    app.pass(1);
-    extension.log_in("grace").await.unwrap();
-    app.server.release();
-    assert_eq!(within(earlier).await.unwrap().unwrap_err(), Error::Cancelled);
-    settle().await;
-    assert_eq!(app.server.revoked().len(), 1, "nobody uses what the earlier one got");
-    assert_eq!((app.user().as_deref(), extension.user().as_deref()), (Some("grace"), Some("grace")));
-    app.renew().await.unwrap();
-    extension.renew().await.unwrap();
+    // Whether the process of the earlier one has looked at the store meanwhile or not.
+    for has_looked in [false, true] {
+        let app = Device::new();
+        let extension = app.extension_that_knows().await;
+        app.server.fail([Fault::AnswerHeld]);
+        let earlier = app.login_in_flight("ada").await;
+        app.pass(1);
+        extension.log_in("grace").await.unwrap();
+        if has_looked {
+            within(app.session().reload()).await.unwrap();
+        }
+        app.server.release();
+        assert_eq!(within(earlier).await.unwrap().unwrap_err(), Error::Cancelled);
+        settle().await;
+        assert_eq!(app.server.revoked().len(), 1, "nobody uses what the earlier one got");
+        assert_eq!((app.user().as_deref(), extension.user().as_deref()), (Some("grace"), Some("grace")));
+        app.renew().await.unwrap();
+        extension.renew().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
