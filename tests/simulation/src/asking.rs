@@ -22,6 +22,11 @@ const LATER: u64 = 5 * WINDOW;
 /// How long a process that waits for the lease may take from its end until it sends: it looks now and then whether the
 /// lease is free, and then at the record.
 const LOOK_AND_SAVE: u64 = 250;
+/// What a slow store still takes for an operation that it has begun. In milliseconds.
+const SLOWEST: u64 = 10_000;
+/// By how much a client may take the server's clock for slower than it is: its time is told in whole seconds, and answers
+/// travel. In milliseconds.
+const CLOCK_ERROR: u64 = 10_000;
 /// Until when after `invalid_grant` it has asked once more, in milliseconds.
 const SECOND_ASK: u64 = LATER;
 /// How often it may ask by itself.
@@ -202,7 +207,7 @@ impl State {
         // Who was suspended for longer than a request may take has given it up already.
         let was_suspended = present.was_suspended && present.frozen_until + 4 * TIMEOUT > began;
         let is_passed = present.newest.range(token.family..).any(|(_, newest)| *newest != token);
-        let store_refuses = present.refused_at >= Some(began) || self.storage.slow_until > began;
+        let store_refuses = present.refused_at >= Some(began) || self.storage.slow_until + SLOWEST > began;
         let lease_is_taken = self.lease.is_some_and(|holder| holder != process);
         let lease_was_taken =
             self.lease_let_go.is_some_and(|(holder, at)| holder != process && at + LOOK_AND_SAVE > now);
@@ -214,7 +219,7 @@ impl State {
             || store_refuses
             || lease_is_taken
             || lease_was_taken
-            || present.may_wait_until > now
+            || present.may_wait_until + CLOCK_ERROR > now
             || present.asks_otherwise > 0
             || self.was_ended_by_the_user(token.family)
             || self.storage.durable() != Some(token)

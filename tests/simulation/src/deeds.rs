@@ -107,7 +107,7 @@ impl Driver {
                 return;
             }
             state.processes[process].last_reason = None;
-            state.check_login(number.into_inner(), outcome.is_ok());
+            state.check_login(process, number.into_inner(), outcome.is_ok());
             match outcome {
                 Ok(()) => state.tell_of(process, "user      is signed in"),
                 Err(error) => {
@@ -139,7 +139,7 @@ impl Driver {
             let mut state = world.state();
             if state.processes[running.process].alive {
                 state.processes[running.process].last_reason = None;
-                state.check_login(login, outcome.is_ok());
+                state.check_login(running.process, login, outcome.is_ok());
                 state.check_shown(&format!("{outcome:?}"));
                 let line =
                     format!("user      resumes the login: {}", outcome.map_or_else(|error| error.code(), |()| "done"));
@@ -178,7 +178,9 @@ impl Driver {
             let mut state = world.state();
             state.ledger.logged_out = true;
             state.ledger.turns += 1;
-            state.ledger.turned_at = Some(state.now());
+            let now = state.now();
+            state.ledger.turned_at = Some(now);
+            state.ledger.logouts.insert(process, now);
             state.processes[process].erased = None;
             state.tell_of(process, "user      logs out");
         }
@@ -190,9 +192,13 @@ impl Driver {
             if !state.processes[process].alive {
                 return;
             }
+            state.ledger.logouts.remove(&process);
             let line = match &outcome {
                 Ok(revoked) => {
                     state.processes[process].logged_out = state.processes[process].erased;
+                    // Nor can one name a session whose place was taken by who could not read its record.
+                    let is_unreadable = state.ledger.vanished || state.processes.iter().any(|other| other.hindered);
+                    state.ledger.unnamed |= state.processes[process].erased.is_none() || is_unreadable;
                     let now = state.now();
                     state.ledger.withdraw_logins(process, since, now);
                     state.ledger.logged_out_at = state.ledger.logged_out_at.max(Some(since));
@@ -221,8 +227,9 @@ impl State {
     }
 
     /// The app is told what came of a login.
-    fn check_login(&mut self, login: u64, is_signed_in: bool) {
-        if self.ledger.end_login(login) && is_signed_in {
+    fn check_login(&mut self, process: usize, login: u64, is_signed_in: bool) {
+        let known = self.processes[process].newest.keys().map(|family| self.server.families[*family].user).collect();
+        if self.ledger.end_login(login, &self.server.families, &known) && is_signed_in {
             self.violate("a withdrawn login installs nothing", "the app was told that the user is signed in");
         }
     }

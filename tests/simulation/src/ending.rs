@@ -103,7 +103,8 @@ impl State {
             Cause::Avoidable
         } else if self.ledger.passed_over && (saved || elsewhere) {
             Cause::Suspended
-        } else if saved && self.processes.iter().any(|process| process.found_hidden) {
+        } else if saved && (self.processes.iter().any(|process| process.found_hidden) || self.is_unheard(token.family))
+        {
             Cause::StoreVanished
         } else if saved && self.ledger.invalidated {
             Cause::StoreInvalidated
@@ -163,18 +164,34 @@ impl State {
     }
 
     /// Whether a logout, or a login that takes its place, came after the user had signed in to the session: the present one
-    /// of `process`, or the one before it, which callers may have asked for.
+    /// of `process`, or one of the two before it, which callers may have asked for.
     fn was_logged_out(&self, process: usize) -> bool {
-        let mut known = self.processes[process].newest.keys().rev().take(2);
+        let mut known = self.processes[process].newest.keys().rev().take(3);
         let born = known.next_back().or(self.processes[process].family.as_ref());
         born.map_or(self.ledger.logged_out, |family| {
             self.ledger.turned_at > self.ledger.signed_in_at(self.server.families[*family].login)
         })
     }
 
-    /// Whether the user has logged out since they signed in to the session called `family`, in whatever process.
+    /// Whether the user has logged out since they signed in to the session called `family`, in whatever process; also one
+    /// that died before it had done so.
     pub(crate) fn was_ended_by_the_user(&self, family: usize) -> bool {
-        self.ledger.logged_out_at > self.ledger.signed_in_at(self.server.families[family].login)
+        let unfinished = self.ledger.logouts.iter().filter(|(process, _)| !self.processes[**process].alive);
+        let asked = unfinished.map(|(_, asked)| *asked).max().max(self.ledger.logged_out_at);
+        asked > self.ledger.signed_in_at(self.server.families[family].login)
+    }
+
+    /// Whether every process can know of each logout: no word of one was lost, and all took turns. The word of a logout
+    /// that could read no record has a time and no name, and clocks that were set or began again say nothing.
+    pub(crate) fn is_told(&self) -> bool {
+        let ledger = &self.ledger;
+        let is_undated = ledger.unnamed && (self.device.set_back || self.device.rebooted);
+        !ledger.passed_over && !ledger.invalidated && !ledger.untold && !is_undated
+    }
+
+    /// Whether the user has logged out of the session, and another process may not have heard of it.
+    pub(crate) fn is_unheard(&self, family: usize) -> bool {
+        !self.is_told() && self.was_ended_by_the_user(family)
     }
 
     /// A process offers a login because the server keeps refusing in words of its own: it was refused three times, over
@@ -198,6 +215,9 @@ impl State {
     fn is_right_end(&mut self, process: usize, family: Option<usize>, reason: LoginReason) -> bool {
         // A process that finds the end noted repeats what another one concluded.
         let concluded = self.ledger.concluded.iter().any(|(_, known)| *known == reason.code());
+        if family.is_none() && concluded {
+            return true;
+        }
         let Some(family) = family.or_else(|| self.processes[self.storage.record()?.writer].family) else {
             return concluded;
         };

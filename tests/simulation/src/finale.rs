@@ -63,6 +63,9 @@ pub(crate) async fn play(driver: &mut Driver) {
     driver.running.clear();
 }
 
+/// What is over before a request arrives is not honoured. In milliseconds.
+const A_MOMENT: u64 = 10_000;
+
 fn everybody_is_answered(driver: &Driver) {
     let waiting = lock(&driver.waiting).clone();
     let mut state = driver.world.state();
@@ -162,16 +165,21 @@ impl crate::world::State {
         };
         // With the clock set back and the device restarted, a logout of before may look like one of after the login.
         !self.device.is_lost()
-            && self.storage.durable().is_some_and(|token| counts(token) && self.server.honours(token, self.now()))
+            && self
+                .storage
+                .durable()
+                .is_some_and(|token| counts(token) && self.server.honours(token, self.now() + A_MOMENT))
     }
 }
 
 /// A token that reached a process which is still there is in the store, or one that came after it.
 fn nothing_is_lost(driver: &Driver) {
     let mut state = driver.world.state();
-    // A logout of which a full store took no word is undone by a process that has not heard of it.
-    let is_said = !state.ledger.vanished && !state.ledger.untold;
-    let Some(durable) = state.storage.durable().filter(|_| is_said) else { return };
+    let Some(durable) = state.storage.durable().filter(|_| !state.ledger.vanished) else { return };
+    // A logout of which the store took no word, or whose word it lost, is undone by a process that has not heard of it.
+    if state.is_unheard(durable.family) {
+        return;
+    }
     for running in driver.running.iter().flatten() {
         let newest = state.processes[running.process].newest.get(&durable.family).copied();
         if let Some(newest) = newest.filter(|newest| newest.generation > durable.generation) {

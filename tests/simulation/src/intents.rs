@@ -1,5 +1,7 @@
 //! What users have begun: logins, what took their place, and what must not come of them any more (rule 12).
 
+use std::collections::BTreeSet;
+
 use crate::ledger::Ledger;
 use crate::server::Family;
 use crate::world::State;
@@ -20,6 +22,8 @@ pub(crate) struct LoginBook {
     withdrawn: Option<u64>,
     /// Whether the app was told what came of it.
     is_over: bool,
+    /// Whether the same user had a session when the app was told: one that lived, or that the process knew.
+    is_spared: bool,
 }
 
 impl Ledger {
@@ -34,6 +38,7 @@ impl Ledger {
             beside: None,
             withdrawn: None,
             is_over: false,
+            is_spared: false,
         });
         self.logins.len() as u64 - 1
     }
@@ -62,9 +67,16 @@ impl Ledger {
     }
 
     /// The app is told what came of a login; returns whether it was withdrawn before its answer came.
-    pub(crate) fn end_login(&mut self, login: u64) -> bool {
+    pub(crate) fn end_login(&mut self, login: u64, families: &[Family], known: &BTreeSet<&str>) -> bool {
         self.login(login).is_some_and(|login| {
             login.is_over = true;
+            let own = login.answered.map(|(family, ..)| family);
+            login.is_spared = own.is_some_and(|own| {
+                let lives = |(number, other): (usize, &Family)| {
+                    number != own && other.user == families[own].user && other.ended.is_none()
+                };
+                known.contains(families[own].user) || families.iter().enumerate().any(lives)
+            });
             login.withdrawn.zip(login.answered).is_some_and(|(withdrawn, (_, answered, _))| withdrawn < answered)
         })
     }
@@ -107,6 +119,7 @@ impl State {
             .ledger
             .logins
             .iter()
+            .filter(|login| !login.is_spared)
             .filter_map(|login| Some((login.answered?, login.withdrawn?, login.beside)))
             .filter(|((_, answered, _), withdrawn, _)| withdrawn < answered)
             .map(|((family, _, process), _, beside)| (family, process, beside))

@@ -45,6 +45,8 @@ pub(crate) struct Ledger {
     pub(crate) vanished: bool,
     /// A logout could not be written down for other processes.
     pub(crate) untold: bool,
+    /// Whether one could not say of which session it was.
+    pub(crate) unnamed: bool,
     /// The families whose tokens were asked to be revoked.
     pub(crate) revocations: BTreeSet<usize>,
     /// The logins that users have begun, by number.
@@ -53,6 +55,8 @@ pub(crate) struct Ledger {
     pub(crate) turned_at: Option<u64>,
     /// When the user asked for the last logout that succeeded.
     pub(crate) logged_out_at: Option<u64>,
+    /// The logouts that nobody knows the end of yet, or ever, by process: when each was asked for.
+    pub(crate) logouts: BTreeMap<usize, u64>,
     pub(crate) signed_in: bool,
     pub(crate) logged_out: bool,
     pub(crate) invalidated: bool,
@@ -73,11 +77,6 @@ impl Ledger {
     /// A process sent `token`, or may have, and has a clean answer, or has none.
     pub(crate) fn attempted(&mut self, token: Refresh, process: usize, clean: bool) {
         self.attempts.entry(token).or_default().push((process, clean));
-    }
-
-    /// Whether every process can know of each logout: no word of one was lost, and all took turns.
-    pub(crate) fn is_told(&self) -> bool {
-        !self.passed_over && !self.invalidated && !self.untold
     }
 
     /// How many sessions were lost in ways that no client can prevent.
@@ -141,7 +140,7 @@ impl State {
         if token.split('-').nth(3) != Some(asked.audience) {
             self.violate("whose token", "a token for another audience");
         }
-        if asked.after_logout_of.is_some_and(|last| access.refresh.family <= last) && self.ledger.is_told() {
+        if asked.after_logout_of.is_some_and(|last| access.refresh.family <= last) && self.is_told() {
             self.violate("no token after a logout", &format!("a token of login {}", access.refresh.family));
         }
         // Or one that came after it: who did not wait for the lease may find that another process has gone further.

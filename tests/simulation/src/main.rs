@@ -152,7 +152,7 @@ fn explored(asked: &Scopes) -> bool {
     for (story, tally) in &tallies {
         for (chosen, rule, what) in &tally.failures {
             let faults: Vec<String> = chosen.iter().map(|(at, fault)| format!("{at}.{fault}")).collect();
-            let reason = scopes::known(story, chosen);
+            let reason = scopes::known(chosen);
             found += u32::from(reason.is_none());
             let reason = reason.map(|reason| format!(" (known: {reason})")).unwrap_or_default();
             println!("  \"{}\" {}: {rule}: {what}{reason}", story.name, faults.join(" "));

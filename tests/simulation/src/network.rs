@@ -341,7 +341,9 @@ impl State {
         let before: Vec<usize> = known.into_iter().filter(|family| alive(self, *family)).collect();
         let answer = self.server.revoke(&journey.parameters);
         for family in before {
-            let over = self.processes[process].erased >= Some(family);
+            let signed_in = self.ledger.signed_in_at(self.server.families[family].login);
+            let is_logging_out = self.ledger.logouts.get(&process).copied() > signed_in;
+            let over = self.processes[process].erased >= Some(family) || is_logging_out;
             if self.server.families[family].ended == Some(Ended::Collateral) && !over {
                 self.violate("a late revocation ends no living session", &format!("login {family} is over with it"));
             }

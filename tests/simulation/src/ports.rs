@@ -247,14 +247,16 @@ impl SecureStore for Ports {
             if let Some(token) = token {
                 // What a slow store has begun is not called back.
                 let patience = if state.storage.slow_until > entered { SLOWEST_INSTALLATION } else { 0 };
-                if state.ledger.was_withdrawn(token.family, entered.saturating_sub(patience)) {
+                // What was installed before goes on until it is replaced.
+                let is_first = !state.ledger.saved_at.contains_key(&token.family);
+                if is_first && state.ledger.was_withdrawn(token.family, entered.saturating_sub(patience)) {
                     state.violate("a withdrawn login installs nothing", &format!("{token} is saved"));
                 }
                 state.ledger.durable.insert(token);
                 let now = state.now();
                 state.ledger.saved_at.entry(token.family).or_insert(now);
                 let over = state.processes.iter().filter_map(|present| present.logged_out).max();
-                if over >= Some(token.family) && state.ledger.is_told() {
+                if over >= Some(token.family) && state.is_told() {
                     state.violate("a logout is not undone", &format!("{token} is saved"));
                 }
                 if is_note(value.expose()) {
@@ -279,9 +281,15 @@ impl SecureStore for Ports {
                 if !is_hidden {
                     state.storage.upgraded = None;
                 }
+                // A logout that waits for its turn behind others of its own process goes on without it, too.
+                state.ledger.passed_over |= state.lease.is_some_and(|holder| holder != self.process);
+                // What is not to be seen is not erased either; then it is over at the server. Nor is it known which token
+                // goes when another process has saved one meanwhile.
+                let entry = state.storage.entries.get(name.as_str()).filter(|entry| !is_hidden && !entry.unreadable);
+                let token = entry.and_then(|entry| Refresh::within(&entry.text));
                 let present = &mut state.processes[self.process];
-                // What is not to be seen is not erased either; then it is over at the server.
-                present.erased = present.newest.keys().next_back().copied().filter(|_| !is_hidden);
+                let known = token.filter(|token| present.newest.get(&token.family) == Some(token));
+                present.erased = known.map(|token| token.family);
             }
             if !is_hidden && state.storage.entries.remove(name.as_str()).is_some() {
                 state.tell_of(self.process, &format!("store     delete {}", kind(name)));

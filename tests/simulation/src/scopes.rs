@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::{Duration, sleep};
 
 pub use counts::{miscounted, write};
-pub use known::{known, known_with_one};
+pub use known::known;
 pub use stories::{STORIES, Story};
 
 use crate::fate::Fate;
