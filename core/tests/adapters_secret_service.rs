@@ -56,6 +56,32 @@ async fn secret_service_entry_that_is_not_utf_8_fails_and_stays() {
     store.delete(&entry()).await.unwrap();
 }
 
+#[tokio::test]
+async fn secret_service_entry_in_another_collection_than_the_default_is_found_replaced_and_deleted() {
+    let service = own_service("elsewhere");
+    let store = Keychain::new(service.as_str());
+    let session = SecretService::connect(EncryptionType::Plain).await.unwrap();
+    // Of the session alone: making one that lasts asks the user.
+    let elsewhere = session.get_collection_by_alias("session").await.unwrap();
+    let attributes = HashMap::from([("xdg:schema", "hallpass.Entry"), ("service", &*service), ("entry", "entry")]);
+    elsewhere.create_item("by hand", attributes.clone(), b"before", false, "text/plain").await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "before");
+    assert_eq!(store.list().await, Ok(vec![entry()]));
+    store.save(&entry(), &StoredValue::new("after")).await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "after");
+    assert_eq!(session.search_items(attributes.clone()).await.unwrap().unlocked.len(), 1, "it is there twice");
+    store.delete(&entry()).await.unwrap();
+    assert!(store.load(&entry()).await.unwrap().is_none());
+    assert!(session.search_items(attributes).await.unwrap().unlocked.is_empty());
+}
+
+#[test]
+fn secret_service_without_a_default_collection_finds_what_was_saved_and_says_of_nothing_that_it_is_absent() {
+    let bus = Bus::start();
+    let _keyring = bus.start_keyring();
+    bus.process("the_process_on_a_bus_whose_service_loses_its_default").succeeds();
+}
+
 /// A connection a call is affordable as long as it is not noticed, and leaves nothing open.
 #[tokio::test]
 async fn secret_service_called_often_is_quick_and_keeps_no_connection() {
@@ -126,6 +152,24 @@ async fn the_process_on_a_bus_whose_collection_gets_locked() {
 
 #[tokio::test]
 #[ignore = "run by another test, on a bus of its own"]
+async fn the_process_on_a_bus_whose_service_loses_its_default() {
+    let store = Keychain::new("hallpass-tests");
+    let absent = EntryName::parse("absent").unwrap();
+    store.save(&entry(), &StoredValue::new("value")).await.unwrap();
+    assert!(store.load(&absent).await.unwrap().is_none());
+    without_default();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "value");
+    store.save(&entry(), &StoredValue::new("newer")).await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "newer");
+    let problem =
+        StoreError::Failed("the Secret Service has no default collection; open or create one in the password manager");
+    assert_eq!(store.load(&absent).await.map(|_| ()), Err(problem));
+    assert_eq!(store.save(&absent, &StoredValue::new("value")).await, Err(problem));
+    assert_eq!(store.delete(&absent).await, Err(problem));
+}
+
+#[tokio::test]
+#[ignore = "run by another test, on a bus of its own"]
 async fn the_process_on_a_bus_without_a_service() {
     let store = Keychain::new("hallpass-tests");
     let start = Instant::now();
@@ -147,6 +191,14 @@ async fn the_process_on_a_bus_whose_service_restarts() {
     println!("gone");
     wait_to_go_on();
     assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "value");
+}
+
+/// Takes the alias away, as KeePassXC does when its database is closed.
+fn without_default() {
+    let mut ask = Command::new("dbus-send");
+    ask.args(["--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets"]);
+    ask.args(["org.freedesktop.Secret.Service.SetAlias", "string:default", "objpath:/"]);
+    assert!(ask.stdout(Stdio::null()).status().expect("dbus is installed").success());
 }
 
 fn entry() -> EntryName {
