@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hallpass_core::adapters::{DangerPlainFiles, FileLease, MemoryStore, SoftwareSigner, contract};
-use hallpass_core::ports::EntryName;
+use hallpass_core::ports::{EntryName, Lease, SecureStore};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_store_keeps_the_contract_of_a_store() {
@@ -21,6 +21,40 @@ async fn plain_files_keep_the_contract_of_a_store() {
 async fn locked_files_keep_the_contract_of_a_lease() {
     let directory = tempfile::tempdir().unwrap();
     contract::lease(|| FileLease::in_directory(directory.path())).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lease_file_is_for_its_owner_only_also_one_that_was_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state/hallpass");
+    let (file, name) = (directory.join(".account.lock"), EntryName::parse("account").unwrap());
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let lease = FileLease::in_directory(&directory);
+    drop(lease.acquire(&name, Duration::ZERO).await.unwrap());
+    assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    drop(lease.acquire(&name, Duration::ZERO).await.unwrap());
+    assert_eq!(mode(&file), 0o600);
+}
+
+#[tokio::test]
+async fn a_store_that_processes_share_brings_a_lease_that_they_share() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || DangerPlainFiles::open(directory.path()).unwrap();
+    let name = EntryName::parse("account").unwrap();
+    let held = open().default_lease().unwrap().acquire(&name, Duration::ZERO).await.unwrap();
+    let other: std::sync::Arc<dyn SecureStore> = std::sync::Arc::new(open());
+    assert!(other.default_lease().unwrap().acquire(&name, Duration::ZERO).await.is_err());
+    drop(held);
+    assert!(MemoryStore::new().default_lease().is_none());
+}
+
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+#[test]
+fn the_secret_service_brings_a_lease() {
+    assert!(hallpass_core::adapters::Keychain::new("hallpass-tests").default_lease().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,8 +114,8 @@ fn a_transport_that_is_printed_shows_no_request() {
 
 /// The proxy is in the environment, which only a process of its own can have without upsetting the other tests.
 #[test]
-fn a_proxy_in_the_environment_is_not_used() {
-    let (proxy, _asked) = serve_one("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+fn a_proxy_in_the_environment_is_used_for_other_machines_and_not_for_this_one() {
+    let (proxy, _asked) = serve_one("HTTP/1.1 203 By The Proxy\r\nContent-Length: 0\r\n\r\n");
     let mut process = Command::new(std::env::current_exe().unwrap());
     process.args(["--exact", "the_process_with_a_proxy_in_its_environment", "--ignored"]);
     for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -132,6 +132,8 @@ fn a_proxy_in_the_environment_is_not_used() {
 async fn the_process_with_a_proxy_in_its_environment() {
     let (url, _received) = serve_one("HTTP/1.1 204 No Content\r\n\r\n");
     assert_eq!(transport().send(get(url)).await.unwrap().status, 204, "the answer is the proxy's");
+    let elsewhere = Url::parse("http://issuer.invalid/").unwrap();
+    assert_eq!(transport().send(get(elsewhere)).await.map(|response| response.status), Ok(203));
 }
 
 #[test]

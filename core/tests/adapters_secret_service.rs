@@ -56,6 +56,32 @@ async fn secret_service_entry_that_is_not_utf_8_fails_and_stays() {
     store.delete(&entry()).await.unwrap();
 }
 
+#[tokio::test]
+async fn secret_service_entry_in_another_collection_than_the_default_is_found_replaced_and_deleted() {
+    let service = own_service("elsewhere");
+    let store = Keychain::new(service.as_str());
+    let session = SecretService::connect(EncryptionType::Plain).await.unwrap();
+    // Of the session alone: making one that lasts asks the user.
+    let elsewhere = session.get_collection_by_alias("session").await.unwrap();
+    let attributes = HashMap::from([("xdg:schema", "hallpass.Entry"), ("service", &*service), ("entry", "entry")]);
+    elsewhere.create_item("by hand", attributes.clone(), b"before", false, "text/plain").await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "before");
+    assert_eq!(store.list().await, Ok(vec![entry()]));
+    store.save(&entry(), &StoredValue::new("after")).await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "after");
+    assert_eq!(session.search_items(attributes.clone()).await.unwrap().unlocked.len(), 1, "it is there twice");
+    store.delete(&entry()).await.unwrap();
+    assert!(store.load(&entry()).await.unwrap().is_none());
+    assert!(session.search_items(attributes).await.unwrap().unlocked.is_empty());
+}
+
+#[test]
+fn secret_service_without_a_default_collection_finds_what_is_elsewhere_and_says_of_nothing_that_it_is_absent() {
+    let bus = Bus::start();
+    let _keyring = bus.start_keyring_without_a_collection();
+    bus.process("the_process_on_a_bus_whose_service_has_no_default").succeeds();
+}
+
 /// A connection a call is affordable as long as it is not noticed, and leaves nothing open.
 #[tokio::test]
 async fn secret_service_called_often_is_quick_and_keeps_no_connection() {
@@ -122,6 +148,26 @@ async fn the_process_on_a_bus_whose_collection_gets_locked() {
     assert_eq!(store.delete(&entry()).await, Err(StoreError::Locked));
     assert_eq!(store.list().await, Err(StoreError::Locked));
     assert!(start.elapsed() < LIMIT, "it waited {:?} for somebody to unlock", start.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "run by another test, on a bus of its own"]
+async fn the_process_on_a_bus_whose_service_has_no_default() {
+    let store = Keychain::new("hallpass-tests");
+    let absent = EntryName::parse("absent").unwrap();
+    let session = SecretService::connect(EncryptionType::Plain).await.unwrap();
+    let elsewhere = session.get_collection_by_alias("session").await.unwrap();
+    let attributes =
+        HashMap::from([("xdg:schema", "hallpass.Entry"), ("service", "hallpass-tests"), ("entry", "entry")]);
+    elsewhere.create_item("by hand", attributes, b"value", false, "text/plain").await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "value");
+    store.save(&entry(), &StoredValue::new("newer")).await.unwrap();
+    assert_eq!(store.load(&entry()).await.unwrap().unwrap().expose(), "newer");
+    let problem =
+        StoreError::Failed("the Secret Service has no default collection; open or create one in the password manager");
+    assert_eq!(store.load(&absent).await.map(|_| ()), Err(problem));
+    assert_eq!(store.save(&absent, &StoredValue::new("value")).await, Err(problem));
+    assert_eq!(store.delete(&absent).await, Err(problem));
 }
 
 #[tokio::test]
@@ -199,27 +245,44 @@ impl Bus {
 
     /// Starts gnome-keyring with the keyring in this bus's home, made if it is not there, and unlocks it.
     fn start_keyring(&self) -> Daemon {
-        let home = self.home.path();
-        let mut command = Command::new("gnome-keyring-daemon");
-        command.args(["--foreground", "--components=secrets", "--unlock", "--control-directory"]).arg(home);
-        command.env(BUS, &self.address).env("HOME", home).env("XDG_DATA_HOME", home).env("XDG_RUNTIME_DIR", home);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut keyring = Daemon(command.spawn().expect("gnome-keyring is installed"));
+        let mut keyring = self.spawn_keyring(&["--unlock"]);
         keyring.0.stdin.take().unwrap().write_all(b"only for this test").unwrap();
-        let deadline = Instant::now() + LIMIT;
-        while !self.has_default_collection(home) {
-            assert!(Instant::now() < deadline, "gnome-keyring does not come up");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        self.wait_for_alias("/org/");
         keyring
     }
 
-    fn has_default_collection(&self, home: &Path) -> bool {
+    /// Starts gnome-keyring without any keyring, so that there is no default collection.
+    fn start_keyring_without_a_collection(&self) -> Daemon {
+        let keyring = self.spawn_keyring(&[]);
+        self.wait_for_alias("/");
+        keyring
+    }
+
+    fn spawn_keyring(&self, more: &[&str]) -> Daemon {
+        let home = self.home.path();
+        let mut command = Command::new("gnome-keyring-daemon");
+        command.args(["--foreground", "--components=secrets"]).args(more).arg("--control-directory").arg(home);
+        command.env(BUS, &self.address).env("HOME", home).env("XDG_DATA_HOME", home).env("XDG_RUNTIME_DIR", home);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Daemon(command.spawn().expect("gnome-keyring is installed"))
+    }
+
+    /// Waits until the service answers, and the alias of the default collection leads to a path that begins so.
+    fn wait_for_alias(&self, beginning: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while !self.default_collection(self.home.path()).starts_with(beginning) {
+            assert!(Instant::now() < deadline, "gnome-keyring does not come up");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The path of the default collection, `/` when there is none, and nothing while nobody answers.
+    fn default_collection(&self, home: &Path) -> String {
         let mut ask = Command::new("dbus-send");
         ask.arg(format!("--bus={}", self.address)).args(["--print-reply=literal", "--dest=org.freedesktop.secrets"]);
         ask.args(["/org/freedesktop/secrets", "org.freedesktop.Secret.Service.ReadAlias", "string:default"]);
         let answer = ask.env("HOME", home).stderr(Stdio::null()).output().expect("dbus is installed");
-        String::from_utf8_lossy(&answer.stdout).trim().starts_with("/org/")
+        String::from_utf8_lossy(&answer.stdout).trim().to_owned()
     }
 
     /// Runs a test of this program on this bus.

@@ -16,17 +16,28 @@ use url::Url;
 
 const PAGE: &str = "https://issuer.example/authorize?scope=openid%20profile&state=ours";
 
+/// Every user of the machine can list the arguments of every process, and the page's URL has the login's `state` in it.
 #[test]
-fn the_default_browser_is_given_the_page_as_it_is() {
+fn the_default_browser_is_given_a_file_of_the_users_own_that_leads_to_the_page() {
     let directory = tempfile::tempdir().unwrap();
     let (browser, seen) = (directory.path().join("browser"), directory.path().join("seen"));
     // In two steps, so that whoever waits for the file finds it whole.
-    let script = format!("#!/bin/sh\nprintf %s \"$1\" > '{0}.part'\nmv '{0}.part' '{0}'\n", seen.display());
+    let script = format!(
+        "#!/bin/sh\nfile=\"${{1#file://}}\"\n{{ echo \"$1\"; stat -c %a \"$file\"; cat \"$file\"; }} > '{0}.part'\n\
+         mv '{0}.part' '{0}'\n",
+        seen.display()
+    );
     fs::write(&browser, script).unwrap();
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o700)).unwrap();
     let mut process = process("the_process_with_a_browser");
-    succeeds(process.env("BROWSER", &browser).env("HALLPASS_TEST_SEEN", &seen));
-    assert_eq!(fs::read_to_string(&seen).unwrap(), PAGE);
+    let home = tempfile::tempdir().unwrap();
+    succeeds(process.env("BROWSER", &browser).env("HALLPASS_TEST_SEEN", &seen).env("HOME", home.path()));
+    let seen = fs::read_to_string(&seen).unwrap();
+    let lines: Vec<&str> = seen.lines().collect();
+    assert!(lines[0].starts_with(&format!("file://{}/", home.path().display())), "{seen}");
+    assert_eq!(lines[1], "600");
+    assert!(seen.contains(&format!("content=\"0;url={}\"", PAGE.replace('&', "&amp;"))), "{seen}");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "the file stays after the visit");
 }
 
 #[test]

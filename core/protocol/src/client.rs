@@ -19,7 +19,7 @@ pub use self::dialect::{
 };
 pub(crate) use self::issuer::parse_as_written;
 pub use self::issuer::{Issuer, Loopback};
-use self::placeholder::is_placeholder;
+use self::placeholder::is_placeholder_of_an_identifier;
 pub use self::redirect_uri::RedirectUri;
 pub use self::telemetry::Telemetry;
 
@@ -45,16 +45,17 @@ impl ClientId {
     /// Takes the identifier as it is registered.
     ///
     /// # Errors
-    /// [`ConfigError`] when it is empty, was left as a placeholder such as `YOUR_CLIENT_ID` or `{clientId}`, or has a
-    /// character other than visible ASCII (a space or line break that came along when it was copied).
+    /// [`ConfigError`] when it is empty, was left as a placeholder such as `YOUR_CLIENT_ID` or `{clientId}`, or is not made of
+    /// `VSCHAR` (RFC 6749 Appendix A.1: visible ASCII and the space), or begins or ends with a space (which came along when it
+    /// was copied).
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         if text.is_empty() {
             return Err(ConfigError::ClientIdEmpty);
         }
-        if is_placeholder(text) {
+        if is_placeholder_of_an_identifier(text) {
             return Err(ConfigError::ClientIdPlaceholder);
         }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if text.trim_matches(' ') != text || !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Err(ConfigError::ClientIdCharacter);
         }
         Ok(Self(text.to_owned()))
@@ -101,8 +102,16 @@ mod tests {
     }
 
     #[test]
-    fn a_client_id_with_a_space_is_refused() {
-        for text in ["abc ", " abc", "a\nb", "é"] {
+    fn a_client_id_of_any_visible_characters_is_kept() {
+        // As the registration endpoint of the OpenID Foundation's suite gives them out.
+        for text in ["client_rPfgy26939|( ++", "client_vXiqu98633;'&]<`", "a{b}c", "a<b>c", "50%", "{a}b", "%"] {
+            assert_eq!(ClientId::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_client_id_with_a_space_around_it_or_another_character_is_refused() {
+        for text in ["abc ", " abc", "a\nb", "a\tb", "é"] {
             assert_eq!(ClientId::parse(text), Err(ConfigError::ClientIdCharacter), "{text:?}");
         }
     }

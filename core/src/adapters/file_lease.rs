@@ -1,6 +1,11 @@
 //! A lease that is a lock on a file.
 
-use std::fs::{File, OpenOptions, TryLockError};
+// A platform has one file with the same function.
+#[cfg_attr(unix, path = "file_lease/unix.rs")]
+#[cfg_attr(not(unix), path = "file_lease/other.rs")]
+mod private;
+
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +34,7 @@ pub struct FileLease {
 }
 
 impl FileLease {
-    /// Keeps its files in `directory`, which has to exist when a lease is taken. The directory of a
+    /// Keeps its files in `directory`, which is made for its owner only when it is absent. The directory of a
     /// [`DangerPlainFiles`](super::DangerPlainFiles) will do: it does not take the locks for entries.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into().into() }
@@ -43,9 +48,11 @@ impl Lease for FileLease {
         let path = self.directory.join(format!(".{name}.lock"));
         // Every acquisition opens the file anew, because the lock belongs to the opened file: so that two in one
         // process exclude each other as well.
-        let opened =
-            tokio::task::spawn_blocking(move || OpenOptions::new().write(true).create(true).truncate(false).open(path));
-        let file = opened.await.map_err(|_| LeaseBusy)?.map_err(|_| LeaseBusy)?;
+        let opened = tokio::task::spawn_blocking(move || private::open(&path));
+        let file = opened.await.map_err(|_| LeaseBusy)?.map_err(|error| {
+            tracing::warn!(kind = %error.kind(), "the lease's file cannot be opened: processes that share the account may both renew");
+            LeaseBusy
+        })?;
 
         let mut pause = FIRST_PAUSE;
         while !try_lock(&file)? {

@@ -1,10 +1,11 @@
 //! The system browser, answered on a loopback port (RFC 8252 §7.3).
 //!
 //! The server that listens for the redirect is on the same machine as every web page the user has open, and each of
-//! them can send requests to it. So it answers one path of one host name, ends the visit only for the `state` of the page
-//! that it opened, and neither a request that never ends nor many at once keep the real one out.
+//! them can send requests to it. So it answers one path under this machine's own names, ends a login only for the `state` of
+//! the page that it opened, and neither a request that never ends nor many at once keep the real one out.
 
 mod listener;
+mod opener;
 mod page;
 mod request;
 mod server;
@@ -15,13 +16,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hallpass_protocol::client::RedirectUri;
+use hallpass_protocol::error::ErrorCode;
 use hallpass_protocol::secret::State;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use url::Url;
 
 use self::listener::Listeners;
-use self::server::Expected;
+pub use self::opener::{OpenedPage, open_page};
+use self::server::{Back, Expected};
 use crate::ports::{Browser, BrowserError, Visit};
 
 /// Opens the user's own browser and receives the redirect on `127.0.0.1` or `::1`, on a port that the system chooses
@@ -31,25 +34,51 @@ use crate::ports::{Browser, BrowserError, Visit};
 #[derive(Clone)]
 pub struct LoopbackBrowser {
     open: Arc<Opener>,
+    listener: Arc<Listener>,
     patience: Duration,
 }
 
-type Opener = dyn Fn(&Url) -> Result<(), BrowserError> + Send + Sync;
+type Opener = dyn Fn(&Url) -> Result<Option<OpenedPage>, BrowserError> + Send + Sync;
+type Listener = dyn Fn(Notice) + Send + Sync;
+
+/// A return that did not end the visit, because any page could have sent it. The one who waits may want to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// With another `state`: of another login, or made up.
+    AnotherState,
+    /// Without `state`. Some servers leave it out of errors; the login is then over as far as they are concerned.
+    NoState {
+        /// The error in it, if there is one.
+        error: Option<ErrorCode>,
+    },
+}
 
 impl LoopbackBrowser {
-    /// Opens pages in the system's default browser and waits five minutes for the redirect.
+    /// Opens pages in the system's default browser ([`open_page`]) and waits five minutes for the redirect.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_opener(|url| {
-            webbrowser::open(url.as_str()).map_err(|_| BrowserError::Failed("no browser could be opened"))
-        })
+        Self::opening(|url| open_page(url).map(Some))
     }
 
     /// Opens pages by calling `open`, on a thread of its own, so that it may block (as a text browser does) or print the
     /// URL for the user to copy.
     #[must_use]
     pub fn with_opener(open: impl Fn(&Url) -> Result<(), BrowserError> + Send + Sync + 'static) -> Self {
-        Self { open: Arc::new(open), patience: Duration::from_secs(5 * 60) }
+        Self::opening(move |url| open(url).map(|()| None))
+    }
+
+    /// The same for an opener that may open the page in the system's browser ([`open_page`]): what it returns is kept
+    /// until the visit is over.
+    #[must_use]
+    pub fn opening(open: impl Fn(&Url) -> Result<Option<OpenedPage>, BrowserError> + Send + Sync + 'static) -> Self {
+        Self { open: Arc::new(open), listener: Arc::new(|_| {}), patience: Duration::from_secs(5 * 60) }
+    }
+
+    /// Calls `listener` for each return that is not the redirect of this visit, so that the user need not wait in silence.
+    #[must_use]
+    pub fn on_notice(mut self, listener: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        self.listener = Arc::new(listener);
+        self
     }
 
     /// Waits this long for the redirect; then the visit is cancelled. Nobody tells when a browser's tab is closed.
@@ -94,12 +123,10 @@ impl Visit for LoopbackVisit {
 
     async fn navigate(self: Box<Self>, url: Url) -> Result<String, BrowserError> {
         let Self { browser, listeners, redirect_uri } = *self;
-        let state = url.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| State::new(value));
-        let state = state.ok_or(BrowserError::Failed("the page's URL has no state to tell its answer by"))?;
-        let expected = Expected::new(redirect_uri, state);
+        let expected = Expected::new(redirect_uri, back_from(&url)?);
         let redirect = async {
             tokio::select! {
-                redirect = server::receive(listeners, expected) => Ok(redirect),
+                redirect = server::receive(listeners, expected, browser.listener) => Ok(redirect),
                 error = failure_to_open(browser.open, url) => Err(error),
             }
         };
@@ -107,19 +134,29 @@ impl Visit for LoopbackVisit {
     }
 }
 
-/// Opens the page, and returns only when that failed.
+/// What has to come back from the page: a logout says where to return under one of two names (OpenID Connect RP-Initiated
+/// Logout 1.0 §2, Auth0's own), which no login has.
+fn back_from(page: &Url) -> Result<Back, BrowserError> {
+    let value = |wanted: &str| page.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    if value("post_logout_redirect_uri").or_else(|| value("returnTo")).is_some() {
+        return Ok(Back::Logout);
+    }
+    let state = value("state").map(State::new);
+    state.map(Back::Login).ok_or(BrowserError::Failed("the page's URL has no state to tell its answer by"))
+}
+
+/// Opens the page, and returns only when that failed. What it opened is kept until this is dropped.
 async fn failure_to_open(open: Arc<Opener>, url: Url) -> BrowserError {
-    let (failed, failure) = oneshot::channel();
+    let (tell, told) = oneshot::channel();
     // Not one of the runtime's threads: the runtime would wait for it when it shuts down.
     std::thread::spawn(move || {
-        if let Err(error) = open(&url) {
-            // Nobody listens any more when the visit is over.
-            let _ = failed.send(error);
-        }
+        // Nobody listens any more when the visit is over; then what was opened goes.
+        drop(tell.send(open(&url)));
     });
-    match failure.await {
-        Ok(error) => error,
-        Err(_opened) => std::future::pending().await,
+    match told.await {
+        Ok(Err(error)) => error,
+        Ok(Ok(_opened)) => std::future::pending().await,
+        Err(_ended) => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,7 @@
 //! An entry is one file whose content is the value. A save writes a temporary file beside it, brings that to the disk and
 //! renames it, so that a reader in any process, a crash and a full disk all see the old value or the new one.
 
-// A platform has one file with the same three functions.
+// A platform has one file with the same four functions.
 #[cfg_attr(unix, path = "plain_files/unix.rs")]
 #[cfg_attr(not(unix), path = "plain_files/other.rs")]
 mod private;
@@ -18,7 +18,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
+use super::FileLease;
+use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 
 /// The most that an entry may hold, in bytes.
 const MAX_VALUE: usize = 1024 * 1024;
@@ -41,7 +42,8 @@ impl DangerPlainFiles {
     /// removes what died saves left there. Waits for the disk.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] when there can be no such directory.
+    /// [`StoreError::Failed`] when there can be no such directory, or when it is another user's or others may write to it
+    /// (where the system knows users): who can replace a file there can send the refresh token to a server of their own.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let directory = directory.as_ref();
         match private::create_directory(directory) {
@@ -50,6 +52,7 @@ impl DangerPlainFiles {
             Err(error) => return Err(failure(&error)),
         }
         let directory: Arc<Path> = fs::canonicalize(directory).map_err(|error| failure(&error))?.into();
+        private::check_directory(&directory)?;
         remove_abandoned(&directory).map_err(|error| failure(&error))?;
         Ok(Self { directory })
     }
@@ -91,6 +94,10 @@ impl SecureStore for DangerPlainFiles {
             .map_err(|error| failure(&error))
         })
         .await
+    }
+
+    fn default_lease(&self) -> Option<Box<dyn Lease>> {
+        Some(Box::new(FileLease::in_directory(&*self.directory)))
     }
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {

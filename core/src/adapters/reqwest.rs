@@ -20,8 +20,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
+use url::{Host, Url};
 
-use self::connections::Connections;
+use self::connections::{Connections, Way};
 use crate::ports::{Transport, TransportError};
 
 /// Less than the minute after which many servers close a connection, so that a request rarely meets a closed one; long
@@ -30,11 +31,14 @@ const IDLE: Duration = Duration::from_secs(55);
 
 /// Sends requests through a `reqwest` client of its own. A clone shares its connections.
 ///
-/// It uses no proxy, keeps no cookie, follows no redirect and sends no request twice. It asks for no compression
+/// On desktops it uses the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
+/// capitals or not), except for this very machine. It keeps no cookie, follows no redirect and sends no request twice. It asks for no compression
 /// (`Accept-Encoding: identity`) unless the request does, and returns the answer's content as it came.
 #[derive(Debug, Clone)]
 pub struct Reqwest {
-    connections: Arc<Connections>,
+    direct: Arc<Connections>,
+    /// To other machines, when the environment names a proxy.
+    abroad: Option<Arc<Connections>>,
     whole: Duration,
 }
 
@@ -129,8 +133,27 @@ impl ReqwestBuilder {
     /// # Errors
     /// [`ReqwestError`].
     pub fn build(self) -> Result<Reqwest, ReqwestError> {
-        let connections = Connections::new(tls(&self.extra_roots)?, self.connect, self.idle)?;
-        Ok(Reqwest { connections: Arc::new(connections), whole: self.whole })
+        let tls = tls(&self.extra_roots)?;
+        let connections = |way| Connections::new(tls.clone(), self.connect, self.idle, way).map(Arc::new);
+        let abroad = names_a_proxy().then(|| connections(Way::AsTheEnvironmentSays)).transpose()?;
+        Ok(Reqwest { direct: connections(Way::Direct)?, abroad, whole: self.whole })
+    }
+}
+
+/// Whether the environment names a proxy. A phone's app has no such environment, and what is in it is nobody's setting.
+fn names_a_proxy() -> bool {
+    const VARIABLES: [&str; 6] = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "ios") && VARIABLES.iter().any(is_set)
+}
+
+/// Whether the URL leads to this very machine, where no proxy stands between.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
     }
 }
 
@@ -157,12 +180,16 @@ fn tls(extra_roots: &[String]) -> Result<ClientConfig, ReqwestError> {
 impl Transport for Reqwest {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let limit = request.max_response_bytes;
+        let connections = match &self.abroad {
+            Some(abroad) if !is_this_machine(&request.url) => abroad,
+            Some(_) | None => &self.direct,
+        };
         let request = outgoing(request)?;
         let exchange = async {
-            let client = self.connections.client();
+            let client = connections.client();
             let response = client.execute(request).await.map_err(|error| failure::classify(&error))?;
             let answer = incoming(response, limit).await;
-            self.connections.were_used();
+            connections.were_used();
             answer
         };
         // The connection has a limit of its own, well within this one; so the request has left when this one is reached.

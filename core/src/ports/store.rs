@@ -5,6 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
+use super::Lease;
+
 /// A secure store: Keychain, Android Keystore, Secret Service.
 ///
 /// An implementation
@@ -43,6 +45,12 @@ pub trait SecureStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     async fn list(&self) -> Result<Vec<EntryName>, StoreError>;
+
+    /// How processes that share this store take turns when the session is given no lease of its own: for a store that any
+    /// of the user's processes may open. `None` unless an implementation says otherwise.
+    fn default_lease(&self) -> Option<Box<dyn Lease>> {
+        None
+    }
 }
 
 /// A store that is shared is a store.
@@ -66,6 +74,10 @@ impl<S: SecureStore + ?Sized> SecureStore for std::sync::Arc<S> {
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         (**self).list().await
+    }
+
+    fn default_lease(&self) -> Option<Box<dyn Lease>> {
+        (**self).default_lease()
     }
 }
 

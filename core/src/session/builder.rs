@@ -91,8 +91,9 @@ impl SessionBuilder {
         self
     }
 
-    /// How processes that share the account take turns; without one each renews for itself, which is right for an app
-    /// without extensions.
+    /// How processes that share the account take turns. Unless given it is the store's own
+    /// ([`SecureStore::default_lease`]): the stores of desktops have one, since two terminals are two processes. Without
+    /// any, each process renews for itself, which is right for an app without extensions.
     pub fn lease(mut self, lease: impl Lease) -> Self {
         self.lease = Some(Arc::new(lease));
         self
@@ -160,7 +161,8 @@ impl SessionBuilder {
             runtime.clone(),
         ));
         let identity = Arc::new(Identity::new(Arc::clone(&config), Arc::clone(&wire), Arc::clone(&provider)));
-        let lease = Arc::new(SharedLease::new(self.lease, names.session));
+        let lease = self.lease.or_else(|| store.default_lease().map(Arc::from));
+        let lease = Arc::new(SharedLease::new(lease, names.session));
         let backoff = Arc::new(Backoff::default());
         let renewals = Arc::new(Renewals::new(
             Arc::clone(&config),

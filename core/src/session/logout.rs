@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hallpass_protocol::client::RedirectUri;
 use hallpass_protocol::secret::RefreshToken;
 use url::Url;
 
@@ -30,7 +31,7 @@ pub struct LoggedOut {
     /// Whether the server confirmed that it revoked the refresh token. It cannot be told offline; the token is gone from
     /// this device all the same.
     pub revoked: bool,
-    /// Whether the browser came back from the end-session page.
+    /// Whether the browser came back from the end-session page, and with the `state` that it left with, if with any.
     pub session_ended: bool,
 }
 
@@ -102,7 +103,11 @@ impl Logouts {
             let hint = erased.as_ref().map(|erased| &erased.id_token);
             let back = visit.redirect_uri();
             let url = self.provider.end_session_url(metadata, Some(back.as_str()), hint, logout.federated)?;
-            session_ended = visit.navigate(url).await.is_ok();
+            let sent = state_of(&url);
+            session_ended = visit.navigate(url).await.is_ok_and(|back| {
+                // A server may leave `state` out; another one than was sent is not the answer to this logout.
+                Url::parse(&back).ok().as_ref().and_then(state_of).is_none_or(|state| Some(state) == sent)
+            });
         }
         Ok(LoggedOut { erased: erased.is_some(), revoked, session_ended })
     }
@@ -136,7 +141,8 @@ impl Logouts {
         let metadata = self.provider.metadata().await?;
         let guard = self.account.open().await?;
         let hint = guard.record().and_then(Record::signed_in).map(|signed_in| &signed_in.id_token);
-        self.provider.end_session_url(&metadata, post_logout_redirect_uri, hint, false)
+        let configured = self.config.post_logout_redirect_uri.as_ref().map(RedirectUri::as_str);
+        self.provider.end_session_url(&metadata, post_logout_redirect_uri.or(configured), hint, false)
     }
 
     /// The refresh token that the server honours, also when another process has replaced it (rule 5).
@@ -170,6 +176,12 @@ impl Logouts {
         }
         Ok(erased)
     }
+}
+
+/// The `state` in a URL; an empty one is none.
+fn state_of(url: &Url) -> Option<String> {
+    let state = url.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| value.into_owned());
+    state.filter(|state| !state.is_empty())
 }
 
 /// A refresh token that is replaced while it is being revoked is followed this often.

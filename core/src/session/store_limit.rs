@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
+use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 
 /// Longer than a store takes that asks nobody. One that shows a prompt has its user's attention by then, or never gets it.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
@@ -40,6 +40,10 @@ impl SecureStore for LimitedStore {
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         with_limit(self.0.list()).await
+    }
+
+    fn default_lease(&self) -> Option<Box<dyn Lease>> {
+        self.0.default_lease()
     }
 }
 

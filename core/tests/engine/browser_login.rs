@@ -120,6 +120,16 @@ async fn rule_6_a_logout_that_ends_the_servers_session_shows_its_page_after_ever
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_return_from_a_logout_without_state_ends_the_servers_session_and_one_with_another_does_not_say_so() {
+    let device = Device::signed_in().await;
+    for (back, session_ended) in [("", true), ("?state=", true), ("?state=another", false)] {
+        device.browser.user(User::ReturnsWith(back));
+        let done = within(device.session().logout(Logout::new().end_session())).await.unwrap();
+        assert_eq!(done.session_ended, session_ended, "{back}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_6_a_page_of_a_logout_that_stays_open_gives_out_no_credentials_meanwhile() {
     let device = Device::signed_in().await;
     device.browser.user(User::Waits);

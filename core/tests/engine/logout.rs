@@ -82,6 +82,19 @@ async fn the_logout_page_gets_the_id_token_as_a_hint() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_logout_page_returns_to_the_configured_uri_unless_another_is_given() {
+    let device = Device::signed_in().await;
+    let query = async |uri: Option<&str>| -> std::collections::BTreeMap<String, String> {
+        let url = device.session().logout_url(uri).await.unwrap();
+        url.query_pairs().into_owned().collect()
+    };
+    let configured = query(None).await;
+    assert_eq!(configured["post_logout_redirect_uri"], "com.example.app:/bye");
+    assert!(configured["state"].len() > 20, "{configured:?}");
+    assert_eq!(query(Some("com.example.app:/other")).await["post_logout_redirect_uri"], "com.example.app:/other");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_states_begin_with_the_present_one_and_end_with_the_session() {
     let mut device = Device::signed_in().await;
     let mut states = device.session().states();

@@ -10,6 +10,8 @@
 //!
 //! The keychain waits for a daemon, and for the user where one is asked: all of it happens off the runtime's threads.
 
+use std::path::PathBuf;
+
 use core_foundation::data::CFData;
 use security_framework::access_control::{ProtectionMode, SecAccessControl};
 use security_framework::base::{self, Error};
@@ -26,6 +28,16 @@ use crate::ports::{EntryName, StoreError, StoredValue};
 
 pub(super) fn identity(options: &Options) -> String {
     format!("keychain:{}:{}", options.access_group.as_deref().unwrap_or_default(), options.service)
+}
+
+/// On a Mac, where every tool of the user's may open the store. An iOS app that is suspended with a file of a shared
+/// container locked is ended (`0xdead10cc`): an app there says itself where its lease is.
+pub(super) fn lease_directory() -> Option<PathBuf> {
+    if !cfg!(target_os = "macos") {
+        return None;
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())?;
+    Some(home.join("Library/Application Support/hallpass"))
 }
 
 pub(super) async fn load(options: &Options, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {

@@ -1,6 +1,6 @@
 //! The system's own secure store: the Keychain on Apple's systems, the Secret Service on Linux.
 
-// A platform has one file with the same five functions.
+// A platform has one file with the same six functions.
 #[cfg_attr(target_vendor = "apple", path = "apple.rs")]
 #[cfg_attr(target_os = "linux", path = "secret_service.rs")]
 #[cfg_attr(not(any(target_vendor = "apple", target_os = "linux")), path = "unsupported.rs")]
@@ -10,15 +10,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
+use super::FileLease;
+use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 
 /// Entries in the system's secure store, each an item of its own named by a service and the entry's name.
 ///
 /// | | Apple | Linux |
 /// |---|---|---|
-/// | an entry is | a generic password in the data-protection keychain, on this device only and in no backup | an item of the default collection |
-/// | [`StoreError::Locked`] | before the first unlock after a boot; or the user did not authenticate | the collection is locked; it is never unlocked here, because that asks the user |
+/// | an entry is | a generic password in the data-protection keychain, on this device only and in no backup | an item, looked for in every collection; a new one is made in the default collection |
+/// | [`StoreError::Locked`] | before the first unlock after a boot; or the user did not authenticate | its collection is locked, or none has it and the default collection is locked; none is ever unlocked here, because that asks the user |
 /// | [`StoreError::Invalidated`] | the item's key is gone | does not occur |
+///
+/// On a desktop (Linux, macOS) it brings a lease, a locked file in the user's own folder for such things, so that two
+/// terminals make one request.
 ///
 /// Elsewhere every call fails; an app there brings a [`SecureStore`] of its own.
 #[derive(Debug, Clone)]
@@ -92,6 +96,10 @@ impl SecureStore for Keychain {
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         platform::list(&self.0).await
+    }
+
+    fn default_lease(&self) -> Option<Box<dyn Lease>> {
+        platform::lease_directory().map(|directory| Box::new(FileLease::in_directory(directory)) as Box<dyn Lease>)
     }
 }
 

@@ -9,9 +9,10 @@
 //! using a session of a service that was restarted. What passes over the bus is encrypted for that session.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use secret_service::{Collection, EncryptionType, Error, SecretService};
+use secret_service::{EncryptionType, Error, Item, SecretService};
 use zbus::DBusError;
 use zeroize::Zeroizing;
 
@@ -25,17 +26,23 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const SCHEMA: (&str, &str) = ("xdg:schema", "hallpass.Entry");
 const SERVICE: &str = "service";
 const ENTRY: &str = "entry";
+const CONTENT_TYPE: &str = "text/plain";
 
 pub(super) fn identity(options: &Options) -> String {
     format!("secret service:{}", options.service)
 }
 
+/// In the user's folder for state (XDG Base Directory Specification).
+pub(super) fn lease_directory() -> Option<PathBuf> {
+    let folder = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
+    Some(state.join("hallpass"))
+}
+
 pub(super) async fn load(options: &Options, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
     bounded(options, async {
         let service = connect().await?;
-        let Some(collection) = unlocked_collection(&service).await? else { return Ok(None) };
-        let items = collection.search_items(attributes(options, Some(name))).await.map_err(|error| failure(&error))?;
-        let Some(item) = items.first() else { return Ok(None) };
+        let Some(item) = newest(find(&service, attributes(options, Some(name))).await?).await else { return Ok(None) };
         match item.get_secret().await {
             Ok(secret) => text(secret).map(Some),
             // Deleted by another process since the search.
@@ -47,19 +54,24 @@ pub(super) async fn load(options: &Options, name: &EntryName) -> Result<Option<S
 }
 
 pub(super) async fn save(options: &Options, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
-    const NO_COLLECTION: StoreError =
-        StoreError::Failed("the Secret Service has no default collection; create one in the system's password manager");
     bounded(options, async {
         let service = connect().await?;
-        let collection = unlocked_collection(&service).await?.ok_or(NO_COLLECTION)?;
         let label = format!("{} ({name})", options.service);
         let (attributes, secret) = (attributes(options, Some(name)), value.expose().as_bytes());
+        // Where it is, also when another collection is the default by now: a second item would be an older one for the
+        // next who looks.
+        if let Some(item) = newest(find(&service, attributes.clone()).await?).await {
+            match item.set_secret(secret, CONTENT_TYPE).await {
+                Ok(()) => return Ok(()),
+                // Deleted by another process since the search.
+                Err(error) if is_named(&error, &GONE) => {}
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        let collection = service.get_default_collection().await.map_err(|error| failure(&error))?;
         // "Replace" makes the service change the item with these attributes, if there is one, in one step.
-        collection
-            .create_item(&label, attributes, secret, true, "text/plain")
-            .await
-            .map_err(|error| failure(&error))?;
-        Ok(())
+        let created = collection.create_item(&label, attributes, secret, true, CONTENT_TYPE).await;
+        created.map(drop).map_err(|error| failure(&error))
     })
     .await
 }
@@ -67,9 +79,7 @@ pub(super) async fn save(options: &Options, name: &EntryName, value: &StoredValu
 pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), StoreError> {
     bounded(options, async {
         let service = connect().await?;
-        let Some(collection) = unlocked_collection(&service).await? else { return Ok(()) };
-        let items = collection.search_items(attributes(options, Some(name))).await.map_err(|error| failure(&error))?;
-        for item in items {
+        for item in find(&service, attributes(options, Some(name))).await? {
             match item.delete().await {
                 Err(error) if !is_named(&error, &GONE) => return Err(failure(&error)),
                 _deleted_here_or_by_another_process => {}
@@ -83,8 +93,7 @@ pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), St
 pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError> {
     bounded(options, async {
         let service = connect().await?;
-        let Some(collection) = unlocked_collection(&service).await? else { return Ok(Vec::new()) };
-        let items = collection.search_items(attributes(options, None)).await.map_err(|error| failure(&error))?;
+        let items = find(&service, attributes(options, None)).await?;
         let mut names = Vec::with_capacity(items.len());
         for item in items {
             match item.get_attributes().await {
@@ -93,9 +102,45 @@ pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError
                 Err(error) => return Err(failure(&error)),
             }
         }
+        // Of two with one name the newest counts.
+        names.sort_unstable();
+        names.dedup();
         Ok(names)
     })
     .await
+}
+
+/// The items with these attributes, of all collections: which one is the default may change, as when another database
+/// comes to the front in KeePassXC. One that is locked is [`StoreError::Locked`].
+///
+/// *None* is said only when the default collection is there and unlocked. Some services hide what is in a locked
+/// collection, and have no default collection while the database is closed.
+async fn find<'a>(
+    service: &'a SecretService<'_>,
+    attributes: HashMap<&str, &str>,
+) -> Result<Vec<Item<'a>>, StoreError> {
+    let found = service.search_items(attributes).await.map_err(|error| failure(&error))?;
+    if !found.locked.is_empty() {
+        return Err(StoreError::Locked);
+    }
+    if found.unlocked.is_empty() {
+        let default = service.get_default_collection().await.map_err(|error| failure(&error))?;
+        default.ensure_unlocked().await.map_err(|error| failure(&error))?;
+    }
+    Ok(found.unlocked)
+}
+
+/// The item that was changed last.
+async fn newest(items: Vec<Item<'_>>) -> Option<Item<'_>> {
+    let mut items = items.into_iter();
+    let mut newest = items.next()?;
+    for item in items {
+        // Asked only where there are two. What does not say when it was changed is older.
+        if item.get_modified().await.unwrap_or(0) > newest.get_modified().await.unwrap_or(0) {
+            newest = item;
+        }
+    }
+    Some(newest)
 }
 
 async fn bounded<T>(options: &Options, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -113,18 +158,6 @@ async fn connect() -> Result<SecretService<'static>, StoreError> {
     SecretService::connect(EncryptionType::Dh).await.map_err(|error| failure(&error))
 }
 
-/// The default collection; `None` when there is none. A locked one hides even the names of its entries, so it has to be
-/// told from an empty one before anything is looked up.
-async fn unlocked_collection<'a>(service: &'a SecretService<'_>) -> Result<Option<Collection<'a>>, StoreError> {
-    let collection = match service.get_default_collection().await {
-        Ok(collection) => collection,
-        Err(Error::NoResult) => return Ok(None),
-        Err(error) => return Err(failure(&error)),
-    };
-    collection.ensure_unlocked().await.map_err(|error| failure(&error))?;
-    Ok(Some(collection))
-}
-
 fn attributes<'a>(options: &'a Options, name: Option<&'a EntryName>) -> HashMap<&'a str, &'a str> {
     let entry = name.map(|name| (ENTRY, name.as_str()));
     [SCHEMA, (SERVICE, &options.service)].into_iter().chain(entry).collect()
@@ -140,6 +173,8 @@ fn text(secret: Vec<u8>) -> Result<StoredValue, StoreError> {
 fn failure(error: &Error) -> StoreError {
     if matches!(error, Error::Locked | Error::Prompt | Error::PromptDisconnected) || is_named(error, &LOCKED) {
         StoreError::Locked
+    } else if matches!(error, Error::NoResult) {
+        StoreError::Failed("the Secret Service has no default collection; open or create one in the password manager")
     } else if matches!(error, Error::Unavailable) || is_of_the_bus(error) || is_named(error, &NOBODY) {
         StoreError::Failed("no Secret Service answers on the session bus")
     } else if matches!(error, Error::Crypto(_)) {

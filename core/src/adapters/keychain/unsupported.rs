@@ -1,5 +1,7 @@
 //! Systems whose secure store is not spoken to here. On Android it is the platform layer's, in Kotlin.
 
+use std::path::PathBuf;
+
 use super::Options;
 use crate::ports::{EntryName, StoreError, StoredValue};
 
@@ -8,6 +10,10 @@ const UNSUPPORTED: StoreError =
 
 pub(super) fn identity(options: &Options) -> String {
     format!("unsupported keychain:{}", options.service)
+}
+
+pub(super) fn lease_directory() -> Option<PathBuf> {
+    None
 }
 
 pub(super) async fn load(_options: &Options, _name: &EntryName) -> Result<Option<StoredValue>, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_protocol::client::RedirectUri;
+use hallpass_protocol::error::ErrorCode;
 use hallpass_protocol::secret::State;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,7 +17,8 @@ use url::form_urlencoded;
 
 use super::listener::Listeners;
 use super::page::Page;
-use super::request::{self, Head, Unreadable};
+use super::request::{self, Incoming, Unreadable};
+use super::{Listener, Notice};
 
 /// How long one connection may take: browsers open some in advance and say nothing on them.
 const CONNECTION: Duration = Duration::from_secs(30);
@@ -33,45 +35,96 @@ pub(super) struct Expected {
     redirect_uri: RedirectUri,
     /// As in the `Host` field of a request to it.
     authority: String,
-    state: State,
+    back: Back,
+}
+
+/// What has to come back.
+pub(super) enum Back {
+    /// The answer to a login: only with its `state`, because any page can send one.
+    Login(State),
+    /// The return from the page that ends the server's session. It brings nothing, and several servers leave its `state`
+    /// out; a page that makes one up ends a wait and no more.
+    Logout,
+}
+
+/// What a request is taken for.
+#[derive(Debug, PartialEq, Eq)]
+struct Judgement {
+    page: Page,
+    /// The whole URL, when it is the redirect.
+    redirect: Option<String>,
+    /// What the one who waits should know of it.
+    notice: Option<Notice>,
+}
+
+impl From<Page> for Judgement {
+    fn from(page: Page) -> Self {
+        Self { page, redirect: None, notice: None }
+    }
 }
 
 impl Expected {
-    pub(super) fn new(redirect_uri: RedirectUri, state: State) -> Self {
+    pub(super) fn new(redirect_uri: RedirectUri, back: Back) -> Self {
         let url = redirect_uri.url();
-        let host = url.host_str().unwrap_or_default();
-        // A browser leaves the port out where it is the scheme's own.
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        Self { redirect_uri, authority, state }
+        let authority = with_port(url.host_str().unwrap_or_default(), url.port());
+        Self { redirect_uri, authority, back }
     }
 
-    /// The page to answer with, and the whole URL when it is the redirect.
-    fn judge(&self, head: &Head) -> (Page, Option<String>) {
-        // Another name for this machine is how a page gets around the same-origin policy (DNS rebinding).
-        if !head.host.eq_ignore_ascii_case(&self.authority) {
-            return (Page::Misdirected, None);
+    fn judge(&self, request: &Incoming) -> Judgement {
+        // Another name for this machine is how a page gets around the same-origin policy (DNS rebinding). The machine's own
+        // three names are no one's to give: some servers send the browser to one where another was registered.
+        let port = self.redirect_uri.url().port();
+        let names = ["127.0.0.1", "[::1]", "localhost"].map(|name| with_port(name, port));
+        if !names.iter().chain([&self.authority]).any(|name| request.host.eq_ignore_ascii_case(name)) {
+            return Page::Misdirected.into();
         }
-        let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         if path != self.redirect_uri.url().path() {
-            return (Page::NotFound, None);
+            return Page::NotFound.into();
         }
-        if head.method != "GET" {
-            return (Page::NotAllowed, None);
+        let parameters = match (request.method.as_str(), &request.form) {
+            ("GET", _) => query.to_owned(),
+            ("POST", Some(form)) if query.is_empty() => form.clone(),
+            ("POST", Some(form)) => format!("{query}&{form}"),
+            (_, _) => return Page::NotAllowed.into(),
+        };
+        let values = |wanted: &'static str| {
+            form_urlencoded::parse(parameters.as_bytes())
+                .filter(move |(name, _)| name == wanted)
+                .map(|(_, value)| value)
+                .filter(|value| !value.is_empty())
+        };
+        let error = values("error").next();
+        if let Back::Login(expected) = &self.back {
+            let mut states = values("state");
+            let notice = match (states.next(), states.next()) {
+                (Some(state), None) if expected.same(&state) => None,
+                (Some(_), _) => Some(Notice::AnotherState),
+                (None, _) => Some(Notice::NoState { error: error.as_deref().map(ErrorCode::of) }),
+            };
+            if notice.is_some() {
+                return Judgement { page: Page::Foreign, redirect: None, notice };
+            }
         }
-        let mut states = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "state");
-        let ours = states.next().is_some_and(|(_, state)| self.state.same(&state)) && states.next().is_none();
-        if !ours {
-            return (Page::Foreign, None);
-        }
-        let failed = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "error");
-        let page = if failed { Page::Failed } else { Page::Done };
-        (page, Some(format!("http://{}{}", self.authority, head.target)))
+        let page = if error.is_some() { Page::Failed } else { Page::Done };
+        // As it was asked for: the callback is compared with that.
+        let redirect = if parameters.is_empty() {
+            format!("http://{}{path}", self.authority)
+        } else {
+            format!("http://{}{path}?{parameters}", self.authority)
+        };
+        Judgement { page, redirect: Some(redirect), notice: None }
     }
+}
+
+/// A browser leaves the port out where it is the scheme's own.
+fn with_port(host: &str, port: Option<u16>) -> String {
+    port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Serves until the redirect has come and been answered, and returns its URL. Everything is closed when this returns or
 /// is dropped.
-pub(super) async fn receive(listeners: Listeners, expected: Expected) -> String {
+pub(super) async fn receive(listeners: Listeners, expected: Expected, listener: Arc<Listener>) -> String {
     let expected = Arc::new(expected);
     let (found, mut redirects) = mpsc::channel(1);
     let mut connections = JoinSet::new();
@@ -85,10 +138,10 @@ pub(super) async fn receive(listeners: Listeners, expected: Expected) -> String 
                     if oldest.len() == CONNECTIONS {
                         oldest.pop_front().iter().for_each(AbortHandle::abort);
                     }
-                    let (expected, found) = (Arc::clone(&expected), found.clone());
+                    let (expected, found, listener) = (Arc::clone(&expected), found.clone(), Arc::clone(&listener));
                     oldest.push_back(connections.spawn(async move {
                         // What a connection did not finish in time is lost with it.
-                        drop(timeout(CONNECTION, serve(socket, &expected, found)).await);
+                        drop(timeout(CONNECTION, serve(socket, &expected, found, &*listener)).await);
                     }));
                 }
                 // Such as too many open files, which may pass.
@@ -99,13 +152,16 @@ pub(super) async fn receive(listeners: Listeners, expected: Expected) -> String 
 }
 
 /// Answers one request. The connection is closed after it, so that nothing is left open when the visit ends.
-async fn serve(mut socket: TcpStream, expected: &Expected, found: mpsc::Sender<String>) {
-    let (page, redirect) = match request::read_head(&mut socket).await {
-        Ok(head) => expected.judge(&head),
-        Err(Unreadable::Malformed) => (Page::Malformed, None),
-        Err(Unreadable::TooLarge) => (Page::TooLarge, None),
+async fn serve(mut socket: TcpStream, expected: &Expected, found: mpsc::Sender<String>, listener: &Listener) {
+    let Judgement { page, redirect, notice } = match request::read(&mut socket).await {
+        Ok(request) => expected.judge(&request),
+        Err(Unreadable::Malformed) => Page::Malformed.into(),
+        Err(Unreadable::TooLarge) => Page::TooLarge.into(),
         Err(Unreadable::Lost) => return,
     };
+    if let Some(notice) = notice {
+        listener(notice);
+    }
     let answered = timeout(COURTESY, answer(&mut socket, page)).await;
     if let Some(redirect) = redirect {
         // A second one with the same state is answered like the first and changes nothing.
@@ -129,53 +185,95 @@ mod tests {
     use super::*;
 
     fn expected(redirect_uri: &str) -> Expected {
-        Expected::new(RedirectUri::parse(redirect_uri).unwrap(), State::new("the state"))
+        Expected::new(RedirectUri::parse(redirect_uri).unwrap(), Back::Login(State::new("the state")))
     }
 
-    fn head(method: &str, target: &str, host: &str) -> Head {
-        Head { method: method.to_owned(), target: target.to_owned(), host: host.to_owned() }
+    fn request(method: &str, target: &str, host: &str) -> Incoming {
+        Incoming { method: method.to_owned(), target: target.to_owned(), host: host.to_owned(), form: None }
     }
 
     #[test]
     fn the_redirect_with_its_state_is_found_and_nothing_else_is() {
         let expected = expected("http://127.0.0.1:4000/callback");
-        let judge = |method, target, host| expected.judge(&head(method, target, host));
+        let judge = |method, target, host| expected.judge(&request(method, target, host));
         let target = "/callback?code=a%2Fb&state=the+state";
-        let found = Some(format!("http://127.0.0.1:4000{target}"));
-        assert_eq!(judge("GET", target, "127.0.0.1:4000"), (Page::Done, found));
-
+        let redirect = Some(format!("http://127.0.0.1:4000{target}"));
+        // Some servers send the browser to `localhost` where the number was registered.
+        for host in ["127.0.0.1:4000", "localhost:4000", "LOCALHOST:4000", "[::1]:4000"] {
+            let found = Judgement { page: Page::Done, redirect: redirect.clone(), notice: None };
+            assert_eq!(judge("GET", target, host), found, "{host}");
+        }
         for (method, target, host, page) in [
             ("GET", "/callback?code=1&state=the+state", "attacker.example:4000", Page::Misdirected),
+            ("GET", "/callback?code=1&state=the+state", "localhost.attacker.example:4000", Page::Misdirected),
             ("GET", "/callback?code=1&state=the+state", "127.0.0.1", Page::Misdirected),
-            ("GET", "/callback?code=1&state=the+state", "localhost:4000", Page::Misdirected),
+            ("GET", "/callback?code=1&state=the+state", "localhost:4001", Page::Misdirected),
             ("GET", "/favicon.ico", "127.0.0.1:4000", Page::NotFound),
             ("GET", "/callback/?code=1&state=the+state", "127.0.0.1:4000", Page::NotFound),
             ("GET", "/Callback?code=1&state=the+state", "127.0.0.1:4000", Page::NotFound),
             ("POST", "/callback?code=1&state=the+state", "127.0.0.1:4000", Page::NotAllowed),
             ("OPTIONS", "/callback", "127.0.0.1:4000", Page::NotAllowed),
-            ("GET", "/callback", "127.0.0.1:4000", Page::Foreign),
-            ("GET", "/callback?code=1", "127.0.0.1:4000", Page::Foreign),
-            ("GET", "/callback?code=1&state=", "127.0.0.1:4000", Page::Foreign),
-            ("GET", "/callback?code=1&state=another", "127.0.0.1:4000", Page::Foreign),
-            ("GET", "/callback?error=access_denied&state=another", "127.0.0.1:4000", Page::Foreign),
-            ("GET", "/callback?code=1&state=the+state&state=the+state", "127.0.0.1:4000", Page::Foreign),
-            ("GET", "/callback?code=1&state=another&state=the+state", "127.0.0.1:4000", Page::Foreign),
         ] {
-            assert_eq!(judge(method, target, host), (page, None), "{method} {target} at {host}");
+            assert_eq!(judge(method, target, host), page.into(), "{method} {target} at {host}");
         }
     }
 
     #[test]
-    fn a_redirect_with_an_error_is_found_and_its_page_says_so() {
-        let (page, found) =
-            expected("http://[::1]:4000/").judge(&head("GET", "/?error=access_denied&state=the%20state", "[::1]:4000"));
-        assert_eq!(page, Page::Failed);
-        assert_eq!(found.as_deref(), Some("http://[::1]:4000/?error=access_denied&state=the%20state"));
+    fn a_return_without_the_state_of_the_login_is_told_and_does_not_end_it() {
+        let expected = expected("http://127.0.0.1:4000/callback");
+        let no_state = |error: Option<&str>| Notice::NoState { error: error.map(ErrorCode::of) };
+        for (query, notice) in [
+            ("", no_state(None)),
+            ("?code=1", no_state(None)),
+            ("?code=1&state=", no_state(None)),
+            ("?error=access_denied&error_description=x", no_state(Some("access_denied"))),
+            ("?code=1&state=another", Notice::AnotherState),
+            ("?error=access_denied&state=another", Notice::AnotherState),
+            ("?code=1&state=the+state&state=the+state", Notice::AnotherState),
+            ("?code=1&state=another&state=the+state", Notice::AnotherState),
+        ] {
+            let judged = expected.judge(&request("GET", &format!("/callback{query}"), "127.0.0.1:4000"));
+            assert_eq!(judged, Judgement { page: Page::Foreign, redirect: None, notice: Some(notice) }, "{query}");
+        }
     }
 
     #[test]
-    fn a_host_in_capitals_is_the_same_host() {
-        let (page, _) = expected("http://localhost:4000").judge(&head("GET", "/?state=the+state", "LOCALHOST:4000"));
-        assert_eq!(page, Page::Done);
+    fn a_redirect_that_is_posted_as_a_form_is_found_like_one_in_a_query() {
+        let expected = expected("http://127.0.0.1:4000/callback");
+        let post = |target: &str, form: &str| {
+            let form = Some(form.to_owned());
+            expected.judge(&Incoming { form, ..request("POST", target, "127.0.0.1:4000") })
+        };
+        let found = |redirect: &str| Judgement { page: Page::Done, redirect: Some(redirect.to_owned()), notice: None };
+        assert_eq!(
+            post("/callback", "code=1&state=the+state"),
+            found("http://127.0.0.1:4000/callback?code=1&state=the+state")
+        );
+        assert_eq!(
+            post("/callback?x=1", "code=1&state=the+state"),
+            found("http://127.0.0.1:4000/callback?x=1&code=1&state=the+state")
+        );
+        assert_eq!(post("/callback", "code=1&state=other").notice, Some(Notice::AnotherState));
+    }
+
+    #[test]
+    fn a_return_from_a_logout_ends_the_visit_with_whatever_state() {
+        let redirect_uri = RedirectUri::parse("http://127.0.0.1:4000/out").unwrap();
+        let expected = Expected::new(redirect_uri, Back::Logout);
+        for target in ["/out", "/out?state=the+state", "/out?state=another"] {
+            let judged = expected.judge(&request("GET", target, "127.0.0.1:4000"));
+            let redirect = Some(format!("http://127.0.0.1:4000{target}"));
+            assert_eq!(judged, Judgement { page: Page::Done, redirect, notice: None });
+        }
+        let elsewhere = expected.judge(&request("GET", "/other", "127.0.0.1:4000"));
+        assert_eq!(elsewhere, Page::NotFound.into());
+    }
+
+    #[test]
+    fn a_redirect_with_an_error_is_found_and_its_page_says_so() {
+        let target = "/?error=access_denied&state=the%20state";
+        let judged = expected("http://[::1]:4000/").judge(&request("GET", target, "[::1]:4000"));
+        assert_eq!(judged.page, Page::Failed);
+        assert_eq!(judged.redirect.as_deref(), Some("http://[::1]:4000/?error=access_denied&state=the%20state"));
     }
 }

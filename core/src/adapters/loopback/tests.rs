@@ -125,6 +125,60 @@ async fn a_redirect_with_an_error_ends_the_visit_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_return_without_its_state_is_told_at_once_and_the_redirect_still_counts() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let browser = LoopbackBrowser::with_opener(|_| Ok(())).on_notice(move |notice| tell.send(notice).unwrap());
+    let visit = Underway::begin_with(browser, "http://127.0.0.1/callback").await;
+    visit.get("/callback?error=access_denied").await;
+    visit.get("/callback?code=1&state=theirs").await;
+    let mut next = async || timeout(LIMIT, told.recv()).await.expect("nobody is told");
+    assert_eq!(next().await, Some(Notice::NoState { error: Some(ErrorCode::AccessDenied) }));
+    assert_eq!(next().await, Some(Notice::AnotherState));
+    visit.get("/callback?code=1&state=ours").await;
+    assert!(visit.finish().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_redirect_that_the_browser_brings_to_localhost_arrives_where_it_was_asked_for() {
+    let visit = Underway::begin("http://127.0.0.1/callback").await;
+    let (redirect_uri, port) = (visit.redirect_uri.clone(), visit.address.port());
+    let request = format!("GET /callback?code=1&state=ours HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+    assert!(visit.send(&request).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(visit.finish().await, Ok(format!("{redirect_uri}?code=1&state=ours")));
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_posted_ends_the_visit() {
+    let visit = Underway::begin("http://127.0.0.1/callback").await;
+    let (redirect_uri, form) = (visit.redirect_uri.clone(), "code=1&state=ours");
+    let request = format!(
+        "POST /callback HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        visit.authority(),
+        form.len()
+    );
+    assert!(visit.send(&request).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(visit.finish().await, Ok(format!("{redirect_uri}?{form}")));
+}
+
+#[tokio::test]
+async fn a_return_from_a_logout_ends_the_visit_without_state_and_with_another() {
+    for (page, back) in [
+        ("https://issuer.example/end?post_logout_redirect_uri=x&state=ours", "/out"),
+        ("https://issuer.example/end?post_logout_redirect_uri=x&state=ours", "/out?state=theirs"),
+        ("https://issuer.example/v2/logout?client_id=a&returnTo=x", "/out"),
+    ] {
+        let visit = LoopbackBrowser::with_opener(|_| Ok(())).patience(LIMIT);
+        let visit = visit.begin(&RedirectUri::parse("http://127.0.0.1/out").unwrap()).await.unwrap();
+        let redirect_uri = visit.redirect_uri();
+        let address = SocketAddr::from(([127, 0, 0, 1], redirect_uri.url().port().unwrap()));
+        let visit = tokio::spawn(visit.navigate(Url::parse(page).unwrap()));
+        send(address, &format!("GET {back} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
+        assert_eq!(visit.await.unwrap(), Ok(format!("http://{address}{back}")), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn many_connections_that_say_nothing_do_not_keep_the_redirect_out() {
     let visit = Underway::begin("http://127.0.0.1/callback").await;
     let mut silent = Vec::new();

@@ -37,6 +37,31 @@ async fn a_new_directory_and_its_files_are_for_their_owner_only() {
     assert_eq!(mode(&store.directory.join("entry")), 0o600);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_that_others_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    for (mode, accepted) in [(0o700, true), (0o755, true), (0o775, false), (0o757, false), (0o1777, false)] {
+        fs::set_permissions(parent.path(), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(DangerPlainFiles::open(parent.path()).is_ok(), accepted, "{mode:o}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_of_another_user_is_refused() {
+    // The root directory is root's; and root may open what it likes.
+    let expected = if rustix::process::geteuid().is_root() {
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(12_345), None).unwrap();
+        DangerPlainFiles::open(directory.path())
+    } else {
+        DangerPlainFiles::open("/")
+    };
+    assert_eq!(expected.unwrap_err(), StoreError::Failed("the directory belongs to another user"));
+}
+
 #[tokio::test]
 async fn a_directory_reached_by_two_paths_is_one_store() {
     let (parent, store) = store();

@@ -22,7 +22,17 @@ pub(super) struct Connections {
     tls: ClientConfig,
     connect: Duration,
     idle: Duration,
+    way: Way,
     current: Mutex<Current>,
+}
+
+/// How a host is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By a connection to it.
+    Direct,
+    /// By the proxy that the environment names for it, if it names one.
+    AsTheEnvironmentSays,
 }
 
 struct Current {
@@ -36,9 +46,9 @@ impl Connections {
     ///
     /// # Errors
     /// [`ReqwestError::Client`].
-    pub(super) fn new(tls: ClientConfig, connect: Duration, idle: Duration) -> Result<Self, ReqwestError> {
-        let client = made(&tls, connect)?;
-        Ok(Self { tls, connect, idle, current: Mutex::new(Current { client, used: SystemClock.elapsed() }) })
+    pub(super) fn new(tls: ClientConfig, connect: Duration, idle: Duration, way: Way) -> Result<Self, ReqwestError> {
+        let client = made(&tls, connect, way)?;
+        Ok(Self { tls, connect, idle, way, current: Mutex::new(Current { client, used: SystemClock.elapsed() }) })
     }
 
     /// A client for a request that is sent now.
@@ -47,7 +57,7 @@ impl Connections {
         let mut current = self.current();
         // Where no other client can be made, this one still does: the request may meet a connection that is closed.
         if now.saturating_sub(current.used) >= self.idle
-            && let Ok(client) = made(&self.tls, self.connect)
+            && let Ok(client) = made(&self.tls, self.connect, self.way)
         {
             current.client = client;
         }
@@ -67,19 +77,23 @@ impl Connections {
 
 impl fmt::Debug for Connections {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tls: _, connect, idle, current: _ } = self;
-        formatter.debug_struct("Connections").field("connect", connect).field("idle", idle).finish_non_exhaustive()
+        let Self { tls: _, connect, idle, way, current: _ } = self;
+        let mut shown = formatter.debug_struct("Connections");
+        shown.field("connect", connect).field("idle", idle).field("way", way).finish_non_exhaustive()
     }
 }
 
-fn made(tls: &ClientConfig, connect: Duration) -> Result<Client, ReqwestError> {
-    Client::builder()
+fn made(tls: &ClientConfig, connect: Duration, way: Way) -> Result<Client, ReqwestError> {
+    let builder = match way {
+        Way::Direct => Client::builder().no_proxy(),
+        Way::AsTheEnvironmentSays => Client::builder(),
+    };
+    builder
         .tls_backend_preconfigured(tls.clone())
         .http1_only()
         .redirect(redirect::Policy::none())
         .referer(false)
         .retry(retry::never())
-        .no_proxy()
         .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(connect)
         .pool_idle_timeout(None)

@@ -15,6 +15,8 @@ use super::server::Server;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum User {
     SignsIn(&'static str),
+    /// Comes back from the page with this query, whatever the page asked for.
+    ReturnsWith(&'static str),
     ClosesThePage,
     /// The page stays open.
     Waits,
@@ -79,6 +81,7 @@ impl Visit for Page {
                 let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
                 Ok(format!("{}?state={}", query["post_logout_redirect_uri"], query["state"]))
             }
+            User::ReturnsWith(query) => Ok(format!("{}{query}", self.redirect_uri)),
             User::SignsIn(user) => Ok(self.browser.server.sign_in(&url, user)),
             User::ClosesThePage => Err(BrowserError::Cancelled),
             User::Waits => std::future::pending().await,

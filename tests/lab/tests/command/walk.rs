@@ -65,18 +65,20 @@ async fn exercise_is_played_by_hand_in_the_browser_that_the_system_opens() {
 
     let folder = tempfile::tempdir().unwrap();
     let (browser, opened) = (folder.path().join("browser"), folder.path().join("opened"));
-    std::fs::write(&browser, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >> '{}'\n", opened.display())).unwrap();
+    std::fs::write(&browser, format!("#!/bin/sh\ncat \"${{1#file://}}\" >> '{}'\n", opened.display())).unwrap();
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = lab(&["walk", "--open", "--json"]);
-    let child = command.env("BROWSER", &browser).spawn().unwrap();
+    let child = command.env("BROWSER", &browser).env("HOME", folder.path()).spawn().unwrap();
 
     let person = tokio::spawn(async move {
         let mut agent = crate::support::agent();
         let mut seen = 0;
         loop {
             let addresses = std::fs::read_to_string(&opened).unwrap_or_default();
-            for address in addresses.lines().skip(seen) {
-                assert_eq!(visit_as(&mut agent, address).await.status, 200);
+            // The file that the browser gets leads on to the page.
+            let pages = addresses.lines().filter_map(|line| line.split_once("0;url=")?.1.strip_suffix("\">"));
+            for address in pages.skip(seen) {
+                assert_eq!(visit_as(&mut agent, &address.replace("&amp;", "&")).await.status, 200);
                 seen += 1;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
