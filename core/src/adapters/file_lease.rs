@@ -1,6 +1,11 @@
 //! A lease that is a lock on a file.
 
-use std::fs::{File, OpenOptions, TryLockError};
+#[cfg_attr(unix, path = "file_lease/unix.rs")]
+#[cfg_attr(not(unix), path = "file_lease/other.rs")]
+mod lock;
+
+use std::fs::File;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +34,7 @@ pub struct FileLease {
 }
 
 impl FileLease {
-    /// Keeps its files in `directory`, which has to exist when a lease is taken. The directory of a
+    /// Keeps its files in `directory`, which is made when a lease is taken. The directory of a
     /// [`DangerPlainFiles`](super::DangerPlainFiles) will do: it does not take the locks for entries.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into().into() }
@@ -43,12 +48,12 @@ impl Lease for FileLease {
         let path = self.directory.join(format!(".{name}.lock"));
         // Every acquisition opens the file anew, because the lock belongs to the opened file: so that two in one
         // process exclude each other as well.
-        let opened =
-            tokio::task::spawn_blocking(move || OpenOptions::new().write(true).create(true).truncate(false).open(path));
+        let opened = tokio::task::spawn_blocking(move || open(&path));
         let file = opened.await.map_err(|_| LeaseBusy)?.map_err(|_| LeaseBusy)?;
 
         let mut pause = FIRST_PAUSE;
-        while !try_lock(&file)? {
+        // It does not wait, so it needs no thread of its own.
+        while !lock::try_lock(&file).map_err(|_| LeaseBusy)? {
             let left = patience.checked_sub(start.elapsed()).filter(|left| !left.is_zero()).ok_or(LeaseBusy)?;
             sleep(pause.min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -57,11 +62,13 @@ impl Lease for FileLease {
     }
 }
 
-/// Returns whether the lock is taken. It does not wait, so it needs no thread of its own.
-fn try_lock(file: &File) -> Result<bool, LeaseBusy> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(_)) => Err(LeaseBusy),
+fn open(path: &Path) -> Result<File, Error> {
+    match (lock::open(path), path.parent()) {
+        // Before the first unlock of a phone the directory cannot be made either.
+        (Err(error), Some(directory)) if error.kind() == ErrorKind::NotFound => {
+            std::fs::create_dir_all(directory)?;
+            lock::open(path)
+        }
+        (opened, _) => opened,
     }
 }

@@ -21,12 +21,16 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.combine
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
+import java.io.File
 
 /** Sessions with what Android has: the Keystore, the platform's HTTP stack, the user's browser. */
 public object HallpassAndroid {
     /**
      * Opens a session; an app does so once, in `Application.onCreate`. The first call loads the native library, some tens
      * of milliseconds.
+     *
+     * `Application.onCreate` runs in each process of an app. Processes that open the same account share its stored session and
+     * take turns at renewing it, by locked files in `noBackupFilesDir`.
      *
      * When the process died while the browser was open, the redirect that comes back later finishes the login by itself,
      * and [Session.states] tells of it. [onLateLoginFailed] is told when it does not, on a thread of `Dispatchers.Default`; after
@@ -49,9 +53,13 @@ public object HallpassAndroid {
         signer: KeySigner? = null,
         onLateLoginFailed: (HallpassException) -> Unit = {},
     ): Session {
-        val session = Session.open(config, store, transport, browser, account, elapsed = BOOT_TIME, signer = signer)
+        val leases = File((context.applicationContext ?: context).noBackupFilesDir, LEASES)
+        val session = Session.open(config, store, transport, browser, account, leases.path, BOOT_TIME, signer = signer)
         return ResumingSession(session, onLateLoginFailed)
     }
+
+    /** Where the processes of the app take turns. */
+    private const val LEASES = "hallpass.leases"
 
     /** Goes on while the device sleeps, and nobody can set it. */
     private val BOOT_TIME = Elapsed { SystemClock.elapsedRealtimeNanos() }
