@@ -2,6 +2,7 @@ package dev.hallpass.android
 
 import android.content.Context
 import android.os.SystemClock
+import android.security.NetworkSecurityPolicy
 import dev.hallpass.Config
 import dev.hallpass.HallpassException
 import dev.hallpass.Session
@@ -48,7 +49,7 @@ public object HallpassAndroid {
         config: Config,
         account: String? = null,
         store: SecureStore = KeystoreStore(context),
-        transport: Transport = UrlConnectionTransport(),
+        transport: Transport = UrlConnectionTransport(permitsCleartext = ::isCleartextPermitted),
         browser: Browser = SystemBrowser(context),
         signer: KeySigner? = null,
         onLateLoginFailed: (HallpassException) -> Unit = {},
@@ -57,6 +58,9 @@ public object HallpassAndroid {
         val session = Session.open(config, store, transport, browser, account, leases.path, BOOT_TIME, signer = signer)
         return ResumingSession(session, onLateLoginFailed)
     }
+
+    /** By the Network Security Config of the app. */
+    private fun isCleartextPermitted(host: String): Boolean = NetworkSecurityPolicy.getInstance().isCleartextTrafficPermitted(host)
 
     /** Where the processes of the app take turns. */
     private const val LEASES = "hallpass.leases"
