@@ -13,6 +13,9 @@ android {
         versionCode = 1
         versionName = "0.1.0"
         testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
+        // What `cargo xtask android` has built, and no other: JNA brings libraries for more processors, and an app that is
+        // installed for one without the core ends as soon as it starts.
+        ndk { abiFilters += rootDir.resolve("../target/android").list().orEmpty().sorted() }
     }
 
     buildTypes {

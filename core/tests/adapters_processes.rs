@@ -27,6 +27,22 @@ async fn a_lease_held_by_a_process_that_is_killed_is_free_again() {
     assert!(lease.acquire(&name, Duration::from_secs(5)).await.is_ok(), "the lease died with its holder");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn directory_that_is_not_there_is_made_and_the_lock_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let below = directory.path().join("a/b");
+    let (lease, name) = (FileLease::in_directory(&below), name("account"));
+    let held = lease.acquire(&name, Duration::ZERO).await.unwrap();
+    assert!(lease.acquire(&name, Duration::ZERO).await.is_err(), "two hold one lease");
+    let mode = std::fs::metadata(below.join(".account.lock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "others may lock the file: {mode:o}");
+    drop(held);
+    assert!(lease.acquire(&name, Duration::ZERO).await.is_ok());
+}
+
 #[tokio::test]
 async fn values_saved_by_another_process_are_seen_whole() {
     let directory = tempfile::tempdir().unwrap();

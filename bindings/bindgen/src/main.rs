@@ -2,7 +2,9 @@
 //!
 //! `cargo xtask bindgen` calls it with the paths of this project.
 
-use anyhow::{Context, Result};
+mod kotlin;
+
+use anyhow::{Context, Error, Result};
 use camino::Utf8PathBuf;
 use clap::Parser;
 use uniffi::{GenerateOptions, SwiftBindingsOptions, TargetLanguage};
@@ -23,6 +25,9 @@ struct Arguments {
     #[arg(long)]
     kotlin: Utf8PathBuf,
 }
+
+/// The source below the folder for Kotlin, by the package and the name of the library.
+const KOTLIN: &str = "dev/hallpass/ffi/hallpass.kt";
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -49,5 +54,9 @@ fn main() -> Result<()> {
         format: false,
         ..GenerateOptions::default()
     })
-    .context("cannot generate the Kotlin source")
+    .context("cannot generate the Kotlin source")?;
+    let source = arguments.kotlin.join(KOTLIN);
+    let generated = std::fs::read_to_string(&source).with_context(|| format!("cannot read {source}"))?;
+    let adapted = kotlin::adapted(&generated).map_err(Error::msg).context("the Kotlin source is not as expected")?;
+    std::fs::write(&source, adapted).with_context(|| format!("cannot write {source}"))
 }

@@ -1,11 +1,10 @@
 //! A lease that is a lock on a file.
 
-// A platform has one file with the same function.
+// A platform has one file with the same two functions.
 #[cfg_attr(unix, path = "file_lease/unix.rs")]
 #[cfg_attr(not(unix), path = "file_lease/other.rs")]
-mod private;
+mod lock;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub struct FileLease {
 }
 
 impl FileLease {
-    /// Keeps its files in `directory`, which is made for its owner only when it is absent. The directory of a
+    /// Keeps its files in `directory`, which is made for its owner only when a lease is taken. The directory of a
     /// [`DangerPlainFiles`](super::DangerPlainFiles) will do: it does not take the locks for entries.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into().into() }
@@ -48,27 +47,19 @@ impl Lease for FileLease {
         let path = self.directory.join(format!(".{name}.lock"));
         // Every acquisition opens the file anew, because the lock belongs to the opened file: so that two in one
         // process exclude each other as well.
-        let opened = tokio::task::spawn_blocking(move || private::open(&path));
+        let opened = tokio::task::spawn_blocking(move || lock::open(&path));
         let file = opened.await.map_err(|_| LeaseBusy)?.map_err(|error| {
             tracing::warn!(kind = %error.kind(), "the lease's file cannot be opened: processes that share the account may both renew");
             LeaseBusy
         })?;
 
         let mut pause = FIRST_PAUSE;
-        while !try_lock(&file)? {
+        // It does not wait, so it needs no thread of its own.
+        while !lock::try_lock(&file).map_err(|_| LeaseBusy)? {
             let left = patience.checked_sub(start.elapsed()).filter(|left| !left.is_zero()).ok_or(LeaseBusy)?;
             sleep(pause.min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(LeaseGuard::new(file))
-    }
-}
-
-/// Returns whether the lock is taken. It does not wait, so it needs no thread of its own.
-fn try_lock(file: &File) -> Result<bool, LeaseBusy> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(_)) => Err(LeaseBusy),
     }
 }

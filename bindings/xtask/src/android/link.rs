@@ -40,12 +40,19 @@ impl Link<'_> {
     pub(super) fn with_ndk(&self, ndk: &Ndk) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let mut clang = Command::new(ndk.clang(self.target));
-        clang.arg("-shared").arg("-o").arg(self.output);
-        for option in self.options(folder.path())? {
-            clang.arg("-Xlinker").arg(option);
-        }
-        clang.arg(self.archive).args(["-ldl", "-llog", "-lm"]);
+        clang.args(self.ndk_arguments(self.options(folder.path())?));
         process::run(&mut clang, LINK)
+    }
+
+    /// What the NDK's driver is told. A library that is named and not needed would be asked for at each start all the same, and
+    /// the driver does not say `--as-needed` by itself.
+    fn ndk_arguments(&self, options: Vec<OsString>) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> =
+            vec!["-shared".into(), "-o".into(), self.output.into(), "-Wl,--as-needed".into()];
+        arguments.extend(options.into_iter().flat_map(|option| ["-Xlinker".into(), option]));
+        arguments.push(self.archive.into());
+        arguments.extend(["-ldl", "-lm"].map(OsString::from));
+        arguments
     }
 
     /// Links with libraries that hold the reviewed names and nothing behind them, and an unwinder of our own.
@@ -109,6 +116,24 @@ fn assembly(names: &BTreeSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn library_that_is_named_and_not_needed_is_not_asked_for() {
+        let exports = BTreeSet::new();
+        let system = System::parse("libc = ['malloc']").unwrap();
+        let link = Link {
+            target: AndroidTarget::Arm64,
+            archive: Path::new("libhallpass.a"),
+            exports: &exports,
+            system: &system,
+            output: Path::new("libhallpass.so"),
+        };
+        let arguments = link.ndk_arguments(vec!["--no-undefined".into()]);
+        let place = |wanted: &str| arguments.iter().position(|argument| argument == wanted).unwrap();
+        assert!(place("-Wl,--as-needed") < place("libhallpass.a"));
+        assert!(place("libhallpass.a") < place("-lm"));
+        assert!(!arguments.iter().any(|argument| argument == "-llog"));
+    }
 
     #[test]
     fn everything_but_the_exports_is_local() {

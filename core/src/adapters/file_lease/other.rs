@@ -1,10 +1,13 @@
-//! Elsewhere: what a new file inherits from its directory.
+//! The locks of the standard library, and what a new file inherits from its directory.
 
-use std::fs::{File, OpenOptions, create_dir_all};
+use std::fs::{File, OpenOptions, TryLockError, create_dir_all};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// Opens the file, and makes it and its directory when they are absent.
+///
+/// # Errors
+/// When it cannot be opened.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let attempt = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
     match (attempt(), path.parent()) {
@@ -13,5 +16,17 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
             attempt()
         }
         (opened, _) => opened,
+    }
+}
+
+/// Returns whether the lock is taken; does not wait.
+///
+/// # Errors
+/// When files cannot be locked there.
+pub(super) fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }

@@ -166,7 +166,10 @@ public interface Session : AutoCloseable {
      */
     public suspend fun reload(): SessionState
 
-    /** Closes the session, and signs nobody out. A renewal in flight is finished and stored first. */
+    /**
+     * Closes the session, and signs nobody out. A renewal in flight is finished and stored first. Every function of a closed session
+     * throws [HallpassException.Misconfigured] with the code `session`.
+     */
     override fun close()
 
     /** Opens sessions. */

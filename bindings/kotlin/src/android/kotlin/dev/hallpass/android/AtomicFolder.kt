@@ -11,13 +11,7 @@ import java.io.IOException
  * `EntryName`); what is set aside has a dot in front, which no entry has.
  */
 internal class AtomicFolder(private val folder: () -> File, private val isUnlocked: () -> Boolean) : EntryFolder {
-    override fun read(name: String): ByteArray? =
-        try {
-            AtomicFile(file(name)).readFully()
-        } catch (absent: FileNotFoundException) {
-            // It is also what a file that may not be opened throws.
-            if (file(name).exists()) throw absent else null
-        }
+    override fun read(name: String): ByteArray? = content(file(name))
 
     override fun write(name: String, content: ByteArray) {
         val file = AtomicFile(file(name))
@@ -43,8 +37,25 @@ internal class AtomicFolder(private val folder: () -> File, private val isUnlock
         if (!file(name).renameTo(aside(name))) throw IOException("the entry was not set aside")
     }
 
-    override fun names(): List<String> =
-        unlocked().list().orEmpty().filterNot { it.startsWith(".") || it.endsWith(".new") || it.endsWith(".bak") }
+    override fun readAside(name: String): ByteArray? = content(aside(name))
+
+    override fun bringBack(name: String) {
+        if (!aside(name).renameTo(file(name))) throw IOException("the entry was not brought back")
+    }
+
+    override fun names(): List<String> = files().filterNot { it.startsWith(".") }
+
+    override fun namesAside(): List<String> = files().filter { it.startsWith(".") && !it.endsWith(".lock") }.map { it.drop(1) }
+
+    private fun files(): List<String> = unlocked().list().orEmpty().filterNot { it.endsWith(".new") || it.endsWith(".bak") }
+
+    private fun content(file: File): ByteArray? =
+        try {
+            AtomicFile(file).readFully()
+        } catch (absent: FileNotFoundException) {
+            // It is also what a file that may not be opened throws.
+            if (file.exists()) throw absent else null
+        }
 
     private fun file(name: String): File {
         require(name.isNotEmpty() && !name.startsWith(".") && '/' !in name) { "not the name of an entry" }

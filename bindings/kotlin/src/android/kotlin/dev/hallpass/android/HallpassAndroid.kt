@@ -2,20 +2,27 @@ package dev.hallpass.android
 
 import android.content.Context
 import android.os.SystemClock
+import android.security.NetworkSecurityPolicy
 import dev.hallpass.Config
 import dev.hallpass.HallpassException
 import dev.hallpass.Session
+import dev.hallpass.SessionState
 import dev.hallpass.net.UrlConnectionTransport
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.Elapsed
 import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.combine
+import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
+import java.io.File
 
 /** Sessions with what Android has: the Keystore, the platform's HTTP stack, the user's browser. */
 public object HallpassAndroid {
@@ -23,9 +30,13 @@ public object HallpassAndroid {
      * Opens a session; an app does so once, in `Application.onCreate`. The first call loads the native library, some tens
      * of milliseconds.
      *
+     * `Application.onCreate` runs in each process of an app. Processes that open the same account share its stored session and
+     * take turns at renewing it, by locked files in `noBackupFilesDir`.
+     *
      * When the process died while the browser was open, the redirect that comes back later finishes the login by itself,
-     * and [Session.states] tells of it. [onLateLoginFailed] is told when it does not; a redirect that nobody waits for is
-     * no failure and changes nothing.
+     * and [Session.states] tells of it. [onLateLoginFailed] is told when it does not, on a thread of `Dispatchers.Default`; after
+     * a failure that may pass, such as no network, [Session.restored] and [Session.reload] try it again. A redirect that nobody
+     * waits for is no failure and changes nothing.
      *
      * @param context any; the application's is kept
      * @param account which of several accounts of this device
@@ -38,14 +49,21 @@ public object HallpassAndroid {
         config: Config,
         account: String? = null,
         store: SecureStore = KeystoreStore(context),
-        transport: Transport = UrlConnectionTransport(),
+        transport: Transport = UrlConnectionTransport(permitsCleartext = ::isCleartextPermitted),
         browser: Browser = SystemBrowser(context),
         signer: KeySigner? = null,
         onLateLoginFailed: (HallpassException) -> Unit = {},
     ): Session {
-        val session = Session.open(config, store, transport, browser, account, elapsed = BOOT_TIME, signer = signer)
+        val leases = File((context.applicationContext ?: context).noBackupFilesDir, LEASES)
+        val session = Session.open(config, store, transport, browser, account, leases.path, BOOT_TIME, signer = signer)
         return ResumingSession(session, onLateLoginFailed)
     }
+
+    /** By the Network Security Config of the app. */
+    private fun isCleartextPermitted(host: String): Boolean = NetworkSecurityPolicy.getInstance().isCleartextTrafficPermitted(host)
+
+    /** Where the processes of the app take turns. */
+    private const val LEASES = "hallpass.leases"
 
     /** Goes on while the device sleeps, and nobody can set it. */
     private val BOOT_TIME = Elapsed { SystemClock.elapsedRealtimeNanos() }
@@ -58,16 +76,34 @@ private class ResumingSession(
 ) : Session by session {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
+    /** Counts the moments at which a redirect that is kept is worth another try. */
+    private val tries = MutableStateFlow(0)
+
     init {
-        scope.launch { Visits.late.collect { callback -> if (callback != null) resumeLate(callback) } }
+        scope.launch {
+            combine(Visits.late, tries) { callback, _ -> callback }.collect { callback -> if (callback != null) resumeLate(callback) }
+        }
     }
 
+    override suspend fun restored(): SessionState = session.restored().also { tryAgain() }
+
+    override suspend fun reload(): SessionState = session.reload().also { tryAgain() }
+
+    private fun tryAgain() = tries.update { it + 1 }
+
+    /** Anybody can send a link: whatever it makes the session throw, it does not end the app. */
     private suspend fun resumeLate(callback: String) {
         try {
             session.resume(callback)
+        } catch (cancelled: CancellationException) {
+            throw cancelled
         } catch (error: HallpassException) {
             if (error.isAboutTheLink()) return
             onFailed(error)
+            // The code may not have been used yet.
+            if (error.isRetryable) return
+        } catch (@Suppress("TooGenericExceptionCaught") error: Exception) {
+            onFailed(HallpassException.Internal("the late redirect could not be used", "late_redirect").apply { initCause(error) })
         }
         Visits.taken(callback)
     }

@@ -6,11 +6,11 @@ import android.content.Context
 import android.content.Intent
 import android.os.Bundle
 import dev.hallpass.ports.BrowserException
-import java.lang.ref.WeakReference
 
 /**
  * Stands below the browser for as long as the user signs in, and shows nothing: it opens the browser, and when it is in
- * front again without a redirect, the user has come back without signing in. Not exported.
+ * front again without a redirect, the user has come back without signing in. When it is destroyed for good, for whatever
+ * reason, the visit is over as well. Not exported.
  */
 public class LoginActivity : Activity() {
     private var isOpened = false
@@ -18,7 +18,7 @@ public class LoginActivity : Activity() {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         isOpened = savedInstanceState?.getBoolean(OPENED) ?: false
-        visit()?.activity = WeakReference(this)
+        visit()?.showIn(this)
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -27,9 +27,9 @@ public class LoginActivity : Activity() {
             // Another login, in place of the one whose tab was open.
             setIntent(intent)
             isOpened = false
-            visit()?.activity = WeakReference(this)
+            visit()?.showIn(this)
         } else {
-            finish()
+            leave()
         }
     }
 
@@ -38,11 +38,18 @@ public class LoginActivity : Activity() {
         if (isFinishing) return
         val visit = visit()
         when {
-            // The process that asked for it is gone; the redirect will be taken by the next one (see Visits.late).
-            visit == null -> finish()
+            // The process that asked for it is gone, and the redirect is taken by the next one (see Visits.late); or this is a
+            // redirect that came without a login.
+            visit == null -> leave()
             isOpened -> end(visit, BrowserException.Cancelled())
             else -> open(visit)
         }
+    }
+
+    override fun onDestroy() {
+        // The user closed the task, or the app's main activity took everything above it away.
+        if (isFinishing) visit()?.end(BrowserException.Cancelled())
+        super.onDestroy()
     }
 
     override fun onSaveInstanceState(outState: Bundle) {
@@ -57,20 +64,46 @@ public class LoginActivity : Activity() {
         val visit = visit()
         when {
             callback != null && resultCode == RESULT_OK -> {
-                Visits.arrived(callback)
-                finish()
+                if (!Visits.arrived(callback) && visit != null) {
+                    visit.end(BrowserException.Failed("the browser came back with another URL than the redirect URI of this login"))
+                }
+                leave()
             }
-            visit == null -> finish()
-            resultCode == AUTH_TAB_UNVERIFIED ->
-                end(visit, BrowserException.Failed("the browser could not verify that the redirect URI is this app's"))
-            // Closed, or waited too long. A browser that only pretends to have Auth Tabs comes here at once, too.
+            // The tab of a login that another one has taken the place of: the intent of that one comes next, and then onResume.
+            visit == null -> Unit
+            resultCode == AUTH_TAB_UNVERIFIED || resultCode == AUTH_TAB_UNVERIFIED_IN_TIME -> withoutAuthTab(visit)
+            // Closed. A browser that only pretends to have Auth Tabs comes here at once, too.
             else -> end(visit, BrowserException.Cancelled())
+        }
+    }
+
+    /**
+     * Closes the browser's tab and this activity. May be called from any thread.
+     *
+     * The tab is above this activity, in the same task or for its result, so that finishing this one alone would leave it.
+     */
+    internal fun close() = runOnUiThread {
+        if (!isFinishing && !isDestroyed) {
+            finishActivity(AUTH_TAB)
+            startActivity(returning(this))
+        }
+    }
+
+    /** The browser cannot tell that an App Link is this app's, and says so before it shows anything; a Custom Tab needs no such proof. */
+    private fun withoutAuthTab(visit: Visit) {
+        if (visit.isAppLink && visit.mayUseAuthTab) {
+            visit.mayUseAuthTab = false
+            // onResume comes next.
+            isOpened = false
+        } else {
+            end(visit, BrowserException.Failed("the browser could not verify that the redirect URI is this app's"))
         }
     }
 
     private fun open(visit: Visit) {
         isOpened = true
-        val choice = BrowserChoice.among(InstalledBrowsers.of(this), visit.redirectUri)
+        val installed = InstalledBrowsers.of(this).map { it.copy(hasAuthTabs = it.hasAuthTabs && visit.mayUseAuthTab) }
+        val choice = BrowserChoice.among(installed, visit.redirectUri)
         try {
             when (choice) {
                 is BrowserChoice.AuthTab -> startActivityForResult(choice.intent(visit), AUTH_TAB)
@@ -85,8 +118,18 @@ public class LoginActivity : Activity() {
 
     private fun end(visit: Visit, why: BrowserException) {
         visit.end(why)
+        leave()
+    }
+
+    /** Back to the app: what is below this activity or, where nothing is, the app as its icon opens it. */
+    private fun leave() {
+        if (isFinishing) return
+        if (isTaskRoot) launcher()?.let(::startActivity)
         finish()
     }
+
+    /** Without the package, as launchers send it: then a task of the app that is there comes to the front as it is. */
+    private fun launcher(): Intent? = packageManager.getLaunchIntentForPackage(packageName)?.setPackage(null)
 
     private fun visit(): Visit? = Visits.find(intent.getStringExtra(VISIT))
 
@@ -94,14 +137,20 @@ public class LoginActivity : Activity() {
         private const val OPENED = "opened"
         private const val VISIT = "visit"
         private const val AUTH_TAB = 1
+
+        // AndroidX's AuthTabIntent.RESULT_VERIFICATION_FAILED and RESULT_VERIFICATION_TIMED_OUT.
         private const val AUTH_TAB_UNVERIFIED = 2
+        private const val AUTH_TAB_UNVERIFIED_IN_TIME = 3
 
         fun intent(context: Context, visit: Visit): Intent =
             Intent(context, LoginActivity::class.java).putExtra(VISIT, visit.id)
                 .addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP)
 
-        /** Brings the activity back in front of the browser's tab, which closes it. Its visit is over, so it ends itself. */
+        /**
+         * Brings the activity back in front of the browser's tab, which closes it. Its visit is over, so it ends itself. As a new
+         * task, because an app without a task affinity has this activity in a task of its own.
+         */
         fun returning(context: Context): Intent = Intent(context, LoginActivity::class.java)
-            .addFlags(Intent.FLAG_ACTIVITY_CLEAR_TOP or Intent.FLAG_ACTIVITY_SINGLE_TOP)
+            .addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP or Intent.FLAG_ACTIVITY_SINGLE_TOP)
     }
 }

@@ -21,7 +21,7 @@ import javax.crypto.Cipher
 internal class Presence(
     private val key: KeyKeeper,
     private val prompt: PresencePrompt,
-    private val faults: FaultFinder = KeystoreFaults,
+    private val faults: FaultFinder = KeystoreFaults(),
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) {
     suspend fun confirm(): Outcome {

@@ -1,11 +1,8 @@
 package dev.hallpass.android
 
-import java.net.URI
-import java.net.URISyntaxException
-
 /**
  * The redirect that a visit waits for. Any app can send a link to this one: what is not the redirect to this very
- * authorization request is let fall, so that a stranger's link cannot end a login. The core checks what passes here again
+ * authorization request is ignored, so that a stranger's link cannot end a login. The core checks what passes here again
  * and in full.
  */
 internal class Redirect(authorizationUrl: String, private val redirectUri: String) {
@@ -21,11 +18,7 @@ internal class Redirect(authorizationUrl: String, private val redirectUri: Strin
     private fun startsAt(home: String, url: String): Boolean =
         url.startsWith(home) && (url.length == home.length || url[home.length] in "?#&")
 
+    /** By hand: `java.net.URI` refuses characters, such as `|` and `{`, that servers and browsers send. */
     private fun parameter(url: String, name: String): String? =
-        try {
-            val query = URI(url).let { it.rawQuery ?: it.rawSchemeSpecificPart.substringAfter('?', "") }
-            query.split('&').firstOrNull { it.startsWith("$name=") }?.substringAfter('=')
-        } catch (invalid: URISyntaxException) {
-            null
-        }
+        url.substringBefore('#').substringAfter('?', "").split('&').firstOrNull { it.startsWith("$name=") }?.substringAfter('=')
 }

@@ -1,6 +1,5 @@
 package dev.hallpass.android
 
-import android.app.Activity
 import dev.hallpass.ports.BrowserException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -57,22 +56,42 @@ internal object Visits {
 }
 
 /** One visit, from the authorization page to its redirect. */
-internal class Visit(val url: String, redirectUri: String) {
+internal class Visit(val url: String, val redirectUri: String) {
     /** Told to the activity, which may outlive this process. */
     val id: String = java.util.UUID.randomUUID().toString()
     private val redirect = Redirect(url, redirectUri)
     private val callback = CompletableDeferred<String>()
+    private val begun = CompletableDeferred<Unit>()
+
+    /** Whether the redirect URI is an App Link, which browsers want proof for. */
+    val isAppLink: Boolean = redirectUri.startsWith("https:")
+
+    /** Whether an Auth Tab serves: until a browser has refused to show one. */
+    @Volatile
+    var mayUseAuthTab = true
 
     @Volatile
-    var activity: WeakReference<Activity> = WeakReference(null)
+    private var activity: WeakReference<LoginActivity> = WeakReference(null)
 
-    val redirectUri: String = redirectUri
+    fun showIn(activity: LoginActivity) {
+        this.activity = WeakReference(activity)
+        begun.complete(Unit)
+    }
+
+    /** Waits until an activity shows it, or until it is over. */
+    suspend fun awaitBeginning() = begun.await()
 
     suspend fun await(): String = callback.await()
 
-    fun arrived(callback: String): Boolean = redirect.isAnsweredBy(callback) && this.callback.complete(callback)
+    fun arrived(callback: String): Boolean = redirect.isAnsweredBy(callback) && this.callback.complete(callback).also { begun.complete(Unit) }
 
     fun end(why: BrowserException) {
         callback.completeExceptionally(why)
+        begun.complete(Unit)
+    }
+
+    /** Closes what shows it. */
+    fun close() {
+        activity.get()?.close()
     }
 }

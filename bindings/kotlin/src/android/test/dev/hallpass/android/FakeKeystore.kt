@@ -36,6 +36,24 @@ internal class FakeKeystore : AutoCloseable {
 
     /** What the next operations with the keystore or a cipher throw, one after another. */
     val failures = ArrayDeque<Exception>()
+
+    /** What every operation throws for as long as it is there. */
+    var outage: Exception? = null
+
+    /** What each operation with the key of this alias throws, for good. */
+    val broken = HashMap<String, Exception>()
+
+    /** What the next keys cannot be made for; `null` for one that can. */
+    val unmade = ArrayDeque<Exception?>()
+
+    /** Answers `null` for a key that is there, this often: as Android up to API 30 does when its daemon is dead. */
+    var denials = 0
+
+    /** Whether `getCertificate` finds anything. */
+    var certificatesAreReadable = true
+
+    /** Whether what the StrongBox makes can be used. */
+    var strongBoxWorks = true
     private val provider = FakeProvider(this)
 
     init {
@@ -43,8 +61,15 @@ internal class FakeKeystore : AutoCloseable {
         current = this
     }
 
-    fun failOnCue() {
+    fun failOnCue(alias: String? = null) {
+        outage?.let { throw it }
+        broken[alias]?.let { throw it }
         failures.removeFirstOrNull()?.let { throw it }
+    }
+
+    fun failToMake() {
+        outage?.let { throw it }
+        unmade.removeFirstOrNull()?.let { throw it }
     }
 
     override fun close() {
@@ -96,7 +121,8 @@ internal class FakeKeyGenerator : KeyGeneratorSpi() {
     override fun engineInit(keySize: Int, random: SecureRandom?) = error("it takes a specification")
 
     override fun engineGenerateKey(): SecretKey {
-        FakeKeystore.installed().failOnCue()
+        FakeKeystore.installed().failToMake()
+        check(alias !in FakeKeystore.installed().keys) { "a living key is overwritten" }
         val bytes = ByteArray(32).also(SecureRandom()::nextBytes)
         return KeystoreAes(SecretKeySpec(bytes, "AES")).also { FakeKeystore.installed().keys[alias] = it }
     }
@@ -104,6 +130,17 @@ internal class FakeKeyGenerator : KeyGeneratorSpi() {
 
 /** A pair of keys of the Keystore. */
 internal class FakePair(val pair: KeyPair, val isInStrongBox: Boolean)
+
+/** No provider knows how to sign with it. */
+internal object UselessKey : java.security.PrivateKey {
+    private fun readResolve(): Any = UselessKey
+
+    override fun getAlgorithm() = "EC"
+
+    override fun getFormat(): String? = null
+
+    override fun getEncoded(): ByteArray? = null
+}
 
 internal class FakeKeyPairGenerator : KeyPairGeneratorSpi() {
     // The next provider's; asked for without one, it would be this.
@@ -121,8 +158,9 @@ internal class FakeKeyPairGenerator : KeyPairGeneratorSpi() {
     override fun initialize(keySize: Int, random: SecureRandom?) = error("it takes a specification")
 
     override fun generateKeyPair(): KeyPair {
-        FakeKeystore.installed().failOnCue()
+        FakeKeystore.installed().failToMake()
         val specification = checkNotNull(specification) { "not initialized" }
+        check(specification.keystoreAlias !in FakeKeystore.installed().pairs) { "a living key is overwritten" }
         val made = generator.generateKeyPair()
         FakeKeystore.installed().pairs[specification.keystoreAlias] = FakePair(made, specification.isStrongBoxBacked)
         return made
@@ -148,8 +186,14 @@ internal class FakeKeyStoreSpi : KeyStoreSpi() {
     override fun engineLoad(stream: InputStream?, password: CharArray?) = Unit
 
     override fun engineGetKey(alias: String, password: CharArray?): Key? {
-        keystore.failOnCue()
-        return keystore.keys[alias] ?: keystore.pairs[alias]?.pair?.private
+        keystore.failOnCue(alias)
+        if (keystore.denials > 0) {
+            keystore.denials--
+            return null
+        }
+        val pair = keystore.pairs[alias]
+        if (pair != null && pair.isInStrongBox && !keystore.strongBoxWorks) return UselessKey
+        return keystore.keys[alias] ?: pair?.pair?.private
     }
 
     override fun engineContainsAlias(alias: String) = alias in keystore.keys || alias in keystore.pairs
@@ -169,7 +213,8 @@ internal class FakeKeyStoreSpi : KeyStoreSpi() {
 
     override fun engineGetCertificateChain(alias: String): Array<Certificate>? = null
 
-    override fun engineGetCertificate(alias: String): Certificate? = keystore.pairs[alias]?.let { FakeCertificate(it.pair.public) }
+    override fun engineGetCertificate(alias: String): Certificate? =
+        keystore.pairs[alias]?.takeIf { keystore.certificatesAreReadable && keystore.outage == null }?.let { FakeCertificate(it.pair.public) }
 
     override fun engineGetCreationDate(alias: String): Date? = null
 

@@ -1,15 +1,18 @@
 package dev.hallpass.android
 
+import android.security.KeyStoreException
 import android.security.keystore.StrongBoxUnavailableException
 import android.security.keystore.UserNotAuthenticatedException
 import dev.hallpass.ports.SignerException
+import dev.hallpass.store.Fault
+import dev.hallpass.store.Retries
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.runBlocking
 import org.junit.After
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
-import org.junit.Assert.fail
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
@@ -22,13 +25,16 @@ import java.security.UnrecoverableKeyException
 import java.security.interfaces.ECPublicKey
 import java.security.spec.ECPoint
 import java.security.spec.ECPublicKeySpec
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 
 /** The signing key over a fake Keystore that throws on cue. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35])
 class KeystoreSignerTest {
     private val keystore = FakeKeystore()
-    private val signer = KeystoreSigner(alias = "signer")
+    private val signer = signer()
+    private var waited = Duration.ZERO
     private val message = "to be signed".encodeToByteArray()
 
     @After
@@ -61,9 +67,9 @@ class KeystoreSignerTest {
     }
 
     @Test
-    fun `no StrongBox, or one that fails, the key is made in the TEE`() = runBlocking {
+    fun `no StrongBox, or one that makes no key, the key is made in the TEE`() = runBlocking {
         for (fault in listOf(StrongBoxUnavailableException(), ProviderException("Failed to generate key pair"))) {
-            keystore.failures += fault
+            keystore.failAtSecondKey(fault)
             val point = signer.publicKey()
             assertTrue("$fault", verifies(point, message, signer.sign(message)) && !keystore.pairs.getValue("signer").isInStrongBox)
             signer.delete()
@@ -71,16 +77,28 @@ class KeystoreSignerTest {
     }
 
     @Test
+    fun `StrongBox whose key cannot be used, is found out before anything depends on it`() = runBlocking {
+        keystore.strongBoxWorks = false
+        val point = signer.publicKey()
+        assertFalse(keystore.pairs.getValue("signer").isInStrongBox)
+        assertTrue(verifies(point, message, signer.sign(message)))
+    }
+
+    @Test
     fun `Keystore that makes no key at all, has failed and later makes one`() = runBlocking {
-        repeat(2) { keystore.failures += ProviderException("Failed to generate key pair") }
+        keystore.outage = ProviderException("Failed to generate key pair")
         failure<SignerException.Failed> { signer.publicKey() }
         assertTrue(keystore.pairs.isEmpty())
+        keystore.outage = null
         assertEquals(65, signer.publicKey().size)
+        assertEquals("the probe is gone", setOf("signer"), keystore.pairs.keys)
     }
 
     @Test
     fun `no key, nothing is signed and a deleted one does not come back`() = runBlocking {
         failure<SignerException.Invalidated> { signer.sign(message) }
+        assertEquals("asked again before that is believed", 2.seconds, waited)
+        failure<SignerException.Failed> { signer(30).sign(message) }
         signer.delete()
         val before = signer.publicKey()
         repeat(2) { signer.delete() }
@@ -89,18 +107,63 @@ class KeystoreSignerTest {
     }
 
     @Test
-    fun `what the Keystore throws, is told apart and destroys nothing`() = runBlocking {
+    fun `Keystore in trouble for a while, no living key is overwritten and the same key signs afterwards`() = runBlocking {
+        val point = signer.publicKey()
+        for (level in listOf(26, 30, 33, 35)) {
+            for (code in KeystoreFaultsTest.CODES.keys) {
+                keystore.outage = UnrecoverableKeyException("Failed to obtain information about key").apply { initCause(KeyStoreException(code, "")) }
+                val expected = when (KeystoreFaults(level).judge(checkNotNull(keystore.outage))) {
+                    Fault.Locked -> SignerException.Locked::class
+                    Fault.KeyGone -> SignerException.Invalidated::class
+                    Fault.Passing, Fault.Damaged, Fault.Unknown -> SignerException.Failed::class
+                }
+                assertEquals("API $level, $code", expected, failure<SignerException> { signer(level).publicKey() }::class)
+                assertEquals("API $level, $code", expected, failure<SignerException> { signer(level).sign(message) }::class)
+                keystore.outage = null
+                assertArrayEquals("API $level, $code", point, signer(level).publicKey())
+            }
+        }
+        assertTrue(verifies(point, message, signer.sign(message)))
+    }
+
+    @Test
+    fun `daemon that is dead and says that there is no key, no living key is overwritten`() = runBlocking {
+        val point = signer.publicKey()
+        keystore.denials = 1
+        assertArrayEquals(point, signer(30).publicKey())
+        assertEquals(setOf("signer"), keystore.pairs.keys)
+    }
+
+    @Test
+    fun `certificate that cannot be read, is no reason to make another key`() = runBlocking {
+        val point = signer.publicKey()
+        keystore.certificatesAreReadable = false
+        failure<SignerException.Failed> { signer.publicKey() }
+        keystore.certificatesAreReadable = true
+        assertArrayEquals(point, signer.publicKey())
+    }
+
+    @Test
+    fun `key used again, wrong for the time being, is told apart and destroys nothing`() = runBlocking {
         val point = signer.publicKey()
         keystore.failures += UserNotAuthenticatedException()
         failure<SignerException.Locked> { signer.sign(message) }
         keystore.failures += UnrecoverableKeyException("gone")
-        failure<SignerException.Invalidated> { signer.sign(message) }
-        for (unclear in listOf(ProviderException("the daemon died"), IllegalStateException("?"))) {
-            keystore.failures += unclear
-            failure<SignerException.Failed> { signer.sign(message) }
-        }
-        assertArrayEquals(point, signer.publicKey())
         assertTrue(verifies(point, message, signer.sign(message)))
+        keystore.failures += IllegalStateException("?")
+        failure<SignerException.Failed> { signer.sign(message) }
+        assertArrayEquals(point, signer.publicKey())
+    }
+
+    private fun signer(level: Int = 35): KeystoreSigner {
+        val faults = KeystoreFaults(level)
+        return KeystoreSigner("signer", Dispatchers.IO, faults, Retries(faults) { waited += it })
+    }
+
+    /** The first is the probe. */
+    private fun FakeKeystore.failAtSecondKey(error: Exception) {
+        unmade += null
+        unmade += error
     }
 
     /** By a verifier of Java's, with the key as the point says. */
@@ -114,15 +177,5 @@ class KeystoreSignerTest {
             update(message)
             verify(signature)
         }
-    }
-
-    private inline fun <reified E : SignerException> failure(work: () -> Unit) {
-        try {
-            work()
-        } catch (error: SignerException) {
-            assertTrue("$error", error is E)
-            return
-        }
-        fail("no ${E::class.simpleName}")
     }
 }

@@ -2,9 +2,12 @@ package dev.hallpass.android
 
 import android.content.Context
 import android.security.KeyStoreException
+import android.security.keystore.BackendBusyException
 import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.UserNotAuthenticatedException
 import dev.hallpass.ports.StoreException
+import dev.hallpass.store.Fault
+import dev.hallpass.store.Retries
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.runBlocking
@@ -25,6 +28,10 @@ import java.security.InvalidKeyException
 import java.security.ProviderException
 import java.security.UnrecoverableKeyException
 import javax.crypto.AEADBadTagException
+import javax.crypto.spec.SecretKeySpec
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 
 /** The store over a fake Keystore that throws on cue, and over the framework's own AtomicFile. */
 @RunWith(RobolectricTestRunner::class)
@@ -35,7 +42,10 @@ class KeystoreStoreTest {
     private val entry = File(folder, NAME)
     private val aside = File(folder, ".$NAME")
     private lateinit var keystore: FakeKeystore
-    private val store by lazy { KeystoreStore(context) }
+    private val store by lazy { started() }
+
+    /** How long the stores have waited for the Keystore, without anybody waiting. */
+    private var waited = Duration.ZERO
 
     @Before
     fun install() {
@@ -52,7 +62,7 @@ class KeystoreStoreTest {
         assertEquals("a secret ü", KeystoreStore(context).load(NAME))
         assertEquals(listOf(NAME), store.list())
         val file = entry.readBytes()
-        assertEquals(1.toByte(), file[0])
+        assertEquals(listOf<Byte>(2, 0, 1), file.take(3))
         assertFalse(file.decodeToString().contains("secret"))
         assertTrue(entry.path.contains("no_backup"))
     }
@@ -85,68 +95,134 @@ class KeystoreStoreTest {
     }
 
     @Test
-    fun `key store that is busy once, is asked again`() = runBlocking {
+    fun `key store that is busy for less than two seconds, is asked again`() = runBlocking {
         store.save(NAME, "value")
-        keystore.failures += ProviderException("Keystore operation failed")
+        repeat(4) { keystore.failures += ProviderException("Keystore operation failed") }
         assertEquals("value", store.load(NAME))
+        assertTrue("$waited", waited in 500.milliseconds..2.seconds)
     }
 
     @Test
-    fun `faults that may pass, destroy nothing`() = runBlocking {
+    fun `key store that says how long it is busy, is asked again after that`() = runBlocking {
         store.save(NAME, "value")
-        val before = entry.readBytes()
-        val busy = KeyStoreException(SYSTEM_ERROR, "busy")
-        val faults = listOf(
-            ProviderException("Keystore operation failed") to StoreException.Failed::class,
-            ProviderException(KeyStoreException(SYSTEM_ERROR, "restarting")) to StoreException.Failed::class,
-            InvalidKeyException("Keystore operation failed", busy) to StoreException.Failed::class,
-            InvalidKeyException("no reason") to StoreException.Failed::class,
-            IllegalStateException("anything") to StoreException.Failed::class,
-            UserNotAuthenticatedException() to StoreException.Locked::class,
-            InvalidKeyException(KeyStoreException(LOCKED, "locked")) to StoreException.Locked::class,
-        )
-        for ((fault, expected) in faults) {
-            repeat(2) { keystore.failures += fault }
-            assertEquals("$fault", expected, failure<StoreException> { store.load(NAME) }::class)
-            repeat(2) { keystore.failures.addLast(fault) }
-            assertEquals("$fault", expected, failure<StoreException> { store.save(NAME, "next") }::class)
-            keystore.failures.clear()
-            assertArrayEquals("$fault", before, entry.readBytes())
-            assertEquals("value", store.load(NAME))
+        keystore.failures += BackendBusyException(70L)
+        assertEquals("value", store.load(NAME))
+        assertEquals(70.milliseconds, waited)
+    }
+
+    @Test
+    fun `each fault that lasts, on each version of Android, means what the table says and destroys nothing`() = runBlocking {
+        store.save(NAME, "value")
+        val sealed = entry.readBytes()
+        for (level in listOf(26, 28, 30, 31, 33, 35)) {
+            for (code in KeystoreFaultsTest.CODES.keys) {
+                val outage = UnrecoverableKeyException("Failed to obtain information about key").apply { initCause(KeyStoreException(code, "")) }
+                val expected = expected(KeystoreFaults(level).judge(outage))
+                keystore.outage = outage
+                waited = Duration.ZERO
+                assertEquals("API $level, $code", expected, failure<StoreException> { started(level).load(NAME) }::class)
+                if (expected != StoreException.Locked::class) assertEquals("API $level, $code", 2.seconds, waited)
+                // While everything fails, nothing is saved, and what is there stays.
+                failure<StoreException> { started(level).save(NAME, "next") }
+                val kept = if (expected == StoreException.Invalidated::class) aside else entry
+                assertArrayEquals("API $level, $code", sealed, kept.readBytes())
+                keystore.outage = null
+                assertEquals("API $level, $code: the next start", "value", started(level).load(NAME))
+            }
         }
         assertEquals(1, keystore.keys.size)
     }
 
     @Test
-    fun `key gone for good, the entry is set aside, reported once, and a new value goes under a new key`() = runBlocking {
-        val faults = listOf(
-            KeyPermanentlyInvalidatedException(),
-            ProviderException(KeyPermanentlyInvalidatedException()),
-            UnrecoverableKeyException("Failed to obtain information about key"),
-            InvalidKeyException(KeyStoreException(VALUE_CORRUPTED, "corrupted")),
-            ProviderException(KeyStoreException(KEY_NOT_FOUND, "gone")),
-        )
-        for (fault in faults) {
-            store.save(NAME, "value")
-            val sealed = entry.readBytes()
-            keystore.failures += fault
-            failure<StoreException.Invalidated> { store.load(NAME) }
-            assertTrue("$fault", keystore.keys.isEmpty())
-            assertArrayEquals("$fault: set aside, not destroyed", sealed, aside.readBytes())
-            assertNull(store.load(NAME))
-            store.save(NAME, "again")
-            assertEquals("again", store.load(NAME))
-            store.delete(NAME)
-            assertFalse(aside.exists())
+    fun `anything else that is thrown, destroys nothing`() = runBlocking {
+        store.save(NAME, "value")
+        val before = entry.readBytes()
+        for (fault in listOf(InvalidKeyException("no reason"), IllegalStateException("anything"))) {
+            keystore.outage = fault
+            failure<StoreException.Failed> { store.load(NAME) }
+            failure<StoreException.Failed> { store.save(NAME, "next") }
+            keystore.outage = null
+            assertArrayEquals("$fault", before, entry.readBytes())
+            assertEquals("value", store.load(NAME))
         }
     }
 
     @Test
-    fun `key gone while saving, the value in hand is saved under a new key`() = runBlocking {
+    fun `key gone for good, reported once, the key stays and a new value goes under a new one`() = runBlocking {
+        val faults = listOf(
+            KeyPermanentlyInvalidatedException(),
+            ProviderException(KeyPermanentlyInvalidatedException()),
+            InvalidKeyException(KeyStoreException(VALUE_CORRUPTED, "corrupted")),
+            ProviderException(KeyStoreException(KEY_NOT_FOUND, "gone")),
+        )
+        for ((round, fault) in faults.withIndex()) {
+            store.save(NAME, "value")
+            val sealed = entry.readBytes()
+            keystore.broken["hallpass.store" + if (round == 0) "" else ".${round + 1}"] = fault
+            failure<StoreException.Invalidated> { store.load(NAME) }
+            assertArrayEquals("$fault: set aside, not destroyed", sealed, aside.readBytes())
+            assertNull(store.load(NAME))
+            assertNull("not reported again", started().load(NAME))
+            store.save(NAME, "again")
+            assertEquals("again", store.load(NAME))
+            assertEquals("again", started().load(NAME))
+            assertEquals("no key is deleted", round + 2, keystore.keys.size)
+        }
+        store.delete(NAME)
+        assertFalse(aside.exists())
+    }
+
+    @Test
+    fun `key that comes back, brings the entry back at the next start`() = runBlocking {
         store.save(NAME, "value")
-        keystore.failures += KeyPermanentlyInvalidatedException()
+        keystore.outage = KeyPermanentlyInvalidatedException()
+        failure<StoreException.Invalidated> { store.load(NAME) }
+        assertNull(started().load(NAME))
+        keystore.outage = UserNotAuthenticatedException()
+        failure<StoreException.Locked> { started().load(NAME) }
+        keystore.outage = null
+        assertEquals("value", started().load(NAME))
+        assertEquals("value", store.load(NAME))
+        assertFalse(aside.exists())
+    }
+
+    @Test
+    fun `key that is never usable again, a value is saved under a new key and the others wait for theirs`() = runBlocking {
+        store.save("other", "other value")
+        store.save(NAME, "value")
+        keystore.broken["hallpass.store"] = InvalidKeyException(KeyStoreException(INVALID_KEY_BLOB, "Invalid key blob"))
+        failure<StoreException.Failed> { store.load(NAME) }
         store.save(NAME, "next")
-        assertEquals("next", store.load(NAME))
+        assertEquals("next", started().load(NAME))
+        assertTrue("what it replaced is kept", aside.exists())
+        failure<StoreException.Failed> { store.load("other") }
+        // As after a logout: nothing is sealed, and the first key is as unusable as before.
+        store.delete(NAME)
+        store.delete("other")
+        store.save(NAME, "after a logout")
+        assertEquals("after a logout", started().load(NAME))
+        keystore.broken.clear()
+        assertEquals(2, keystore.keys.size)
+    }
+
+    @Test
+    fun `daemon that is dead and says that there is no key, up to API 30, changes nothing`() = runBlocking {
+        store.save(NAME, "value")
+        val before = entry.readBytes()
+        keystore.denials = 100
+        failure<StoreException.Failed> { started(30).load(NAME) }
+        assertArrayEquals(before, entry.readBytes())
+        keystore.denials = 0
+        assertEquals("value", started(30).load(NAME))
+        assertEquals(1, keystore.keys.size)
+    }
+
+    @Test
+    fun `key store that says for a moment that a key is gone, is not believed`() = runBlocking {
+        store.save(NAME, "value")
+        repeat(3) { keystore.failures += KeyPermanentlyInvalidatedException() }
+        assertEquals("value", store.load(NAME))
+        assertEquals(1, keystore.keys.size)
     }
 
     @Test
@@ -155,6 +231,25 @@ class KeystoreStoreTest {
         keystore.keys.clear()
         failure<StoreException.Invalidated> { store.load(NAME) }
         assertNull(store.load(NAME))
+    }
+
+    @Test
+    fun `entry of version 1, as the first release wrote it, loads, and is written as version 2`() = runBlocking {
+        keystore.keys["hallpass.store"] = KeystoreAes(SecretKeySpec(ByteArray(32) { it.toByte() }, "AES"))
+        folder.mkdirs()
+        entry.writeBytes(hex(VERSION_1))
+        assertEquals("a secret ü", store.load(NAME))
+        store.save(NAME, "next")
+        assertEquals(listOf<Byte>(2, 0, 1), entry.readBytes().take(3))
+        assertEquals("next", store.load(NAME))
+    }
+
+    @Test
+    fun `entry of version 2, as this release writes it, loads`() = runBlocking {
+        keystore.keys["hallpass.store.258"] = KeystoreAes(SecretKeySpec(ByteArray(32) { it.toByte() }, "AES"))
+        folder.mkdirs()
+        entry.writeBytes(hex(VERSION_2))
+        assertEquals("a secret ü", store.load(NAME))
     }
 
     @Test
@@ -178,7 +273,7 @@ class KeystoreStoreTest {
     @Test
     fun `entry of a newer version, is left as it is`() = runBlocking {
         store.save(NAME, "value")
-        val newer = entry.readBytes().also { it[0] = 2 }
+        val newer = entry.readBytes().also { it[0] = 3 }
         entry.writeBytes(newer)
         failure<StoreException.Failed> { store.load(NAME) }
         assertArrayEquals(newer, entry.readBytes())
@@ -200,14 +295,33 @@ class KeystoreStoreTest {
         assertEquals(1, keystore.keys.size)
     }
 
+    /** The store of an app that starts, on a device with this version of Android. */
+    private fun started(level: Int = 35): KeystoreStore {
+        val faults = KeystoreFaults(level)
+        return KeystoreStore(keystoreStore(context, faults = faults, retries = Retries(faults) { waited += it }))
+    }
+
+    private fun expected(fault: Fault) = when (fault) {
+        Fault.Locked -> StoreException.Locked::class
+        Fault.KeyGone, Fault.Damaged -> StoreException.Invalidated::class
+        Fault.Passing, Fault.Unknown -> StoreException.Failed::class
+    }
+
+    private fun hex(text: String): ByteArray = text.chunked(2).map { it.toInt(16).toByte() }.toByteArray()
+
     private companion object {
         // The keystore daemon's own codes, from which the public ones are made.
-        const val LOCKED = 2
-        const val SYSTEM_ERROR = 4
         const val KEY_NOT_FOUND = 7
         const val VALUE_CORRUPTED = 8
+        const val INVALID_KEY_BLOB = -33
 
         const val NAME = "session.0f1e.ada+work@example.com"
+
+        // "a secret ü" under the key 00 01 .. 1f, with the IV 0f 0e .. 04, made by another implementation of AES-GCM.
+        const val VERSION_1 = "010f0e0d0c0b0a090807060504c510c23938a5cadacb1c0d353fcd38def8abf59caf3c52651479e0"
+
+        /** The key has the number 258. */
+        const val VERSION_2 = "0201020f0e0d0c0b0a090807060504c510c23938a5cadacb1c0de380a64a6d2930d6003ab3d775beeed6"
     }
 }
 

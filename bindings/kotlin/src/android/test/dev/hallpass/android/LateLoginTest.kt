@@ -10,6 +10,9 @@ import dev.hallpass.Session
 import dev.hallpass.SessionState
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.MemoryStore
+import dev.hallpass.ports.Transport
+import dev.hallpass.ports.TransportException
+import dev.hallpass.testing.JvmTransport
 import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
 import kotlinx.coroutines.CompletableDeferred
@@ -35,6 +38,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import java.net.http.HttpClient
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -67,7 +71,13 @@ class LateLoginTest {
     fun `redirect in a new process, the app is opened and its session signs in by itself`() = test {
         val (left, page) = processThatEnds()
         redirect(signedInAt(page))
-        assertEquals("the app is opened", home, shadowOf(context).nextStartedActivity.component)
+        val below = shadowOf(context).nextStartedActivity
+        assertEquals("the tab is left", ComponentName(context, LoginActivity::class.java), below.component)
+        val activity = Robolectric.buildActivity(LoginActivity::class.java, below).setup()
+        assertTrue(activity.get().isFinishing)
+        val opened = shadowOf(context).nextStartedActivity
+        assertEquals("the app is opened", home, opened.component)
+        assertNull("as its icon opens it", opened.`package`)
         open(left).use { session ->
             val state = session.states.first { it is SessionState.SignedIn } as SessionState.SignedIn
             assertEquals("Ada Lovelace", state.user.name)
@@ -118,6 +128,49 @@ class LateLoginTest {
             }
             open(left).use { it.restored() }
             assertNull(failures.tryReceive().getOrNull())
+        }
+    }
+
+    @Test
+    fun `late redirect that is not valid text, does not end the app and nobody is signed in`() = test {
+        val (left, page) = processThatEnds()
+        val uncaught = Channel<Throwable>(Channel.UNLIMITED)
+        val before = Thread.getDefaultUncaughtExceptionHandler()
+        Thread.setDefaultUncaughtExceptionHandler { _, error -> uncaught.trySend(error) }
+        try {
+            open(left).use { session ->
+                session.restored()
+                redirect("${Tenant.REDIRECT_URI}?code=\uD800")
+                redirect(signedInAt(page))
+                session.states.first { it is SessionState.SignedIn }
+                assertNull(uncaught.tryReceive().getOrNull())
+            }
+            open(left).use { assertTrue("the account is free again", it.restored() is SessionState.SignedIn) }
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before)
+        }
+    }
+
+    @Test
+    fun `late redirect while there is no network, is kept and tried again when the app asks for the state`() = test {
+        val (left, page) = processThatEnds()
+        val callback = signedInAt(page)
+        var isOffline = true
+        val network = JvmTransport(HttpClient.Builder.NO_PROXY)
+        val transport = Transport { if (isOffline) throw TransportException.Unreachable() else network.send(it) }
+        // Nothing of the provider is known: it cannot be asked before the code is used.
+        for (name in left.list().filter { "provider" in it || "metadata" in it }) left.delete(name)
+        redirect(callback)
+        HallpassAndroid.session(
+            context, tenant.config(), store = left, transport = transport, browser = SystemBrowser(context), onLateLoginFailed = { failures.trySend(it) },
+        ).use { session ->
+            val error = failures.receive()
+            assertTrue("$error", error is HallpassException.Offline)
+            assertEquals(callback, Visits.late.value)
+            isOffline = false
+            session.restored()
+            session.states.first { it is SessionState.SignedIn }
+            eventually { Visits.late.value == null }
         }
     }
 

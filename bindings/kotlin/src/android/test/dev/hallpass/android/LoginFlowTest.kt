@@ -35,6 +35,7 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /** The activities between the app and the browser. */
@@ -81,10 +82,10 @@ class LoginFlowTest {
     }
 
     @Test
-    fun `tab closed, or not verified, is cancelled or failed`() {
+    fun `tab closed, or not verified or not in time, is cancelled or failed`() {
         install(hasAuthTabs = true)
         val (closed, failed) = BrowserException.Cancelled::class to BrowserException.Failed::class
-        for ((code, expected) in listOf(0 to closed, 3 to closed, 2 to failed)) {
+        for ((code, expected) in listOf(0 to closed, 2 to failed, 3 to failed)) {
             val (login, activity) = begin()
             val opened = shadowOf(activity.get()).nextStartedActivityForResult
             shadowOf(activity.get()).receiveResult(opened.intent, code, null)
@@ -148,17 +149,108 @@ class LoginFlowTest {
     }
 
     @Test
-    fun `caller cancelled, the browser's tab is left`() {
+    fun `App Link that an Auth Tab cannot verify, the page opens in a Custom Tab, once`() {
+        install(hasAuthTabs = true)
+        for (code in listOf(2, 3)) {
+            val (login, activity) = begin("https://app.example/callback")
+            val tab = shadowOf(activity.get()).nextStartedActivityForResult
+            assertEquals("app.example", tab.intent.getStringExtra("androidx.browser.auth.extra.HTTPS_REDIRECT_HOST"))
+            shadowOf(context).clearNextStartedActivities()
+            // The framework's order: the result, and then the activity is in front.
+            activity.pause()
+            shadowOf(activity.get()).receiveResult(tab.intent, code, null)
+            activity.resume()
+            val opened = shadowOf(context).nextStartedActivity
+            assertFalse(opened.hasExtra("androidx.browser.auth.extra.LAUNCH_AUTH_TAB"))
+            assertTrue(opened.hasExtra("android.support.customtabs.extra.SESSION"))
+            assertFalse(login.isCompleted)
+            activity.pause().resume()
+            assertEquals(BrowserException.Cancelled::class, error(login)::class)
+        }
+    }
+
+    @Test
+    fun `Auth Tab that brings another URL, the login has failed`() {
+        install(hasAuthTabs = true)
         val (login, activity) = begin()
-        login.cancel()
-        shadowOf(Looper.getMainLooper()).idle()
+        val tab = shadowOf(activity.get()).nextStartedActivityForResult
+        shadowOf(activity.get()).receiveResult(tab.intent, Activity.RESULT_OK, Intent().setData(Uri.parse("$REDIRECT?code=c&state=other")))
+        assertEquals(BrowserException.Failed::class, error(login)::class)
         assertTrue(activity.get().isFinishing)
     }
 
-    /** Begins a login, and starts the activity that it asks for. */
-    private fun begin(): Pair<Deferred<String>, ActivityController<LoginActivity>> {
+    @Test
+    fun `second login over an Auth Tab, ends the first and opens its own page`() {
+        install(hasAuthTabs = true)
+        val (first, activity) = begin()
+        val tab = shadowOf(activity.get()).nextStartedActivityForResult
         shadowOf(context).clearNextStartedActivities()
-        val login = scope.async { SystemBrowser(context).open(URL, REDIRECT) }
+        val second = scope.async { SystemBrowser(context).open("$URL&second=1", REDIRECT) }
+        val intent = shadowOf(context).nextStartedActivity
+        assertEquals(BrowserException.Cancelled::class, error(first)::class)
+        // The framework's order for FLAG_ACTIVITY_CLEAR_TOP: the tab's result, the new intent, and then the activity is in front.
+        activity.pause()
+        shadowOf(activity.get()).receiveResult(tab.intent, Activity.RESULT_CANCELED, null)
+        activity.newIntent(intent).resume()
+        assertFalse(activity.get().isFinishing)
+        val opened = shadowOf(activity.get()).nextStartedActivityForResult
+        assertEquals(Uri.parse("$URL&second=1"), opened.intent.data)
+        shadowOf(activity.get()).receiveResult(opened.intent, Activity.RESULT_OK, Intent().setData(Uri.parse("$REDIRECT?code=c&state=s1")))
+        assertEquals("$REDIRECT?code=c&state=s1", result(second))
+    }
+
+    @Test
+    fun `task taken away above the app, as by CLEAR_TASK or a tap on a singleTask app's icon, the login is cancelled`() {
+        val (login, activity) = begin()
+        activity.pause().stop()
+        activity.get().finish()
+        activity.destroy()
+        assertEquals(BrowserException.Cancelled::class, error(login)::class)
+    }
+
+    @Test
+    fun `activity that never comes up, as for an app in the background, the login has failed`() {
+        val login = scope.async { SystemBrowser(context, 1.milliseconds).open(URL, REDIRECT) }
+        assertEquals(BrowserException.Failed::class, error(login)::class)
+        assertNull(Visits.find(LoginActivity.intent(context, Visit(URL, REDIRECT)).getStringExtra("visit")))
+    }
+
+    @Test
+    fun `redirect with characters that are no URL's, answers the login`() {
+        for (extra in listOf("a|b", "{x}", "a b", "^")) {
+            val (login, _) = begin(url = "https://issuer.example/authorize?hint=$extra&state=s1")
+            redirect("$REDIRECT?code=evil&state=other&session=$extra")
+            assertFalse(extra, login.isCompleted)
+            redirect("$REDIRECT?session=$extra&code=c&state=s1")
+            assertEquals("$REDIRECT?session=$extra&code=c&state=s1", result(login))
+        }
+    }
+
+    @Test
+    fun `caller cancelled, the activity comes in front of the tab and ends`() {
+        val (login, activity) = begin()
+        shadowOf(context).clearNextStartedActivities()
+        login.cancel()
+        shadowOf(Looper.getMainLooper()).idle()
+        val back = shadowOf(context).nextStartedActivity
+        assertEquals(ComponentName(context, LoginActivity::class.java), back.component)
+        assertTrue(back.flags and Intent.FLAG_ACTIVITY_CLEAR_TOP != 0)
+        activity.newIntent(back)
+        assertTrue(activity.get().isFinishing)
+    }
+
+    @Test
+    fun `app without a task affinity, the redirect finds the activity in its own task`() {
+        begin()
+        shadowOf(context).clearNextStartedActivities()
+        redirect("$REDIRECT?code=c&state=s1")
+        assertTrue(shadowOf(context).nextStartedActivity.flags and Intent.FLAG_ACTIVITY_NEW_TASK != 0)
+    }
+
+    /** Begins a login, and starts the activity that it asks for. */
+    private fun begin(redirectUri: String = REDIRECT, url: String = URL): Pair<Deferred<String>, ActivityController<LoginActivity>> {
+        shadowOf(context).clearNextStartedActivities()
+        val login = scope.async { SystemBrowser(context).open(url, redirectUri) }
         val intent = shadowOf(context).nextStartedActivity
         return login to Robolectric.buildActivity(LoginActivity::class.java, intent).setup()
     }

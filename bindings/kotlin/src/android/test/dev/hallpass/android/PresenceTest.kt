@@ -80,7 +80,7 @@ class PresenceTest {
     @Test
     fun `finger enrolled since, told once, and the next call asks under a new key`() {
         val changed = KeyPermanentlyInvalidatedException()
-        for (fault in listOf(changed, ProviderException(changed), UnrecoverableKeyException("gone"))) {
+        for (fault in listOf(changed, ProviderException(changed))) {
             confirm()
             val before = key.made
             key.failures += fault
@@ -97,7 +97,9 @@ class PresenceTest {
         assertEquals(Outcome.Confirmed, confirm())
         repeat(2) { key.failures += ProviderException("Keystore operation failed") }
         assertEquals(Outcome.Failed, confirm())
-        key.failures += KeyException("anything")
+        repeat(2) { key.failures += UnrecoverableKeyException("Failed to obtain information about key") }
+        assertEquals(Outcome.Failed, confirm())
+        repeat(2) { key.failures += KeyException("anything") }
         assertEquals(Outcome.Failed, confirm())
         assertEquals(1, key.made)
     }

@@ -34,6 +34,7 @@ import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.coroutines.resume
 import kotlinx.coroutines.CancellableContinuation
 import kotlinx.coroutines.DelicateCoroutinesApi
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.GlobalScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
@@ -932,6 +933,7 @@ internal object UniffiLib {
 
     init {
         Native.register(UniffiLib::class.java, findLibraryName(componentName = "hallpass"))
+        hallpassThreads()
         uniffiCallbackInterfaceBrowser.register(this)
         uniffiCallbackInterfaceKeySigner.register(this)
         uniffiCallbackInterfaceSecureStore.register(this)
@@ -1362,7 +1364,7 @@ internal inline fun<T> uniffiTraitInterfaceCallAsync(
     // Uniffi does its best to support structured concurrency across the FFI.
     // If the Rust future is dropped, `uniffiForeignFutureDroppedCallbackImpl` is called, which will cancel the Kotlin coroutine if it's still running.
     @OptIn(DelicateCoroutinesApi::class)
-    val job = GlobalScope.launch coroutineBlock@ {
+    val job = GlobalScope.launch(hallpassPorts) coroutineBlock@ {
         // Note: it's important we call either `handleSuccess` or `handleError` exactly once.  Each
         // call consumes an Arc reference, which means there should be no possibility of a double
         // call.  The following code is structured so that will will never call both `handleSuccess`
@@ -1397,7 +1399,7 @@ internal inline fun<T, reified E: Throwable> uniffiTraitInterfaceCallAsyncWithEr
 ) {
     // See uniffiTraitInterfaceCallAsync for details on `DelicateCoroutinesApi`
     @OptIn(DelicateCoroutinesApi::class)
-    val job = GlobalScope.launch coroutineBlock@ {
+    val job = GlobalScope.launch(hallpassPorts) coroutineBlock@ {
         // See the note in uniffiTraitInterfaceCallAsync for details on `handleSuccess` and
         // `handleError`.
         val callResult = try {
@@ -1731,9 +1733,9 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
     }
 
     fun toUtf8(value: String): ByteBuffer {
-        // Make sure we don't have invalid UTF-16, check for lone surrogates.
+        // A lone surrogate is replaced.
         return Charsets.UTF_8.newEncoder().run {
-            onMalformedInput(CodingErrorAction.REPORT)
+            onMalformedInput(CodingErrorAction.REPLACE)
             encode(CharBuffer.wrap(value))
         }
     }
@@ -8642,3 +8644,46 @@ public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.Str
         HallpassException.ErrorHandler,
     )
     }
+
+/**
+ * Where the ports run: on threads of their own, so that an app that blocks those of `Dispatchers.Default` or `Dispatchers.IO`
+ * does not stop them. Threads are made when they are needed, and are not counted among those of `Dispatchers.IO`.
+ */
+internal val hallpassPorts = Dispatchers.IO.limitedParallelism(16, "hallpass")
+
+/**
+ * The threads of the core that call back: named, daemons, and known to the JVM for as long as they live. By default JNA makes a
+ * new `Thread` for each call, and not a daemon.
+ */
+private fun hallpassThreads() {
+    val threads = com.sun.jna.CallbackThreadInitializer(true, false, "hallpass")
+    val callbacks = listOf<Callback>(
+        uniffiRustFutureContinuationCallbackImpl,
+        uniffiForeignFutureDroppedCallbackImpl,
+        uniffiCallbackInterfaceBrowser.`open`,
+        uniffiCallbackInterfaceBrowser.uniffiFree,
+        uniffiCallbackInterfaceBrowser.uniffiClone,
+        uniffiCallbackInterfaceKeySigner.`identity`,
+        uniffiCallbackInterfaceKeySigner.`publicKey`,
+        uniffiCallbackInterfaceKeySigner.`sign`,
+        uniffiCallbackInterfaceKeySigner.`delete`,
+        uniffiCallbackInterfaceKeySigner.uniffiFree,
+        uniffiCallbackInterfaceKeySigner.uniffiClone,
+        uniffiCallbackInterfaceSecureStore.`identity`,
+        uniffiCallbackInterfaceSecureStore.`load`,
+        uniffiCallbackInterfaceSecureStore.`save`,
+        uniffiCallbackInterfaceSecureStore.`delete`,
+        uniffiCallbackInterfaceSecureStore.`list`,
+        uniffiCallbackInterfaceSecureStore.uniffiFree,
+        uniffiCallbackInterfaceSecureStore.uniffiClone,
+        uniffiCallbackInterfaceSessionObserver.`credentialsChanged`,
+        uniffiCallbackInterfaceSessionObserver.`stateChanged`,
+        uniffiCallbackInterfaceSessionObserver.`happened`,
+        uniffiCallbackInterfaceSessionObserver.uniffiFree,
+        uniffiCallbackInterfaceSessionObserver.uniffiClone,
+        uniffiCallbackInterfaceTransport.`send`,
+        uniffiCallbackInterfaceTransport.uniffiFree,
+        uniffiCallbackInterfaceTransport.uniffiClone,
+    )
+    for (callback in callbacks) Native.setCallbackThreadInitializer(callback, threads)
+}

@@ -40,6 +40,11 @@ internal fun Duration.toMilliseconds(): ULong = coerceAtLeast(Duration.ZERO).inW
 
 private fun Duration.toSeconds(): ULong = coerceAtLeast(Duration.ZERO).inWholeSeconds.toULong()
 
+/** Every login would be over before it began. */
+private fun tooShort() = HallpassException.Misconfigured(
+    "misconfigured (login_lifetime): it is shorter than a second", "login_lifetime", "leave it out, or give a login some minutes",
+)
+
 internal fun Config.toCore() = CoreConfig(
     provider = when (val provider = provider) {
         is Provider.Auth0 -> CoreProvider.Auth0(provider.domain)
@@ -53,7 +58,10 @@ internal fun Config.toCore() = CoreConfig(
     organization = organization,
     maxAgeSeconds = maxAge?.toSeconds(),
     leewaySeconds = leeway?.toSeconds(),
-    loginLifetimeSeconds = loginLifetime?.toSeconds(),
+    loginLifetimeSeconds = loginLifetime?.let { lifetime ->
+        if (lifetime.inWholeSeconds < 1) throw tooShort()
+        lifetime.toSeconds()
+    },
     apiOrigins = apiOrigins,
     postLogoutRedirectUri = postLogoutRedirectUri,
     telemetry = telemetry,

@@ -23,6 +23,7 @@ import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.SecureStore
 import dev.hallpass.ports.Transport
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asSharedFlow
@@ -36,25 +37,25 @@ internal class CoreSession private constructor(private val core: Core, private v
     override val states: StateFlow<SessionState> = watch.states.asStateFlow()
     override val events: Flow<SessionEvent> = watch.events.asSharedFlow()
 
-    override suspend fun login(login: Login): User = converted { core.login(login.toCore()).toPublic() }
+    override suspend fun login(login: Login): User = verb { core.login(login.toCore()).toPublic() }
 
-    override suspend fun startLogin(login: Login): StartedLogin = converted {
+    override suspend fun startLogin(login: Login): StartedLogin = verb {
         val started = core.startLogin(login.toCore())
         StartedLogin(started.url, started.state)
     }
 
-    override suspend fun resume(callback: String): User = converted { core.resume(callback).toPublic() }
+    override suspend fun resume(callback: String): User = verb { core.resume(callback).toPublic() }
 
-    override suspend fun cancelLogin(): Unit = converted { core.cancelLogin() }
+    override suspend fun cancelLogin(): Unit = verb { core.cancelLogin() }
 
     override suspend fun credentials(minTtl: Duration, audience: String?, scope: String?): Credentials {
         if (audience == null && scope == null) watch.valid(minTtl)?.let { return it }
-        return converted { core.credentials(CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic() }
+        return verb { core.credentials(CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic() }
     }
 
-    override suspend fun renew(): Credentials = converted { core.renew().toPublic() }
+    override suspend fun renew(): Credentials = verb { core.renew().toPublic() }
 
-    override suspend fun call(request: ApiRequest): ApiReply = converted { core.call(request.toCore()).toPublic() }
+    override suspend fun call(request: ApiRequest): ApiReply = verb { core.call(request.toCore()).toPublic() }
 
     override suspend fun proof(
         method: String,
@@ -62,33 +63,48 @@ internal class CoreSession private constructor(private val core: Core, private v
         minTtl: Duration,
         audience: String?,
         scope: String?,
-    ): List<HttpHeader> = converted {
+    ): List<HttpHeader> = verb {
         core.proof(method, url, CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic()
     }
 
-    override fun noteNonce(url: String, nonce: String): Boolean = converted { core.noteNonce(url, nonce) }
+    override fun noteNonce(url: String, nonce: String): Boolean = verb { core.noteNonce(url, nonce) }
 
-    override suspend fun userinfo(): String = converted { core.userinfo() }
+    override suspend fun userinfo(): String = verb { core.userinfo() }
 
-    override suspend fun logout(logout: Logout): LoggedOut = converted {
+    override suspend fun logout(logout: Logout): LoggedOut = verb {
         val outcome = core.logout(dev.hallpass.ffi.LogoutOptions(logout.endSession, logout.federated))
         LoggedOut(outcome.erased, outcome.revoked, outcome.sessionEnded)
     }
 
-    override suspend fun revoke(): Unit = converted { core.revoke() }
+    override suspend fun revoke(): Unit = verb { core.revoke() }
 
-    override suspend fun logoutUrl(postLogoutRedirectUri: String?): String = converted { core.logoutUrl(postLogoutRedirectUri) }
+    override suspend fun logoutUrl(postLogoutRedirectUri: String?): String = verb { core.logoutUrl(postLogoutRedirectUri) }
 
-    override suspend fun restored(): SessionState = converted { core.restored().toPublic() }
+    override suspend fun restored(): SessionState = verb { core.restored().toPublic() }
 
-    override suspend fun reload(): SessionState = converted { core.reload().toPublic() }
+    override suspend fun reload(): SessionState = verb { core.reload().toPublic() }
+
+    @Volatile
+    private var isClosed = false
 
     override fun close() {
+        isClosed = true
         watch.close()
         core.close()
     }
 
     override fun toString(): String = "Session($state)"
+
+    /** As [converted], and what the generated code says of a handle that is gone is the app's mistake. */
+    private inline fun <T> verb(work: () -> T): T =
+        try {
+            converted(work)
+        } catch (error: HallpassException.Internal) {
+            throw if (isClosed) closed().apply { initCause(error) } else error
+        }
+
+    private fun closed() =
+        HallpassException.Misconfigured("misconfigured (session): it is closed", "session", "open the session again, or close it later")
 
     companion object {
         fun open(
@@ -119,14 +135,20 @@ internal class CoreSession private constructor(private val core: Core, private v
     }
 }
 
-
-/** Errors of the core come out as those of this library. Inlined, so that a suspending call stays the caller's. */
+/**
+ * Errors of the core come out as those of this library, and so does everything else but a cancellation. Inlined, so that a
+ * suspending call stays the caller's.
+ */
 private inline fun <T> converted(work: () -> T): T =
     try {
         work()
     } catch (error: CoreException) {
         throw error.toPublic()
-    } catch (error: dev.hallpass.ffi.InternalException) {
-        // A panic in the core, or a value that did not fit through the border.
+    } catch (error: HallpassException) {
+        throw error
+    } catch (cancelled: CancellationException) {
+        throw cancelled
+    } catch (@Suppress("TooGenericExceptionCaught") error: Exception) {
+        // A panic in the core, a value that did not fit through the border, or a handle that is gone.
         throw HallpassException.Internal("internal error (border)", "border").apply { initCause(error) }
     }

@@ -70,6 +70,7 @@ internal class ForeignTransport(private val transport: Transport) : CoreTranspor
     override suspend fun send(request: CoreRequest): CoreResponse =
         rethrown({
             val response = transport.send(request.toPublic())
+            require(response.status in STATUSES) { "no status of HTTP" }
             CoreResponse(response.status.toUShort(), response.headers.toCore(), response.body)
         }) { error ->
             when (error) {
@@ -81,6 +82,11 @@ internal class ForeignTransport(private val transport: Transport) : CoreTranspor
                 else -> TransportFailure.NoAnswer()
             }
         }
+
+    private companion object {
+        /** What is no status is no answer. */
+        val STATUSES = 100..599
+    }
 
     private fun CoreRequest.toPublic() = HttpRequest(
         method,

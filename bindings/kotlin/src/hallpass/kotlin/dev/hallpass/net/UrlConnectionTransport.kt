@@ -38,14 +38,19 @@ import kotlin.time.Duration.Companion.seconds
  * the JVM was started with `-Dsun.net.http.retryPost=false`: then it repeats no POST, and a body need not be handed over so.
  * The core's own transport is the default there.
  *
- * @param connectTimeout how long to wait for a connection
+ * Cookies: both stacks send what the app has given to `java.net.CookieHandler.setDefault`, if anything, and there is no way to
+ * keep one connection out of it. An app that sets one has to keep its authorization server out of it, or use another transport.
+ *
+ * @param connectTimeout how long to wait for a connection, its TLS handshake included
  * @param timeout how long a whole exchange may take
  * @param dispatcher where the blocking work is done
+ * @param permitsCleartext whether the platform lets this app send plain HTTP to a host
  */
 public class UrlConnectionTransport(
     private val connectTimeout: Duration = 10.seconds,
     private val timeout: Duration = 30.seconds,
     dispatcher: CoroutineDispatcher = Dispatchers.IO,
+    private val permitsCleartext: (host: String) -> Boolean = { true },
 ) : Transport {
     // Not the caller's: who is cancelled must not wait for a socket to notice.
     private val blocking = CoroutineScope(SupervisorJob() + dispatcher)
@@ -53,7 +58,10 @@ public class UrlConnectionTransport(
     override suspend fun send(request: HttpRequest): HttpResponse {
         val connection = opened(request)
         return try {
-            withTimeout(timeout) { exchanged(connection, request) }
+            withTimeout(timeout) {
+                connected(connection)
+                blocking(connection) { exchange(connection, request) }
+            }
         } catch (late: TimeoutCancellationException) {
             throw TransportException.NoAnswer(late)
         }
@@ -61,7 +69,10 @@ public class UrlConnectionTransport(
 
     private fun opened(request: HttpRequest): HttpURLConnection =
         try {
-            val connection = URL(request.url).openConnection() as? HttpURLConnection
+            val url = URL(request.url)
+            // Android says so by an exception that reads like any other failure to connect.
+            if (url.protocol == "http" && !permitsCleartext(url.host)) throw TransportException.InvalidRequest()
+            val connection = url.openConnection() as? HttpURLConnection
                 ?: throw TransportException.InvalidRequest()
             connection.requestMethod = request.method
             connection.instanceFollowRedirects = false
@@ -82,14 +93,22 @@ public class UrlConnectionTransport(
             throw TransportException.InvalidRequest(invalid)
         }
 
-    private suspend fun exchanged(connection: HttpURLConnection, request: HttpRequest): HttpResponse =
+    /** Until this returns nothing of the request has left, however long a handshake is stalled. */
+    private suspend fun connected(connection: HttpURLConnection) =
+        try {
+            withTimeout(connectTimeout) { blocking(connection) { connect(connection) } }
+        } catch (late: TimeoutCancellationException) {
+            throw TransportException.Unreachable(late)
+        }
+
+    private suspend fun <T> blocking(connection: HttpURLConnection, work: () -> T): T =
         suspendCancellableCoroutine { continuation ->
             continuation.invokeOnCancellation {
                 // Closing a socket is network access too, which Android forbids on the main thread.
                 blocking.launch { connection.disconnect() }
             }
             blocking.launch {
-                val outcome = runCatching { exchange(connection, request) }
+                val outcome = runCatching(work)
                 // A caller that is gone takes nothing.
                 if (continuation.isActive) {
                     outcome.fold({ continuation.resume(it) }, { continuation.resumeWithException(it) })
@@ -107,7 +126,6 @@ public class UrlConnectionTransport(
 
 /** Sends the request and reads the answer; blocks. */
 private fun exchange(connection: HttpURLConnection, request: HttpRequest): HttpResponse {
-    connect(connection)
     try {
         if (connection.doOutput) connection.outputStream.use { it.write(request.body) }
         val status = connection.responseCode

@@ -9,7 +9,8 @@ package dev.hallpass.ports
  * - encrypts what it writes, and keeps it out of backups;
  * - may be called from any thread, several calls at once.
  *
- * Whatever it throws besides [StoreException] counts as [StoreException.Failed].
+ * Whatever it throws besides [StoreException] counts as [StoreException.Failed]. It must not call the session that it belongs to,
+ * which waits for it.
  */
 public interface SecureStore {
     /** Names the storage behind this store. Two stores with the same identity see each other's entries. */
@@ -85,7 +86,8 @@ public sealed class SignerException(message: String, cause: Throwable?) : Except
  * An implementation follows no redirect, keeps no cookie and no cache, reuses connections, gives up after 10 seconds
  * without a connection and 30 seconds in all, stops reading at [HttpRequest.maxResponseBytes], and logs neither headers,
  * nor bodies, nor the query of a URL. Whatever it throws besides [TransportException] counts as
- * [TransportException.NoAnswer].
+ * [TransportException.NoAnswer], and so does a status that is none of HTTP's. It must not call the session that it belongs to, which
+ * waits for it.
  */
 public fun interface Transport {
     /** Returns the answer, whatever its status. When it is cancelled, it lets go of the connection. */

@@ -125,15 +125,41 @@ class UrlConnectionTransportTest {
     }
 
     @Test
-    fun `server that cannot be reached, is told apart from one that cannot be trusted and one that says nothing`() = runBlocking {
+    fun `server that cannot be reached, is told apart from one that cannot be trusted and one that says nothing`(): Unit = runBlocking {
         val closed = ServerSocket(0).use { it.localPort }
         assertInstanceOf(TransportException.Unreachable::class.java, failure { transport.send(get("http://127.0.0.1:$closed/")) })
         assertInstanceOf(TransportException.Unreachable::class.java, failure { transport.send(get("http://host.invalid/")) })
-        // It speaks plain HTTP, and no TLS.
-        val tls = failure { transport.send(get("https://127.0.0.1:${server.address.port}/")) }
-        assertInstanceOf(TransportException.Tls::class.java, tls)
-        serve("/slow") { Thread.sleep(20_000) }
-        assertInstanceOf(TransportException.NoAnswer::class.java, failure { transport.send(get("/slow")) })
+        listening("HTTP/1.1 400 Bad Request\r\n\r\n") { port ->
+            assertInstanceOf(TransportException.Tls::class.java, failure { transport.send(get("https://127.0.0.1:$port/")) })
+        }
+        val quick = UrlConnectionTransport(connectTimeout = 5.seconds, timeout = 100.milliseconds)
+        listening(null) { port ->
+            assertInstanceOf(TransportException.NoAnswer::class.java, failure { quick.send(get("http://127.0.0.1:$port/")) })
+        }
+    }
+
+    @Test
+    fun `handshake that is stalled, ends with the time for a connection and nothing was sent`(): Unit = runBlocking {
+        val quick = UrlConnectionTransport(connectTimeout = 100.milliseconds, timeout = 30.seconds)
+        listening(null) { port ->
+            assertInstanceOf(TransportException.Unreachable::class.java, failure { quick.send(get("https://127.0.0.1:$port/")) })
+        }
+    }
+
+    @Test
+    fun `cleartext that the platform forbids, is no request and is not sent`(): Unit = runBlocking {
+        serve("/api") { exchange ->
+            seen += "sent"
+            answer(exchange, 200, "")
+        }
+        val asked = CopyOnWriteArrayList<String>()
+        val strict = UrlConnectionTransport(permitsCleartext = { host -> asked.add(host) && false })
+        assertInstanceOf(TransportException.InvalidRequest::class.java, failure { strict.send(get("/api")) })
+        assertEquals(listOf("127.0.0.1"), asked.toList())
+        assertTrue(seen.isEmpty())
+        // Only cleartext is asked about.
+        assertInstanceOf(TransportException.Unreachable::class.java, failure { strict.send(get("https://host.invalid/")) })
+        assertEquals(1, asked.size)
     }
 
     @Test
@@ -165,6 +191,19 @@ class UrlConnectionTransportTest {
             assertTrue(arrived.await(5, TimeUnit.SECONDS))
             assertTrue(measureTime { caller.cancelAndJoin() } < 500.milliseconds)
             assertTrue(closed.await(5, TimeUnit.SECONDS), "the connection stays open")
+        }
+    }
+
+    /** A server that answers with [answer] whatever it is sent, or never. */
+    private suspend fun listening(answer: String?, test: suspend (port: Int) -> Unit) {
+        ServerSocket(0, 8, InetAddress.getLoopbackAddress()).use { socket ->
+            thread(isDaemon = true) {
+                runCatching {
+                    val connection = socket.accept()
+                    if (answer != null) connection.use { it.getOutputStream().write(answer.encodeToByteArray()) }
+                }
+            }
+            test(socket.localPort)
         }
     }
 

@@ -2,8 +2,12 @@ package dev.hallpass.okhttp
 
 import dev.hallpass.HallpassException
 import dev.hallpass.Session
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.async
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeoutOrNull
 import okhttp3.Authenticator
+import okhttp3.Call
 import okhttp3.HttpUrl
 import okhttp3.HttpUrl.Companion.toHttpUrl
 import okhttp3.Interceptor
@@ -12,6 +16,8 @@ import okhttp3.Request
 import okhttp3.Response
 import okhttp3.Route
 import java.io.IOException
+import java.io.InterruptedIOException
+import kotlin.time.Duration.Companion.milliseconds
 
 /**
  * Sends the session's access token with every request to [origins], such as `https://api.example.com`, and to no other; when
@@ -47,8 +53,10 @@ private class AuthorizingInterceptor(private val session: Session, private val o
     override fun intercept(chain: Interceptor.Chain): Response {
         val request = chain.request()
         if (request.url !in origins || request.header(AUTHORIZATION) != null) return chain.proceed(request)
-        val credentials = authorized { session.credentials() }
-        return chain.proceed(request.newBuilder().header(AUTHORIZATION, credentials.authorization).build())
+        val mark = Authorized(chain.call())
+        val credentials = mark.wait { session.credentials() }
+        val authorized = request.newBuilder().tag(Authorized::class.java, mark).header(AUTHORIZATION, credentials.authorization)
+        return chain.proceed(authorized.build())
     }
 }
 
@@ -59,12 +67,13 @@ private class AuthorizingInterceptor(private val session: Session, private val o
 private class ProvingInterceptor(private val session: Session, private val origins: Origins) : Interceptor {
     override fun intercept(chain: Interceptor.Chain): Response {
         val request = chain.request()
+        val mark = request.tag(Authorized::class.java)
         val needsProof = request.header(AUTHORIZATION)?.startsWith(BOUND) == true && request.header(PROOF) == null
-        if (!needsProof || request.url !in origins) return chain.proceed(request)
+        if (mark == null || !needsProof || request.url !in origins) return chain.proceed(request)
         val url = request.url.toString()
-        val fields = authorized { session.proof(request.method, url) }
+        val fields = mark.wait { session.proof(request.method, url) }
         val response = chain.proceed(request.newBuilder().apply { fields.forEach { header(it.name, it.value) } }.build())
-        response.header("DPoP-Nonce")?.let { nonce -> authorized { session.noteNonce(url, nonce) } }
+        response.header("DPoP-Nonce")?.let { nonce -> mark.wait { session.noteNonce(url, nonce) } }
         return response
     }
 }
@@ -73,13 +82,15 @@ private class ProvingInterceptor(private val session: Session, private val origi
 private class RenewingAuthenticator(private val session: Session, private val origins: Origins) : Authenticator {
     override fun authenticate(route: Route?, response: Response): Request? {
         val request = response.request
+        // A token that the app sent itself is not the session's to replace.
+        val mark = request.tag(Authorized::class.java) ?: return null
         val refused = request.header(AUTHORIZATION)?.takeIf { it.startsWith("Bearer ") || it.startsWith(BOUND) }
         if (refused == null || request.url !in origins) return null
         val earlier = generateSequence(response.priorResponse) { it.priorResponse }.filter { it.code == UNAUTHORIZED }
         // The nonce is known by now; the request that goes out gets a proof with it.
         if (response.wantsNonce()) return request.takeIf { earlier.none { it.wantsNonce() } }
         if (earlier.any { !it.wantsNonce() }) return null
-        val credentials = authorized { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
+        val credentials = mark.wait { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
         return request.newBuilder().header(AUTHORIZATION, credentials.authorization).build()
     }
 }
@@ -88,13 +99,33 @@ private class RenewingAuthenticator(private val session: Session, private val or
 private fun Response.wantsNonce(): Boolean =
     challenges().any { it.scheme.equals("DPoP", ignoreCase = true) && it.authParams["error"] == "use_dpop_nonce" }
 
-/** On OkHttp's own thread, which waits for the network anyway; a hit does not suspend. */
-private fun <T> authorized(work: suspend () -> T): T =
-    try {
-        runBlocking { work() }
-    } catch (error: HallpassException) {
-        throw NotAuthorizedException(error)
+/** Marks a request that the session authorized, and waits for the session on behalf of its call. */
+private class Authorized(private val call: Call) {
+    /**
+     * On OkHttp's own thread, which waits for the network anyway; a hit does not suspend. OkHttp takes an [IOException] only, and
+     * tells nobody that a call was canceled: one that waits looks at it from time to time.
+     */
+    fun <T> wait(work: suspend () -> T): T =
+        try {
+            runBlocking {
+                val result = async(start = CoroutineStart.UNDISPATCHED) { work() }
+                while (!result.isCompleted) {
+                    withTimeoutOrNull(CANCELED_AFTER) { result.join() }
+                    if (call.isCanceled()) throw IOException("Canceled")
+                }
+                result.await()
+            }
+        } catch (error: HallpassException) {
+            throw NotAuthorizedException(error)
+        } catch (interrupted: InterruptedException) {
+            Thread.currentThread().interrupt()
+            throw InterruptedIOException("interrupted").apply { initCause(interrupted) }
+        }
+
+    private companion object {
+        val CANCELED_AFTER = 50.milliseconds
     }
+}
 
 private const val AUTHORIZATION = "Authorization"
 

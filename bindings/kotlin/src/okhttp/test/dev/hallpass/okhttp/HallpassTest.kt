@@ -1,25 +1,35 @@
 package dev.hallpass.okhttp
 
+import dev.hallpass.Credentials
 import dev.hallpass.HallpassException
 import dev.hallpass.Session
 import dev.hallpass.ports.MemoryStore
 import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.contentOrNull
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
+import okhttp3.Call
+import okhttp3.Callback
 import okhttp3.OkHttpClient
 import okhttp3.Request
+import okhttp3.Response
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertInstanceOf
 import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
+import java.io.IOException
+import java.io.InterruptedIOException
 import java.util.concurrent.Callable
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
+import kotlin.concurrent.thread
+import kotlin.time.Duration
 
 class HallpassTest {
     @Test
@@ -90,6 +100,60 @@ class HallpassTest {
         assertEquals(200, client.get(tenant.api))
         assertEquals(2, tenant.requests("api").size)
         assertEquals(0, tenant.grants("refresh_token"))
+    }
+
+    @Test
+    fun `request with the app's own token that is refused, is not repeated as the session's user`() = signedIn { tenant, client, _ ->
+        val request = Request.Builder().url(tenant.api).header("Authorization", "Bearer of-another-user").build()
+        assertEquals(401, client.newCall(request).execute().use { it.code })
+        assertEquals(1, tenant.requests("api").size)
+        assertEquals("Bearer of-another-user", tenant.authorization("api"))
+    }
+
+    @Test
+    fun `session closed, the call fails as OkHttp's calls do`() = signedIn { tenant, client, session ->
+        session.close()
+        val error = assertThrows(NotAuthorizedException::class.java) { client.get(tenant.api) }
+        assertEquals("session", assertInstanceOf(HallpassException.Misconfigured::class.java, error.cause).code)
+    }
+
+    @Test
+    fun `call canceled while it waits for a token, ends at once`() = waiting { call, isWaiting ->
+        val failed = CompletableFuture<IOException>()
+        call.enqueue(object : Callback {
+            override fun onFailure(call: Call, e: IOException) {
+                failed.complete(e)
+            }
+
+            override fun onResponse(call: Call, response: Response) = response.close()
+        })
+        isWaiting.get(10, TimeUnit.SECONDS)
+        call.cancel()
+        assertEquals("Canceled", failed.get(10, TimeUnit.SECONDS).message)
+    }
+
+    @Test
+    fun `thread interrupted while it waits for a token, the call fails and the thread stays interrupted`() = waiting { call, isWaiting ->
+        val failed = CompletableFuture<Pair<Throwable?, Boolean>>()
+        val thread = thread { failed.complete(runCatching { call.execute() }.exceptionOrNull() to Thread.currentThread().isInterrupted) }
+        isWaiting.get(10, TimeUnit.SECONDS)
+        thread.interrupt()
+        val (error, isInterrupted) = failed.get(10, TimeUnit.SECONDS)
+        assertInstanceOf(InterruptedIOException::class.java, error)
+        assertEquals(true, isInterrupted)
+    }
+
+    /** A call whose session never has a token, and what is completed when it waits for one. */
+    private fun waiting(test: (Call, CompletableFuture<Unit>) -> Unit) = signedIn { tenant, _, session ->
+        val isWaiting = CompletableFuture<Unit>()
+        val silent = object : Session by session {
+            override suspend fun credentials(minTtl: Duration, audience: String?, scope: String?): Credentials {
+                isWaiting.complete(Unit)
+                awaitCancellation()
+            }
+        }
+        val client = OkHttpClient.Builder().hallpass(silent, tenant.api).build()
+        test(client.newCall(Request.Builder().url(tenant.api).build()), isWaiting)
     }
 
     private fun signedIn(dpop: Boolean = false, test: suspend (Tenant, OkHttpClient, Session) -> Unit) = runBlocking {

@@ -11,16 +11,26 @@ import dev.hallpass.testing.JvmTransport
 import dev.hallpass.testing.ScriptedBrowser
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import java.net.http.HttpClient
+import kotlin.system.exitProcess
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * An app that does what apps do, with a store, a transport and a browser of its own: the core calls all of them. Its
- * arguments are the issuer and the address of the API; it prints a line for each step.
+ * arguments are the issuer and the address of the API; it prints a line for each step. What it throws ends it at once, whatever
+ * threads there are by then.
  */
-fun main(arguments: Array<String>): Unit = runBlocking {
-    val (issuer, api) = arguments
+fun main(arguments: Array<String>) {
+    val outcome = runCatching { runBlocking { withTimeout(30.seconds) { story(arguments[0], arguments[1]) } } }
+    outcome.exceptionOrNull()?.printStackTrace()
+    exitProcess(if (outcome.isSuccess) 0 else 1)
+}
+
+private suspend fun story(issuer: String, api: String): Unit = coroutineScope {
     val config = Config(
         Provider.Auth0(issuer), clientId = "hallpass-lab", redirectUri = "com.example.hallpass.lab:/callback",
         scope = "openid profile read:reports offline_access", audience = "https://expenses-api",

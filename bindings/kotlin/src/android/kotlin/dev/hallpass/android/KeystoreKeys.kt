@@ -2,21 +2,23 @@ package dev.hallpass.android
 
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
-import dev.hallpass.store.KeyKeeper
+import dev.hallpass.store.KeyRing
 import java.security.KeyStore
 import javax.crypto.KeyGenerator
 import javax.crypto.SecretKey
 
 /**
- * One AES-256 key of the Android Keystore, which makes the IVs itself. It stays in the TEE: StrongBox is too slow for
- * data, and on many devices too unreliable to hang a session on.
+ * AES-256 keys of the Android Keystore, which makes the IVs itself. They stay in the TEE: StrongBox is too slow for data, and
+ * on many devices too unreliable to hang a session on.
+ *
+ * @param alias the name of the first key; a later one has its number after it
  */
-internal class KeystoreKey(private val alias: String) : KeyKeeper {
-    override fun existing(): SecretKey? = keystore().getKey(alias, null) as SecretKey?
+internal class KeystoreKeys(private val alias: String) : KeyRing {
+    override fun existing(number: Int): SecretKey? = keystore().getKey(alias(number), null) as SecretKey?
 
-    override fun create(): SecretKey {
+    override fun create(number: Int): SecretKey {
         val purposes = KeyProperties.PURPOSE_ENCRYPT or KeyProperties.PURPOSE_DECRYPT
-        val parameters = KeyGenParameterSpec.Builder(alias, purposes)
+        val parameters = KeyGenParameterSpec.Builder(alias(number), purposes)
             .setBlockModes(KeyProperties.BLOCK_MODE_GCM)
             .setEncryptionPaddings(KeyProperties.ENCRYPTION_PADDING_NONE)
             .setKeySize(KEY_BITS)
@@ -27,7 +29,7 @@ internal class KeystoreKey(private val alias: String) : KeyKeeper {
         }
     }
 
-    override fun delete() = keystore().run { if (containsAlias(alias)) deleteEntry(alias) }
+    private fun alias(number: Int) = if (number == 1) alias else "$alias.$number"
 
     private companion object {
         const val KEY_BITS = 256
