@@ -173,7 +173,8 @@ mod tests {
         fn problems(&self) -> Vec<String> {
             let exports = BTreeSet::from(["uniffi_a".to_owned(), "uniffi_b".to_owned()]);
             let system = System::parse("libSystem = ['malloc']\nSecurity = ['SecItemAdd']").unwrap();
-            problems(&self.archive(), AppleTarget::SimulatorArm64, &exports, &system, &Manifests::read().unwrap()).unwrap()
+            problems(&self.archive(), AppleTarget::SimulatorArm64, &exports, &system, &Manifests::read().unwrap())
+                .unwrap()
         }
 
         fn archive(&self) -> Vec<u8> {

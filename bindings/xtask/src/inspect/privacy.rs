@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use crate::workspace;
 
 /// The manifests: of the package, and of the app, whose binary the library becomes a part of.
-const MANIFESTS: [&str; 2] = ["bindings/swift/Sources/Hallpass/PrivacyInfo.xcprivacy", "ios-app/HallpassLab/PrivacyInfo.xcprivacy"];
+const MANIFESTS: [&str; 2] =
+    ["bindings/swift/Sources/Hallpass/PrivacyInfo.xcprivacy", "ios-app/HallpassLab/PrivacyInfo.xcprivacy"];
 
 /// The functions of the list that C has names for, by category ("Describing use of required reason API").
 const CATEGORIES: [(&str, &[&str]); 3] = [
@@ -44,7 +45,8 @@ impl Manifests {
             let declaration = format!("<string>{category}</string>");
             for (path, text) in &self.0 {
                 if !used.is_empty() && !text.contains(&declaration) {
-                    problems.push(format!("{path} does not declare {category}, which it needs for {}", used.join(", ")));
+                    problems
+                        .push(format!("{path} does not declare {category}, which it needs for {}", used.join(", ")));
                 }
             }
         }

@@ -42,7 +42,7 @@ pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), St
 }
 
 pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError> {
-    blocking(options, Entries::list).await
+    blocking(options, |entries| entries.list()).await
 }
 
 async fn blocking<T: Send + 'static>(

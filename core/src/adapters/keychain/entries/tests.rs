@@ -215,7 +215,7 @@ impl<const MAC: bool> SecureStore for Process<MAC> {
     }
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
-        self.with(Entries::list)
+        self.with(|entries| entries.list())
     }
 }
 
@@ -241,7 +241,7 @@ const ALL: [Protection; 4] =
 #[tokio::test]
 async fn entries_keep_the_contract_of_a_store_whatever_their_protection() {
     for protection in ALL {
-        let machine = Arc::default();
+        let machine = Arc::<Machine>::default();
         contract::secure_store(async || Phone::on(&machine, protected(protection))).await;
         assert!(machine.contents().items.is_empty(), "markers are left");
     }
@@ -249,7 +249,7 @@ async fn entries_keep_the_contract_of_a_store_whatever_their_protection() {
 
 #[tokio::test]
 async fn a_mac_without_the_entitlement_keeps_the_contract_in_its_login_keychain() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     Machine::contents(&machine).is_entitled = false;
     contract::secure_store(async || Mac::on(&machine, plain())).await;
 }
@@ -258,7 +258,7 @@ async fn a_mac_without_the_entitlement_keeps_the_contract_in_its_login_keychain(
 fn a_user_who_is_interrupted_or_not_recognised_is_not_signed_out() {
     use LocalAuthenticationError::{BiometryLockout, NotInteractive, SystemCancel, UserCancel, UserFallback};
     for protection in [Protection::UserPresence, Protection::Biometry, Protection::CurrentBiometry] {
-        let machine = Arc::default();
+        let machine = Arc::<Machine>::default();
         Phone::on(&machine, protected(protection)).write(&session(), "record").unwrap();
         for error in [UserCancel, NotInteractive, SystemCancel, UserFallback, BiometryLockout] {
             machine.contents().authentication = Err(error);
@@ -272,7 +272,7 @@ fn a_user_who_is_interrupted_or_not_recognised_is_not_signed_out() {
 
 #[test]
 fn an_item_whose_key_is_lost_is_told_from_one_that_was_never_there() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Phone::on(&machine, protected(Protection::CurrentBiometry));
     assert_eq!(app.read(&session()), Ok(None));
     app.write(&session(), "record").unwrap();
@@ -291,7 +291,7 @@ fn an_item_whose_key_is_lost_is_told_from_one_that_was_never_there() {
 
 #[test]
 fn a_deleted_entry_is_absent_and_not_lost() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Phone::on(&machine, protected(Protection::Biometry));
     app.write(&session(), "record").unwrap();
     app.with(|entries| entries.delete(&session())).unwrap();
@@ -301,7 +301,7 @@ fn a_deleted_entry_is_absent_and_not_lost() {
 
 #[test]
 fn a_crash_between_item_and_marker_never_makes_a_lost_key() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Phone::on(&machine, protected(Protection::Biometry));
     app.write(&session(), "record").unwrap();
     // A deletion that got as far as the marker, and a save that got as far as the item.
@@ -314,7 +314,7 @@ fn a_crash_between_item_and_marker_never_makes_a_lost_key() {
 
 #[test]
 fn an_app_that_stops_asking_for_biometry_takes_the_marker_away() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     Phone::on(&machine, protected(Protection::Biometry)).write(&session(), "record").unwrap();
     let app = Phone::on(&machine, plain());
     app.write(&session(), "plain").unwrap();
@@ -325,7 +325,7 @@ fn an_app_that_stops_asking_for_biometry_takes_the_marker_away() {
 
 #[test]
 fn a_launch_with_its_first_token_and_a_renewal_costs_one_prompt() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     Phone::on(&machine, protected(Protection::Biometry)).write(&session(), "record").unwrap();
     let launched = Phone::on(&machine, protected(Protection::Biometry));
     for read in 0..5 {
@@ -341,7 +341,7 @@ fn a_launch_with_its_first_token_and_a_renewal_costs_one_prompt() {
 
 #[test]
 fn a_login_costs_no_prompt() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Phone::on(&machine, protected(Protection::CurrentBiometry));
     let login = name("login.0123456789abcdef.default");
     assert_eq!(app.read(&session()), Ok(None));
@@ -356,7 +356,7 @@ fn a_login_costs_no_prompt() {
 
 #[test]
 fn what_another_process_has_saved_is_asked_for_again() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let (app, extension) =
         (Phone::on(&machine, protected(Protection::Biometry)), Phone::on(&machine, protected(Protection::Biometry)));
     app.write(&session(), "first").unwrap();
@@ -370,7 +370,7 @@ fn what_another_process_has_saved_is_asked_for_again() {
 fn the_policy_says_for_how_long_one_prompt_lasts() {
     let five_minutes = Duration::from_secs(300);
     for (unlock, expected) in [(Unlock::EachRead, 3), (Unlock::For(five_minutes), 2), (Unlock::OncePerProcess, 1)] {
-        let machine = Arc::default();
+        let machine = Arc::<Machine>::default();
         let options = Options { unlock, ..protected(Protection::Biometry) };
         Phone::on(&machine, options.clone()).write(&session(), "record").unwrap();
         let app = Phone::on(&machine, Options { unlocked: Default::default(), ..options });
@@ -384,7 +384,7 @@ fn the_policy_says_for_how_long_one_prompt_lasts() {
 
 #[test]
 fn a_save_prolongs_no_unlock() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let minute = Duration::from_secs(60);
     let options = Options { unlock: Unlock::For(minute), ..protected(Protection::Biometry) };
     Phone::on(&machine, options.clone()).write(&session(), "record").unwrap();
@@ -399,7 +399,7 @@ fn a_save_prolongs_no_unlock() {
 
 #[test]
 fn an_item_of_an_older_version_is_read_and_gets_its_revision_with_the_next_save() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let stored =
         Stored { value: b"old".to_vec(), comment: "hallpass: biometry".to_owned(), protection: Protection::Biometry };
     let place = (Place::DataProtection, "com.example.app".to_owned(), session().to_string());
@@ -413,7 +413,7 @@ fn an_item_of_an_older_version_is_read_and_gets_its_revision_with_the_next_save(
 
 #[test]
 fn a_phone_without_the_entitlement_is_told_so_and_a_mac_too_where_it_asks_for_more() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     Machine::contents(&machine).is_entitled = false;
     let group = Options { access_group: Some("A1.group".to_owned()), ..plain() };
     let refused = StoreError::from(Status::MISSING_ENTITLEMENT);
@@ -425,7 +425,7 @@ fn a_phone_without_the_entitlement_is_told_so_and_a_mac_too_where_it_asks_for_mo
 
 #[test]
 fn a_mac_whose_keychain_has_answered_never_looks_into_the_other_one() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Mac::on(&machine, plain());
     app.write(&session(), "record").unwrap();
     machine.contents().is_entitled = false;
@@ -436,7 +436,7 @@ fn a_mac_whose_keychain_has_answered_never_looks_into_the_other_one() {
 
 #[test]
 fn a_locked_device_is_locked_and_nothing_is_lost() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Phone::on(&machine, protected(Protection::CurrentBiometry));
     app.write(&session(), "record").unwrap();
     machine.contents().is_unlocked = false;
@@ -451,7 +451,7 @@ fn a_locked_device_is_locked_and_nothing_is_lost() {
 
 #[test]
 fn a_save_that_meets_another_process_begins_anew_and_one_that_fails_tells_the_status() {
-    let machine = Arc::default();
+    let machine = Arc::<Machine>::default();
     let app = Phone::on(&machine, plain());
     for passing in [Status::DUPLICATE_ITEM, Status::PARAMETER, Status::ITEM_NOT_FOUND] {
         machine.contents().next_change = Some(passing);
