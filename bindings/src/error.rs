@@ -43,6 +43,8 @@ pub enum HallpassError {
         details: ErrorDetails,
         /// What is the matter with it.
         problem: StorageProblem,
+        /// More about it, log-safe, such as a status of the system's; empty when there is no more to say.
+        detail: String,
     },
     /// Something that came back is not what it has to be; the code is the check that failed. Nothing of it was used.
     #[error("{}", details.message)]
@@ -143,7 +145,9 @@ impl From<core::Error> for HallpassError {
                 Self::Offline { details, cause: cause.into(), retry_after_milliseconds: retry_after.map(milliseconds) }
             }
             core::Error::Denied { .. } => Self::Denied { details },
-            core::Error::Storage { problem } => Self::Storage { details, problem: problem.into() },
+            core::Error::Storage { problem } => {
+                Self::Storage { details, problem: problem.into(), detail: detail(problem).to_owned() }
+            }
             core::Error::Untrusted { .. } => Self::Untrusted { details },
             core::Error::Misconfigured { fix, .. } => Self::Misconfigured { details, fix: fix.to_owned() },
             core::Error::Internal { .. } => Self::Internal { details },
@@ -175,6 +179,13 @@ impl From<core::OfflineCause> for OfflineCause {
             core::OfflineCause::ServerFailed => Self::ServerFailed,
             core::OfflineCause::UnexpectedAnswer => Self::UnexpectedAnswer,
         }
+    }
+}
+
+fn detail(problem: core::StorageProblem) -> &'static str {
+    match problem {
+        core::StorageProblem::Locked | core::StorageProblem::Invalidated => "",
+        core::StorageProblem::Failed(detail) => detail,
     }
 }
 

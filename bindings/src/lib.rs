@@ -32,11 +32,12 @@ pub use error::{HallpassError, LoginReason, OfflineCause, StorageProblem};
 pub use login::{LoggedOut, LoginOptions, LogoutOptions, Prompt, StartedLogin};
 pub use observer::{Event, ObserverFailure, SessionObserver, State};
 pub use ports::browser::{Browser, BrowserFailure};
+pub use ports::lease::{HeldLease, LeaseFailure, LeaseKeeper};
 pub use ports::signer::{KeySigner, SignerFailure};
 pub use ports::store::{SecureStore, StoreFailure};
 pub use ports::transport::{HttpHeader, HttpRequest, HttpResponse, Transport, TransportFailure};
 pub use session::{Session, SessionOptions, accounts};
-pub use store::{Protection, Store};
+pub use store::{Protection, Store, Unlock};
 pub use user::User;
 
 uniffi::setup_scaffolding!();

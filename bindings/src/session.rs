@@ -12,6 +12,7 @@ use crate::error::HallpassError;
 use crate::login::{LoggedOut, LoginOptions, LogoutOptions, StartedLogin};
 use crate::observer::{Observing, SessionObserver, State};
 use crate::ports::browser::{Browser, ForeignBrowser};
+use crate::ports::lease::{KeptLease, LeaseKeeper};
 use crate::ports::signer::{ForeignSigner, KeySigner};
 use crate::ports::transport::{ForeignTransport, HttpHeader, Transport};
 use crate::runtime;
@@ -37,6 +38,9 @@ pub struct SessionOptions {
     pub observer: Option<Arc<dyn SessionObserver>>,
     /// The folder in which processes that share the account take turns.
     pub lease_folder: Option<String>,
+    /// Who keeps the process awake while it holds the lease of that folder.
+    #[uniffi(default = None)]
+    pub lease_keeper: Option<Arc<dyn LeaseKeeper>>,
     /// Clocks that a test moves.
     pub clock: Option<Arc<ShiftedClock>>,
 }
@@ -228,7 +232,11 @@ fn opened(options: SessionOptions) -> core::Result<core::Session> {
         builder = builder.signer(ForeignSigner::new(signer)?);
     }
     if let Some(folder) = options.lease_folder {
-        builder = builder.lease(core::adapters::FileLease::in_directory(folder));
+        let files = core::adapters::FileLease::in_directory(folder);
+        builder = match options.lease_keeper {
+            Some(keeper) => builder.lease(KeptLease::new(files, keeper)),
+            None => builder.lease(files),
+        };
     }
     if let Some(observer) = options.observer {
         builder = builder.observer(Observing { observer, by_the_devices_clock: options.clock.is_none() });

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hallpass_core as core;
 use hallpass_core::adapters::{DangerPlainFiles, MemoryStore};
@@ -19,6 +20,9 @@ pub enum Store {
         access_group: Option<String>,
         /// What it takes to read one.
         protection: Protection,
+        /// For how long an entry that the user has unlocked needs no other prompt (Apple).
+        #[uniffi(default = None)]
+        unlock: Option<Unlock>,
     },
     /// A store of the app's.
     Custom {
@@ -47,6 +51,20 @@ pub enum Protection {
     CurrentBiometry,
 }
 
+/// For how long what the user has unlocked can be read again without a prompt (Apple).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Unlock {
+    /// Not at all.
+    EachRead,
+    /// This long.
+    For {
+        /// In milliseconds.
+        milliseconds: u64,
+    },
+    /// Until the process ends.
+    OncePerProcess,
+}
+
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -66,7 +84,9 @@ impl Store {
     /// for the Keychain in a library that was built without it.
     pub(crate) fn open(self) -> core::Result<Arc<dyn core::ports::SecureStore>> {
         Ok(match self {
-            Self::Keychain { service, access_group, protection } => keychain(service, access_group, protection)?,
+            Self::Keychain { service, access_group, protection, unlock } => {
+                keychain(service, access_group, protection, unlock)?
+            }
             Self::Custom { store } => Arc::new(ForeignStore::new(store)?),
             Self::Memory => Arc::new(MemoryStore::default()),
             Self::DangerPlainFiles { folder } => Arc::new(DangerPlainFiles::open(folder)?),
@@ -80,6 +100,7 @@ fn keychain(
     service: String,
     access_group: Option<String>,
     protection: Protection,
+    unlock: Option<Unlock>,
 ) -> core::Result<Arc<dyn core::ports::SecureStore>> {
     use core::adapters::{Keychain, keychain};
 
@@ -89,6 +110,12 @@ fn keychain(
         Protection::Biometry => keychain::Protection::Biometry,
         Protection::CurrentBiometry => keychain::Protection::CurrentBiometry,
     });
+    let keychain = keychain.unlock(match unlock {
+        None => keychain::Unlock::default(),
+        Some(Unlock::EachRead) => keychain::Unlock::EachRead,
+        Some(Unlock::For { milliseconds }) => keychain::Unlock::For(Duration::from_millis(milliseconds)),
+        Some(Unlock::OncePerProcess) => keychain::Unlock::OncePerProcess,
+    });
     Ok(Arc::new(match access_group {
         Some(group) => keychain.access_group(group),
         None => keychain,
@@ -96,6 +123,11 @@ fn keychain(
 }
 
 #[cfg(not(feature = "keychain"))]
-fn keychain(_: String, _: Option<String>, _: Protection) -> core::Result<Arc<dyn core::ports::SecureStore>> {
+fn keychain(
+    _: String,
+    _: Option<String>,
+    _: Protection,
+    _: Option<Unlock>,
+) -> core::Result<Arc<dyn core::ports::SecureStore>> {
     Err(core::Error::Misconfigured { field: "store", fix: "this library has no Keychain: give the session a store" })
 }

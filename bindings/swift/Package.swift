@@ -15,18 +15,22 @@ let ffiLinking: [LinkerSetting] = [
 let programLinking: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]
 // Stands in for Apple's frameworks, so that the sources for Apple's systems are compiled and tested. See Stubs/README.md.
 let stubs: [Target] = [
-    .target(name: "AuthenticationServices", path: "Stubs/AuthenticationServices"),
+    .target(
+        name: "AuthenticationServices", dependencies: ["UIKit"], path: "Stubs/AuthenticationServices",
+        swiftSettings: [.swiftLanguageMode(.v5)]),
     .target(name: "CryptoKit", dependencies: ["Security"], path: "Stubs/CryptoKit"),
     .target(name: "Security", path: "Stubs/Security"),
+    .target(name: "UIKit", path: "Stubs/UIKit", swiftSettings: [.swiftLanguageMode(.v5)]),
 ]
 // For the tests of the app, which need the same one.
 let stubProducts: [Product] = [.library(name: "SecurityStub", targets: ["Security"])]
-let apple: [Target.Dependency] = ["AuthenticationServices", "CryptoKit", "Security"]
-let appleSettings: [SwiftSetting] = [.define("HALLPASS_STUBS")]
+let apple: [Target.Dependency] = ["AuthenticationServices", "CryptoKit", "Security", "UIKit"]
+// As on Apple's systems, a closure that is bound to an actor and called elsewhere ends the process.
+let appleSettings: [SwiftSetting] = [.define("HALLPASS_STUBS"), .unsafeFlags(["-enable-actor-data-race-checks"])]
 #else
 // Made by `cargo xtask xcframework`; a release of this package names its address and checksum instead.
 let ffi = Target.binaryTarget(name: "HallpassFFI", path: "HallpassFFI.xcframework")
-let ffiLinking: [LinkerSetting] = [.linkedFramework("Security"), .linkedFramework("SystemConfiguration")]
+let ffiLinking: [LinkerSetting] = [.linkedFramework("Security")]
 let programLinking: [LinkerSetting] = []
 let stubs: [Target] = []
 let stubProducts: [Product] = []
@@ -41,7 +45,9 @@ let bindings = Target.target(
     linkerSettings: ffiLinking)
 
 let sources: [Target] = [
-    .target(name: "Hallpass", dependencies: ["HallpassBindings"] + apple, swiftSettings: appleSettings),
+    .target(
+        name: "Hallpass", dependencies: ["HallpassBindings"] + apple, resources: [.copy("PrivacyInfo.xcprivacy")],
+        swiftSettings: appleSettings),
     .target(name: "HallpassTesting", dependencies: ["Hallpass"]),
     // Starts `lab serve`, and signs in there without a screen: for the tests of this project.
     .target(name: "LabSupport", dependencies: ["Hallpass"]),

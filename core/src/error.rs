@@ -283,6 +283,7 @@ impl From<BrowserError> for Error {
         match error {
             BrowserError::Cancelled => Error::Cancelled,
             BrowserError::Failed(fix) => Error::Misconfigured { field: "browser", fix },
+            BrowserError::RedirectUri(fix) => Error::Misconfigured { field: "redirect_uri", fix },
         }
     }
 }

@@ -28,7 +28,15 @@ pub enum BrowserFailure {
     /// No browser could be opened, or the redirect cannot be received.
     #[error("the browser could not be used")]
     Failed,
+    /// The system does not bring this redirect URI back to the app: an `https` one of a domain that the app is not associated
+    /// with.
+    #[error("the redirect URI does not lead back to this app")]
+    RedirectUri,
 }
+
+const NOT_ASSOCIATED: &str = "associate the app with the domain of this https redirect URI: `webcredentials:` and the domain \
+     among its Associated Domains (Apple), or a verified App Link (Android), and the app's identifier in the file that the \
+     domain serves for it; or use a redirect URI with a scheme of the app's own";
 
 impl From<uniffi::UnexpectedUniFFICallbackError> for BrowserFailure {
     fn from(_: uniffi::UnexpectedUniFFICallbackError) -> Self {
@@ -62,6 +70,7 @@ impl Visit for ForeignVisit {
         self.browser.open(url.into(), redirect_uri).await.map_err(|failure| match failure {
             BrowserFailure::Cancelled => BrowserError::Cancelled,
             BrowserFailure::Failed => BrowserError::Failed("the app's browser could not be opened"),
+            BrowserFailure::RedirectUri => BrowserError::RedirectUri(NOT_ASSOCIATED),
         })
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod android;
 pub(crate) mod apple;
 pub(crate) mod names;
+pub(crate) mod privacy;
 pub(crate) mod system;
 
 use std::collections::BTreeSet;

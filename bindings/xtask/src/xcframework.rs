@@ -96,7 +96,8 @@ pub(crate) fn build(target: AppleTarget) -> Result<Slice> {
     let system = System::apple()?;
     let archive = native_library::build(&cargo, Target::Apple(target), Features::Shipped)?;
     let content = native_library::read(&archive)?;
-    inspect::judge(target.triple(), &inspect::apple::problems(&content, target, &exports, &system)?)?;
+    let privacy = inspect::privacy::Manifests::read()?;
+    inspect::judge(target.triple(), &inspect::apple::problems(&content, target, &exports, &system, &privacy)?)?;
     let linked = link::size_in_an_app(target, &archive, &exports, &system)?;
     println!("{} is as it should be: {} functions, and it links", target.triple(), exports.len());
     Ok(Slice { target, archive, linked })

@@ -39,4 +39,7 @@ pub enum BrowserError {
     /// No browser could be opened, or the redirect cannot be received.
     #[error("the browser could not be used: {0}")]
     Failed(&'static str),
+    /// The system does not bring the redirect URI back to this app; what to do about it.
+    #[error("the redirect URI does not lead back to this app: {0}")]
+    RedirectUri(&'static str),
 }

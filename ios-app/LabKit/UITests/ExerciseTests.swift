@@ -13,7 +13,10 @@ final class ExerciseTests: XCTestCase {
         continueAfterFailure = false
         app.launchArguments = ["-fresh"]
         app.launch()
-        if app.staticTexts["Signed in"].waitForExistence(timeout: 2) { app.buttons["logOut"].tap() }
+        if app.staticTexts["Signed in"].waitForExistence(timeout: 2) {
+            app.buttons["logOut"].tap()
+            allowTheBrowser()
+        }
         XCTAssertTrue(app.staticTexts["No one is signed in"].waitForExistence(timeout: 20))
     }
 
@@ -29,7 +32,9 @@ final class ExerciseTests: XCTestCase {
         app.buttons["callAPI"].tap()
         XCTAssertTrue(app.staticTexts["Pizza for a Coding Dojo session."].waitForExistence(timeout: 10))
         app.buttons["refreshToken"].tap()
-        XCTAssertTrue(text(beginning: "New access token").waitForExistence(timeout: 10))
+        // The list makes rows that are on the screen only, and the log is below.
+        scroll(to: text(beginning: "New access token"), by: { $0.swipeUp() })
+        scroll(to: app.buttons["logOut"], by: { $0.swipeDown() })
         app.buttons["logOut"].tap()
         allowTheBrowser()
         XCTAssertTrue(app.staticTexts["No one is signed in"].waitForExistence(timeout: 20))
@@ -46,12 +51,20 @@ final class ExerciseTests: XCTestCase {
         let password = page.secureTextFields.firstMatch
         password.tap()
         password.typeText("correct horse\n")
+        // "Save Password?" would cover the sheet.
+        let offer = XCUIApplication(bundleIdentifier: "com.apple.springboard").buttons["Not Now"]
+        if offer.waitForExistence(timeout: 2) { offer.tap() }
     }
 
     /// "Hallpass Lab wants to use localhost to sign in".
     private func allowTheBrowser() {
         let question = XCUIApplication(bundleIdentifier: "com.apple.springboard").buttons["Continue"]
         if question.waitForExistence(timeout: 5) { question.tap() }
+    }
+
+    private func scroll(to element: XCUIElement, by swipe: (XCUIElement) -> Void) {
+        for _ in 0..<6 where !element.waitForExistence(timeout: 2) { swipe(app) }
+        XCTAssertTrue(element.waitForExistence(timeout: 5))
     }
 
     private func text(beginning start: String) -> XCUIElement {

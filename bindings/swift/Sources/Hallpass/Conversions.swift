@@ -16,7 +16,7 @@ extension HallpassError {
         case .Offline(_, let cause, let wait):
             self = .offline(OfflineCause(cause), retryAfter: wait.map { .milliseconds(Int64(clamping: $0)) })
         case .Denied(let details): self = .denied(code: details.code)
-        case .Storage(_, let problem): self = .storage(StorageProblem(problem))
+        case .Storage(_, let problem, let detail): self = .storage(StorageProblem(problem), detail: detail)
         case .Untrusted(let details): self = .untrusted(check: details.code)
         case .Misconfigured(let details, let fix): self = .misconfigured(field: details.code, fix: fix)
         case .Internal(let details): self = .internal(reference: details.code)
@@ -147,11 +147,13 @@ extension HallpassBindings.Config {
 }
 
 extension HallpassBindings.Store {
-    init(_ store: Store) {
+    /// - Parameter session: whose it is; `nil` for one that no session has.
+    init(_ store: Store, of session: LoginTurns?) {
         switch store.kind {
-        case .keychain(let service, let accessGroup, let biometry):
-            self = .keychain(service: service, accessGroup: accessGroup, protection: .init(biometry))
-        case .custom(let store): self = .custom(store: SecureStorePort(store))
+        case .keychain(let service, let accessGroup, let biometry, let unlock):
+            self = .keychain(
+                service: service, accessGroup: accessGroup, protection: .init(biometry), unlock: .init(unlock))
+        case .custom(let store): self = .custom(store: SecureStorePort(store, of: session))
         case .memory: self = .memory
         case .dangerPlainFiles(let folder): self = .dangerPlainFiles(folder: folder.path)
         }
@@ -166,6 +168,17 @@ extension HallpassBindings.Protection {
             case .userPresence: .userPresence
             case .any: .biometry
             case .currentSet: .currentBiometry
+            }
+    }
+}
+
+extension HallpassBindings.Unlock {
+    init(_ unlock: Store.Unlock) {
+        self =
+            switch unlock {
+            case .always: .eachRead
+            case .session(let duration): .for(milliseconds: duration.wholeMilliseconds)
+            case .appLifecycle: .oncePerProcess
             }
     }
 }

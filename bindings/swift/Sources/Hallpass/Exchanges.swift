@@ -3,12 +3,12 @@ import Foundation
 import FoundationNetworking
 #endif
 
-/// The requests in the air of one `URLSession`, whose delegate it is. Stops reading what is too large, and asks what to do
+/// The requests in flight of one `URLSession`, whose delegate it is. Stops reading what is too large, and asks what to do
 /// about redirects.
 final class Exchanges: NSObject, URLSessionDataDelegate {
-    /// What to request instead, given what was asked for first and what the redirect leads to; `nil` to take the redirect for
-    /// the answer.
-    typealias Redirects = @Sendable (_ first: URLRequest, _ next: URLRequest) -> URLRequest?
+    /// What to request instead, given what was asked for first, where the redirect came from and what it leads to; `nil` to take
+    /// the redirect for the answer.
+    typealias Redirects = @Sendable (_ first: URLRequest, _ from: URL?, _ next: URLRequest) -> URLRequest?
 
     private struct Exchange {
         let limit: Int
@@ -40,7 +40,7 @@ final class Exchanges: NSObject, URLSessionDataDelegate {
         _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
     ) {
-        completionHandler(task.originalRequest.flatMap { redirects($0, request) })
+        completionHandler(task.originalRequest.flatMap { redirects($0, response.url, request) })
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {

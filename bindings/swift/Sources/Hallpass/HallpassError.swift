@@ -28,8 +28,9 @@ public enum HallpassError: Error, Sendable, Hashable {
     case offline(OfflineCause, retryAfter: Duration?)
     /// The server refused, in OAuth's words (RFC 6749 §4.1.2.1 and §5.2). Trying the same again will not help.
     case denied(code: String)
-    /// The secure store cannot be used. Nothing was lost: what could not be saved is kept and saved again.
-    case storage(StorageProblem)
+    /// The secure store cannot be used. Nothing was lost: what could not be saved is kept and saved again. The detail is for a
+    /// log, such as a status of the system's; empty when there is no more to say.
+    case storage(StorageProblem, detail: String)
     /// Something that came back is not what it has to be, as after an attack or a server's mistake. Nothing of it was
     /// used. Report it; do not ignore it.
     case untrusted(check: String)
@@ -45,7 +46,7 @@ public enum HallpassError: Error, Sendable, Hashable {
         case .loginRequired(let reason): reason.rawValue
         case .offline(let cause, _): cause.rawValue
         case .denied(let code): code
-        case .storage(let problem): problem.rawValue
+        case .storage(let problem, _): problem.rawValue
         case .untrusted(let check): check
         case .misconfigured(let field, _): field
         case .internal(let reference): reference
@@ -56,7 +57,7 @@ public enum HallpassError: Error, Sendable, Hashable {
     public var isRetryable: Bool {
         switch self {
         case .offline: true
-        case .storage(let problem): problem != .invalidated
+        case .storage(let problem, _): problem != .invalidated
         case .cancelled, .loginRequired, .denied, .untrusted, .misconfigured, .internal: false
         }
     }
@@ -116,7 +117,8 @@ extension HallpassError: LocalizedError, CustomStringConvertible {
         case .loginRequired(let reason): "a login is required: \(reason.words)"
         case .offline(let cause, _): "no usable answer for now: \(cause.words)"
         case .denied(let code): "the server refused: \(code)"
-        case .storage(let problem): "the secure store cannot be used: \(problem.words)"
+        case .storage(let problem, let detail):
+            "the secure store cannot be used: \(problem.words)\(detail.isEmpty ? "" : ": \(detail)")"
         case .untrusted(let check): "an answer could not be trusted: \(check)"
         case .misconfigured(let field, let fix): "`\(field)` is misconfigured: \(fix)"
         case .internal(let reference): "internal error (\(reference))"

@@ -19,6 +19,11 @@ final class Relay: HallpassBindings.SessionObserver {
 
     private let contents = Locked(Contents())
 
+    /// Held while subscribers are told, so that each of them sees what happened in its order. A task that is cancelled removes
+    /// its stream under `contents` while it holds its own lock, and telling it needs that lock: so no stream is told under
+    /// `contents`, and no callback of a stream takes this one.
+    private let telling = Locked(())
+
     /// The present state.
     var state: Session.State { contents.withLock { $0.state } }
 
@@ -32,11 +37,13 @@ final class Relay: HallpassBindings.SessionObserver {
     /// The present state, then each next one; states that nobody was ready for are left out.
     func states() -> AsyncStream<Session.State> {
         AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-            let number = contents.withLock { contents in
-                continuation.yield(contents.state)
-                return contents.states.add(continuation)
+            // Under `telling`, so that no later state comes before the present one. No task waits for this stream yet.
+            let number = telling.withLock { _ in
+                let (state, number) = contents.withLock { ($0.state, $0.states.add(continuation)) }
+                continuation.yield(state)
+                return number
             }
-            continuation.onTermination = { [weak self] _ in self?.contents.withLock { $0.states.remove(number) } }
+            attach(continuation, number) { $0.states.remove(number) }
         }
     }
 
@@ -44,8 +51,16 @@ final class Relay: HallpassBindings.SessionObserver {
     func events() -> AsyncStream<Session.Event> {
         AsyncStream(bufferingPolicy: .bufferingNewest(100)) { continuation in
             let number = contents.withLock { $0.events.add(continuation) }
-            continuation.onTermination = { [weak self] _ in self?.contents.withLock { $0.events.remove(number) } }
+            attach(continuation, number) { $0.events.remove(number) }
         }
+    }
+
+    /// Forgets the stream when it ends, which it does at once after ``finish()``.
+    private func attach<Element>(
+        _ continuation: AsyncStream<Element>.Continuation, _ number: Int?, _ remove: @escaping @Sendable (inout Contents) -> Void
+    ) {
+        guard number != nil else { return continuation.finish() }
+        continuation.onTermination = { [weak self] _ in self?.contents.withLock(remove) }
     }
 
     /// Ends all streams, now and later.
@@ -66,16 +81,20 @@ final class Relay: HallpassBindings.SessionObserver {
 
     func stateChanged(state: HallpassBindings.State) throws {
         let state = Session.State(state)
-        contents.withLock { contents in
-            contents.state = state
-            // Under the lock, so that every subscriber sees the states in their order.
-            contents.states.yield(state)
+        telling.withLock { _ in
+            let open = contents.withLock { contents in
+                contents.state = state
+                return contents.states.all
+            }
+            for continuation in open { continuation.yield(state) }
         }
     }
 
     func happened(event: HallpassBindings.Event) throws {
         let event = Session.Event(event)
-        contents.withLock { $0.events.yield(event) }
+        telling.withLock { _ in
+            for continuation in contents.withLock({ $0.events.all }) { continuation.yield(event) }
+        }
     }
 }
 
@@ -85,25 +104,22 @@ private struct Subscribers<Element: Sendable> {
     private var latest = 0
     private var isClosed = false
 
-    mutating func add(_ continuation: AsyncStream<Element>.Continuation) -> Int {
-        if isClosed {
-            continuation.finish()
-            return 0
-        }
+    /// Returns the stream's number; `nil` when no more are told.
+    mutating func add(_ continuation: AsyncStream<Element>.Continuation) -> Int? {
+        if isClosed { return nil }
         latest += 1
         open[latest] = continuation
         return latest
     }
 
-    mutating func remove(_ number: Int) { open[number] = nil }
+    mutating func remove(_ number: Int?) { number.map { open[$0] = nil } }
+
+    /// Those to tell.
+    var all: [AsyncStream<Element>.Continuation] { Array(open.values) }
 
     mutating func close() -> [AsyncStream<Element>.Continuation] {
         defer { open = [:] }
         isClosed = true
         return Array(open.values)
-    }
-
-    func yield(_ element: Element) {
-        for continuation in open.values { continuation.yield(element) }
     }
 }

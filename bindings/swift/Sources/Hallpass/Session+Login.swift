@@ -62,7 +62,12 @@ extension Session {
     ///
     /// - Throws: ``HallpassError/storage(_:)``.
     public func cancelLogin() async throws(HallpassError) {
-        try await crossing { try await self.core.cancelLogin() }
+        // Of all verbs the one that waits for no port: it may be called from inside one.
+        do {
+            try await core.cancelLogin()
+        } catch {
+            throw HallpassError(crossing: error)
+        }
     }
 
     /// Logs the user out: erases the session here, then revokes the refresh token, then, when told so, ends the server's

@@ -61,7 +61,6 @@ public final class Session: Sendable {
     let core: HallpassBindings.Session
     let relay: Relay
     let logins: LoginTurns
-    let suspension: Suspension
 
     /// Opens the session of an account, and begins to restore it from the store. Nothing is sent.
     ///
@@ -84,10 +83,11 @@ public final class Session: Sendable {
     ) throws(HallpassError) {
         let (relay, logins) = (Relay(), LoginTurns())
         let options = SessionOptions(
-            config: .init(config), account: account, store: .init(store), transport: transport.map(TransportPort.init),
+            config: .init(config), account: account, store: .init(store, of: logins),
+            transport: transport.map { TransportPort($0, of: logins) },
             browser: (browser ?? Self.systemBrowser).map { BrowserPort($0, logins: logins) },
-            signer: signer.map(KeySignerPort.init), observer: relay,
-            leaseFolder: leaseDirectory?.path, clock: clock?.core)
+            signer: signer.map { KeySignerPort($0, of: logins) }, observer: relay,
+            leaseFolder: leaseDirectory?.path, leaseKeeper: SessionOptions.leaseKeeper, clock: clock?.core)
         do {
             core = try HallpassBindings.Session.open(options: options)
         } catch {
@@ -96,7 +96,6 @@ public final class Session: Sendable {
         self.config = config
         self.relay = relay
         self.logins = logins
-        suspension = Suspension(isPostponed: leaseDirectory != nil)
     }
 
     deinit { relay.finish() }
@@ -213,18 +212,23 @@ public final class Session: Sendable {
     /// - Throws: ``HallpassError/storage(_:)``; ``HallpassError/misconfigured(field:fix:)``.
     public static func accounts(_ config: Config, store: Store = .keychain()) async throws(HallpassError) -> [String] {
         do {
-            return try await HallpassBindings.accounts(config: .init(config), store: .init(store))
+            return try await HallpassBindings.accounts(config: .init(config), store: .init(store, of: nil))
         } catch {
             throw HallpassError(crossing: error)
         }
     }
 
-    /// Calls the core, and lets no error cross but ours. The process is not suspended meanwhile where that would hurt.
+    /// Calls the core, and lets no error cross but ours. A port of this session that calls a verb of it would wait for itself.
     func crossing<Value: Sendable>(
         _ verb: @escaping @Sendable () async throws -> Value
     ) async throws(HallpassError) -> Value {
+        if PortCall.isInside(logins) {
+            throw .misconfigured(
+                field: "session",
+                fix: "do not call a verb of a session from inside its own store, signer or transport: it would wait for itself")
+        }
         do {
-            return try await suspension.postponed(during: verb)
+            return try await verb()
         } catch {
             throw HallpassError(crossing: error)
         }

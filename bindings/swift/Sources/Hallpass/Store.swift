@@ -12,9 +12,9 @@ public struct Store: Sendable {
         case afterFirstUnlockThisDeviceOnly
     }
 
-    /// Who has to be there each time that an entry of the Keychain is read.
+    /// Who has to be there when the session is read from the Keychain.
     ///
-    /// A session reads its entry when it is opened and before a renewal, so a prompt may appear then. Without one, an
+    /// A session is read when it is opened and before a renewal; ``Unlock`` says which of these reads show a prompt. With one, an
     /// extension or a refresh in the background cannot renew.
     public enum Biometry: Sendable, Hashable {
         /// Nobody.
@@ -28,8 +28,19 @@ public struct Store: Sendable {
         case currentSet
     }
 
+    /// For how long one prompt of ``Biometry`` lasts. It ends earlier when another process that shares the account saves its own
+    /// renewal.
+    public enum Unlock: Sendable, Hashable {
+        /// Not at all: each read asks, also one that no tap has caused.
+        case always
+        /// This long from the prompt on, also while the device sleeps.
+        case session(Duration)
+        /// Until the process ends. Launch, first token and renewals cost one prompt in all.
+        case appLifecycle
+    }
+
     enum Kind: Sendable {
-        case keychain(service: String, accessGroup: String?, biometry: Biometry)
+        case keychain(service: String, accessGroup: String?, biometry: Biometry, unlock: Unlock)
         case custom(any SecureStore)
         case memory
         case dangerPlainFiles(URL)
@@ -45,13 +56,15 @@ public struct Store: Sendable {
     ///   - accessGroup: the access group that an app shares with its extensions, with its team's prefix, such as
     ///     `A1B2C3D4E5.com.example.shared`; each needs the entitlement.
     ///   - accessibility: when an entry can be read.
-    ///   - biometry: who has to be there to read an entry.
+    ///   - biometry: who has to be there to read the session.
+    ///   - unlock: for how long one prompt lasts.
     public static func keychain(
         service: String? = nil, accessGroup: String? = nil,
-        accessibility: Accessibility = .afterFirstUnlockThisDeviceOnly, biometry: Biometry = .notRequired
+        accessibility: Accessibility = .afterFirstUnlockThisDeviceOnly, biometry: Biometry = .notRequired,
+        unlock: Unlock = .appLifecycle
     ) -> Store {
         let own = service ?? Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName
-        return Store(kind: .keychain(service: own, accessGroup: accessGroup, biometry: biometry))
+        return Store(kind: .keychain(service: own, accessGroup: accessGroup, biometry: biometry, unlock: unlock))
     }
 
     /// A store of the app's own.

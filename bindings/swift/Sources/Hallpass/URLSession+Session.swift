@@ -90,12 +90,15 @@ extension HTTPURLResponse {
     }
 }
 
-/// Follows a redirect, without the token where it leads to another origin. One of a request with a proof is the answer: a proof
-/// is for one URL and no other.
-private func withinOrigin(_ first: URLRequest, _ next: URLRequest) -> URLRequest? {
+/// Follows a redirect, with the token where it leads from the request's origin to the same one, and without it anywhere else.
+/// Apple's `URLSession` takes `Authorization` off every redirected request, and that of Linux leaves it on. A redirect of a request
+/// with a proof is the answer: a proof is for one URL and no other.
+func withinOrigin(_ first: URLRequest, _ from: URL?, _ next: URLRequest) -> URLRequest? {
     if first.value(forHTTPHeaderField: "DPoP") != nil { return nil }
+    let origin = first.url.flatMap(Origin.init)
+    let stays = origin != nil && from.flatMap(Origin.init) == origin && next.url.flatMap(Origin.init) == origin
     var next = next
-    if next.url.flatMap(Origin.init) != first.url.flatMap(Origin.init) { next.setValue(nil, forHTTPHeaderField: "Authorization") }
+    next.setValue(stays ? first.value(forHTTPHeaderField: "Authorization") : nil, forHTTPHeaderField: "Authorization")
     return next
 }
 
@@ -107,7 +110,7 @@ private final class RedirectsWithinOrigin: NSObject, URLSessionTaskDelegate {
         _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
     ) {
-        completionHandler(task.originalRequest.flatMap { withinOrigin($0, request) })
+        completionHandler(task.originalRequest.flatMap { withinOrigin($0, response.url, request) })
     }
 }
 #endif

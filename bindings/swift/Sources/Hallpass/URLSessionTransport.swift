@@ -23,7 +23,7 @@ public final class URLSessionTransport: Transport {
         let seconds = TimeInterval(timeout.components.seconds)
         configuration.timeoutIntervalForRequest = seconds
         configuration.timeoutIntervalForResource = seconds
-        exchanges = Exchanges { _, _ in nil }
+        exchanges = Exchanges { _, _, _ in nil }
         session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
     }
 

@@ -90,7 +90,7 @@ struct PlainFiles: Entries {
             let ownerOnly: [FileAttributeKey: Any] = [.posixPermissions: 0o700]
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true, attributes: ownerOnly)
         } catch {
-            throw HallpassError.storage(.failed)
+            throw HallpassError.storage(.failed, detail: "the folder cannot be made")
         }
         folder = url.resolvingSymlinksInPath()
     }

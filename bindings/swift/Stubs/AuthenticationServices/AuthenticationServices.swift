@@ -1,38 +1,51 @@
 // Stands in for Apple's AuthenticationServices on Linux. See Stubs/README.md.
 @_exported import Foundation
+@_exported import UIKit
 
-/// `UIWindow` or `NSWindow`.
-@MainActor open class ASPresentationAnchor: NSObject {
-    public nonisolated override init() {}
-}
+public typealias ASPresentationAnchor = UIWindow
 
 @MainActor public protocol ASWebAuthenticationPresentationContextProviding: NSObjectProtocol {
     func presentationAnchor(for session: ASWebAuthenticationSession) -> ASPresentationAnchor
 }
 
-public struct ASWebAuthenticationSessionError: Error, Sendable {
+/// An `NSError` with a domain and a dictionary, as each error of Objective-C is.
+public struct ASWebAuthenticationSessionError: CustomNSError, @unchecked Sendable {
     public enum Code: Int, Sendable {
         case canceledLogin = 1
         case presentationContextNotProvided = 2
         case presentationContextInvalid = 3
     }
 
+    public static var errorDomain: String { "com.apple.AuthenticationServices.WebAuthenticationSession" }
+
     public let code: Code
-    public init(_ code: Code) { self.code = code }
+    public let userInfo: [String: Any]
+    public var errorCode: Int { code.rawValue }
+    public var errorUserInfo: [String: Any] { userInfo }
+
+    public init(_ code: Code, userInfo: [String: Any] = [:]) {
+        self.code = code
+        self.userInfo = userInfo
+    }
 }
 
-@MainActor open class ASWebAuthenticationSession: NSObject {
-    public typealias CompletionHandler = @Sendable (URL?, (any Error)?) -> Void
+/// Bound to no actor, and not `Sendable`.
+open class ASWebAuthenticationSession: NSObject {
+    /// Not `@Sendable`: a closure made on the main actor and given as one is taken to run there, and it does not.
+    public typealias CompletionHandler = (URL?, (any Error)?) -> Void
 
-    public struct Callback: Sendable, Equatable {
-        enum Kind: Equatable, Sendable {
+    open class Callback: NSObject, @unchecked Sendable {
+        /// Not in Apple's: what it waits for.
+        public enum Kind: Equatable, Sendable {
             case customScheme(String)
             case https(host: String, path: String)
         }
 
-        let kind: Kind
-        public static func customScheme(_ scheme: String) -> Callback { Callback(kind: .customScheme(scheme)) }
-        public static func https(host: String, path: String) -> Callback { Callback(kind: .https(host: host, path: path)) }
+        /// Not in Apple's.
+        public let kind: Kind
+        public required init(kind: Kind) { self.kind = kind }
+        public class func customScheme(_ scheme: String) -> Self { Self(kind: .customScheme(scheme)) }
+        public class func https(host: String, path: String) -> Self { Self(kind: .https(host: host, path: path)) }
     }
 
     public let url: URL
@@ -40,12 +53,14 @@ public struct ASWebAuthenticationSessionError: Error, Sendable {
     public weak var presentationContextProvider: (any ASWebAuthenticationPresentationContextProviding)?
     public var prefersEphemeralWebBrowserSession = false
     public private(set) var isCancelled = false
+    /// Not in Apple's: the window over which it opened.
+    public private(set) var anchor: ASPresentationAnchor?
     private let completionHandler: CompletionHandler
 
     /// Not in Apple's: the sheets that are open, for tests to complete.
-    public static var shown: [ASWebAuthenticationSession] = []
+    @MainActor public static var shown: [ASWebAuthenticationSession] = []
     /// Not in Apple's: whether `start` succeeds.
-    public static var canStart = true
+    @MainActor public static var canStart = true
 
     public init(url: URL, callback: Callback, completionHandler: @escaping CompletionHandler) {
         self.url = url
@@ -58,43 +73,23 @@ public struct ASWebAuthenticationSessionError: Error, Sendable {
     }
 
     @discardableResult open func start() -> Bool {
-        guard Self.canStart, presentationContextProvider?.presentationAnchor(for: self) != nil else { return false }
-        Self.shown.append(self)
-        return true
+        MainActor.assumeIsolated {
+            anchor = presentationContextProvider?.presentationAnchor(for: self)
+            guard Self.canStart, anchor != nil else { return false }
+            Self.shown.append(self)
+            return true
+        }
     }
 
     open func cancel() {
         isCancelled = true
-        Self.shown.removeAll { $0 === self }
+        MainActor.assumeIsolated { Self.shown.removeAll { $0 === self } }
     }
 
-    /// Not in Apple's: the user has done something.
+    /// Not in Apple's: the user has done something. The handler is called on a queue of the system's, as on a Mac.
     public func complete(_ callback: URL?, _ error: (any Error)?) {
-        Self.shown.removeAll { $0 === self }
-        completionHandler(callback, error)
+        MainActor.assumeIsolated { Self.shown.removeAll { $0 === self } }
+        let completionHandler = completionHandler
+        DispatchQueue(label: "com.apple.NSXPCConnection.user.endpoint").async { completionHandler(callback, error) }
     }
-}
-
-extension ProcessInfo {
-    public func performExpiringActivity(withReason reason: String, using block: @escaping @Sendable (Bool) -> Void) {
-        ExpiringActivities.shared.begin()
-        Thread.detachNewThread {
-            block(false)
-            ExpiringActivities.shared.end()
-        }
-    }
-}
-
-/// Not in Apple's: counts activities, for tests.
-public final class ExpiringActivities: @unchecked Sendable {
-    public static let shared = ExpiringActivities()
-    private let lock = NSLock()
-    private var counts = (begun: 0, ended: 0)
-
-    /// How many were begun so far, and how many of them are not over.
-    public var begun: Int { lock.withLock { counts.begun } }
-    public var running: Int { lock.withLock { counts.begun - counts.ended } }
-
-    func begin() { lock.withLock { counts.begun += 1 } }
-    func end() { lock.withLock { counts.ended += 1 } }
 }

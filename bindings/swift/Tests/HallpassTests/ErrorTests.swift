@@ -20,11 +20,7 @@ struct ErrorTests {
             let details = error.details
             #expect(ours.code == details.code)
             #expect(ours.isRetryable == details.isRetryable)
-            if case .storage(.failed) = ours {
-                #expect(details.message.hasPrefix(ours.description))
-            } else {
-                #expect(ours.description == details.message)
-            }
+            #expect(ours.description == details.message)
             #expect(ours.localizedDescription == ours.description)
             return ours
         }
@@ -131,18 +127,30 @@ struct ErrorTests {
     @Test func storage() async throws {
         let lab = try await LabServer()
         defer { lab.stop() }
-        for (failure, problem) in [(.locked, .locked), (.failed, .failed)] as [(StoreError, Hallpass.StorageProblem)] {
+        for (failure, expected) in [
+            (.locked, .storage(.locked, detail: "")), (.failed, .storage(.failed, detail: "the app's store failed")),
+        ] as [(StoreError, Hallpass.HallpassError)] {
             let store = InMemoryStore()
             store.failure = failure
             let session = try Session(lab.config(), store: .custom(store))
             let error = try await both(session) { try await $0.credentials(request: request) }
-            #expect(error == .storage(problem))
+            #expect(error == expected)
             #expect(isRestoring(session.state))
             // A store that comes back is read, and nobody was signed out.
             store.failure = nil
             let after = try await both(session) { try await $0.credentials(request: request) }
             #expect(after == .loginRequired(.notSignedIn))
         }
+    }
+
+    /// On Apple's systems the detail has the `OSStatus`; on this one the Keychain is a Secret Service that is not there.
+    @Test func storageFailureOfTheSystemTellsItsReason() async throws {
+        #if os(Linux)
+        let config = Config.auth0(domain: "login.example.com", clientID: "c", redirectURI: "com.example.app:/callback")
+        let session = try Session(config, store: .keychain(service: "com.example", biometry: .userPresence))
+        let error = try await both(session) { try await $0.credentials(request: request) }
+        #expect(error == .storage(.failed, detail: "the Secret Service cannot ask for the user's presence"))
+        #endif
     }
 
     @Test func whatIsNoErrorOfTheCoreIsInternal() {

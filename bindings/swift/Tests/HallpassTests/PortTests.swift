@@ -102,9 +102,9 @@ struct PortTests {
         }
         let config = Config.openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback")
         let session = try Session(config, store: .custom(Broken()))
-        #expect(await thrown { try await session.credentials() } == .storage(.failed))
+        #expect(await thrown { try await session.credentials() }?.code == "storage_failed")
         #expect(isRestoring(session.state))
-        #expect(await thrown { try await Session.accounts(config, store: .custom(Broken())) } == .storage(.failed))
+        #expect(await thrown { try await Session.accounts(config, store: .custom(Broken())) }?.code == "storage_failed")
     }
 
     @Test func rotatedTokenThatCouldNotBeSavedIsKeptAndSavedLater() async throws {
@@ -158,4 +158,133 @@ struct PortTests {
             return
         }
     }
+
+    /// A verb of a session that one of its own ports calls would wait for the port, which waits for the verb.
+    @Test func verbThatAPortCallsIsRefusedInsteadOfWaitingForItself() async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let holder = Holder()
+        let store = InMemoryStore()
+        let network = URLSessionTransport()
+        let session = try Session(
+            lab.config(), store: .custom(CallingStore(store: store, holder: holder)), browser: LabBrowser(),
+            transport: FakeTransport { request in
+                if request.url.path.hasSuffix("/token") { await holder.call { try await $0.renew() } }
+                return try await network.send(request)
+            })
+        holder.session = session
+        try await session.login()
+        try await session.renew()
+        let refused = holder.errors
+        #expect(refused.count >= 4)
+        #expect(refused.allSatisfy { $0?.code == "session" && $0?.isRetryable == false }, "\(refused)")
+        // Once the port has returned, what it started may call.
+        await holder.later?.value
+        #expect(holder.late == [nil])
+        holder.session = nil
+    }
+
+    /// One that blocks its thread takes none of those that all tasks of the app share.
+    @Test func portThatBlocksItsThreadHoldsUpNoTaskOfTheApp() async throws {
+        let gate = Gate()
+        let config = Config.openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback")
+        let sessions = try (0..<ProcessInfo.processInfo.activeProcessorCount * 2).map {
+            try Session(config, account: "blocked-\($0)", store: .custom(BlockingStore(identity: "blocking \($0)", gate: gate)))
+        }
+        // Every thread of the pool would be blocked now, and this task would not go on.
+        try await Task.sleep(for: .milliseconds(50))
+        for _ in 0..<100 { await Task.yield() }
+        gate.open()
+        for session in sessions { #expect(try await session.restored() == .signedOut(.notSignedIn)) }
+        #expect(gate.timeouts == 0)
+    }
+}
+
+/// The session that its own ports call.
+private final class Holder: @unchecked Sendable {
+    private let lock = NSLock()
+    private var (content, thrown, afterwards): (Session?, [HallpassError?], [HallpassError?]) = (nil, [], [])
+    private var started: Task<Void, Never>?
+
+    var session: Session? {
+        get { lock.withLock { content } }
+        set { lock.withLock { content = newValue } }
+    }
+    var errors: [HallpassError?] { lock.withLock { thrown } }
+    var late: [HallpassError?] { lock.withLock { afterwards } }
+    var later: Task<Void, Never>? { lock.withLock { started } }
+
+    func call(_ verb: (Session) async throws -> some Any) async {
+        guard let session else { return }
+        let error = await HallpassTests.thrown { try await verb(session) }
+        lock.withLock { thrown.append(error) }
+    }
+
+    /// Starts a task that outlives the call that it was started in.
+    func callLater() {
+        lock.withLock {
+            guard started == nil, let session = content else { return }
+            started = Task {
+                try? await Task.sleep(for: .milliseconds(300))
+                let error = await HallpassTests.thrown { try await session.restored() }
+                lock.withLock { afterwards.append(error) }
+            }
+        }
+    }
+}
+
+private struct CallingStore: SecureStore {
+    let store: InMemoryStore
+    let holder: Holder
+    var identity: String { store.identity }
+
+    func load(_ name: String) async throws -> String? {
+        await holder.call { try await $0.restored() }
+        return try await store.load(name)
+    }
+
+    func save(_ value: String, under name: String) async throws {
+        await holder.call { try await $0.logout() }
+        holder.callLater()
+        try await store.save(value, under: name)
+    }
+
+    func delete(_ name: String) async throws { try await store.delete(name) }
+    func names() async throws -> [String] { try await store.names() }
+}
+
+/// What a blocking port waits for, with a limit.
+private final class Gate: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var (isOpen, missed) = (false, 0)
+
+    var timeouts: Int { condition.withLock { missed } }
+
+    func open() {
+        condition.withLock { isOpen = true }
+        condition.broadcast()
+    }
+
+    func pass() {
+        condition.withLock {
+            let limit = Date(timeIntervalSinceNow: 5)
+            while !isOpen {
+                if !condition.wait(until: limit) { return missed += 1 }
+            }
+        }
+    }
+}
+
+private struct BlockingStore: SecureStore {
+    let identity: String
+    let gate: Gate
+
+    func load(_ name: String) async throws -> String? {
+        gate.pass()
+        return nil
+    }
+
+    func save(_ value: String, under name: String) async throws {}
+    func delete(_ name: String) async throws {}
+    func names() async throws -> [String] { [] }
 }

@@ -47,10 +47,45 @@ struct SecureEnclaveSignerTests {
         SecureEnclave.failure.plan(NSError(domain: NSOSStatusErrorDomain, code: Int(errSecInteractionNotAllowed)))
         await #expect(throws: SignerError.locked) { try await signer.sign(Data([1])) }
         #expect(try await signer.publicKey() == key)
-        try Data("of another device".utf8).write(to: folder.appendingPathComponent("key.key"))
+        try Data("damaged".utf8).write(to: folder.appendingPathComponent("key.key"))
         await #expect(throws: SignerError.invalidated) { try await signer.publicKey() }
         try await signer.delete()
         #expect(try await signer.publicKey() != key)
+    }
+
+    @Test func enclaveIsWaitedForOnAThreadOfItsOwn() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let signer = try #require(SecureEnclaveSigner(name: "key", folder: folder))
+        _ = try await signer.publicKey()
+        let names = Locked<[String]>([])
+        SecureEnclave.used.plan { names.withLock { $0.append(String(cString: __dispatch_queue_get_label(nil))) } }
+        defer { SecureEnclave.used.plan(nil) }
+        _ = try await signer.sign(Data([1]))
+        #expect(names.withLock { $0 } == ["hallpass.secure-enclave"])
+    }
+
+    /// `underlyingCoreCryptoError` is a wrapper: the Enclave being busy or restarted comes as one, too.
+    @Test func errorThatNamesNoLostKeyEndsNoSession() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let signer = try #require(SecureEnclaveSigner(name: "key", folder: folder))
+        let key = try await signer.publicKey()
+        let passing: [any Error] = [
+            CryptoKitError.underlyingCoreCryptoError(error: -3), CryptoKitError.authenticationFailure,
+            NSError(domain: NSOSStatusErrorDomain, code: -536_870_212), NSError(domain: "com.example", code: Int(errSecInteractionNotAllowed)),
+        ]
+        for error in passing {
+            SecureEnclave.failure.plan(error)
+            await #expect(throws: SignerError.failed) { try await signer.publicKey() }
+            SecureEnclave.failure.plan(error)
+            await #expect(throws: SignerError.failed) { try await signer.sign(Data([1])) }
+        }
+        for error in [CryptoKitError.incorrectKeySize, .incorrectParameterSize] {
+            SecureEnclave.failure.plan(error)
+            await #expect(throws: SignerError.invalidated) { try await signer.sign(Data([1])) }
+        }
+        #expect(try await signer.publicKey() == key)
     }
 }
 #endif

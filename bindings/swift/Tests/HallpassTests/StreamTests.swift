@@ -83,7 +83,7 @@ struct StreamTests {
             second = try? Hallpass.Session(lab.config(), store: .custom(store))
             return second != nil
         }
-        #expect(await thrown { try await second?.reload() } == .storage(.locked))
+        #expect(await thrown { try await second?.reload() } == .storage(.locked, detail: ""))
         store.failure = nil
         #expect(try await second?.reload() == user.map { .signedIn($0) })
         #expect(second?.user == user)
@@ -153,5 +153,90 @@ struct StreamTests {
             let user = try await session.login()
             for reader in readers { #expect(try await reader.value == user) }
         }
+    }
+
+    /// What a root view does: it reacts to an event by cancelling the tasks of the views that watch as well, while the core is
+    /// still telling the next of them.
+    @Test func watchersThatAreCancelledWhileTheyAreToldFreezeNobody() async throws {
+        let relay = Relay()
+        let cycles = 200
+        await finishes(within: .seconds(20)) {
+            for _ in 0..<cycles {
+                let others = (0..<5).map { _ in
+                    let events = relay.events()
+                    return Task { for await _ in events {} }
+                }
+                let events = relay.events()
+                let root = Task {
+                    for await _ in events {
+                        for other in others { other.cancel() }
+                        return
+                    }
+                }
+                let core = Task.detached { for _ in 0..<20 { try? relay.happened(event: .renewed) } }
+                await root.value
+                await core.value
+                for other in others { await other.value }
+            }
+        }
+    }
+
+    @Test func stormOfWatchersThatComeAndGoFreezesNobody() async throws {
+        let relay = Relay()
+        await finishes(within: .seconds(30)) {
+            for _ in 0..<60 {
+                let isOver = Locked(false)
+                // The core's own thread.
+                Thread.detachNewThread {
+                    var number = 0
+                    while !isOver.withLock({ $0 }) {
+                        number += 1
+                        try? relay.happened(event: .renewed)
+                        try? relay.stateChanged(state: .signedOut(reason: number.isMultiple(of: 2) ? .revoked : .loggedOut, code: ""))
+                    }
+                }
+                let watchers = (0..<300).map { number in
+                    Task.detached {
+                        if number.isMultiple(of: 2) { for await _ in relay.states() {} } else { for await _ in relay.events() {} }
+                    }
+                }
+                for watcher in watchers {
+                    watcher.cancel()
+                    await Task.yield()
+                }
+                for watcher in watchers { await watcher.value }
+                isOver.withLock { $0 = true }
+            }
+        }
+    }
+
+    @Test func statesReachEachWatcherInTheirOrderHoweverManyThreadsTell() async throws {
+        let relay = Relay()
+        let streams = (0..<5).map { _ in relay.events() }
+        try await Task.detached { for index in 0..<100 { try relay.happened(event: .renewalFailed(isRetryable: false, code: "\(index)")) } }.value
+        relay.finish()
+        for stream in streams {
+            var codes: [String] = []
+            for await event in stream { if case .renewalFailed(_, let code) = event { codes.append(code) } }
+            #expect(codes == (0..<100).map(String.init))
+        }
+    }
+
+    /// Runs `body`, and ends the process when it does not end in time.
+    private func finishes(within limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+        let isDone = Locked(false)
+        let work = Task.detached {
+            await body()
+            isDone.withLock { $0 = true }
+        }
+        Thread.detachNewThread {
+            let deadline = ContinuousClock.now + limit
+            while !isDone.withLock({ $0 }) {
+                // The threads that would tell of a failure are frozen as well.
+                precondition(ContinuousClock.now < deadline, "no progress: a watcher and the core wait for each other")
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+        }
+        await work.value
     }
 }

@@ -1,8 +1,9 @@
 import Foundation
-import Hallpass
 import HallpassTesting
 import LabSupport
 import Testing
+
+@testable import Hallpass
 
 #if canImport(FoundationNetworking)
 import FoundationNetworking
@@ -70,8 +71,31 @@ struct URLSessionTests {
                 #"{"endpoint": "api", "kind": {"redirect": {"status": 307, "location": "\#(lab.about.apiURL.absoluteString)"}}}"#)
             let (_, response) = try await URLSession.shared.data(for: URLRequest(url: lab.about.apiURL), session: session)
             #expect(response.statusCode == 200)
-            #expect(try await lab.requests().filter { $0.endpoint == "api" }.count == 2)
+            let seen = try await lab.requests().filter { $0.endpoint == "api" }
+            #expect(seen.count == 2 && seen.allSatisfy { $0.header("authorization") != nil })
         }
+    }
+
+    /// Apple's `URLSession` hands over a redirected request without the field, that of Linux with it.
+    @Test(arguments: [nil, "Bearer token"])
+    func tokenGoesWhereARedirectLeadsWithinItsOriginWhateverTheSystemKept(kept: String?) throws {
+        let api = try #require(URL(string: "https://api.example.com/reports"))
+        var first = URLRequest(url: api)
+        first.setValue("Bearer token", forHTTPHeaderField: "Authorization")
+        func token(from: String, to: String) -> String? {
+            var next = URLRequest(url: URL(string: to)!)
+            next.setValue(kept, forHTTPHeaderField: "Authorization")
+            return withinOrigin(first, URL(string: from), next)?.value(forHTTPHeaderField: "Authorization")
+        }
+        #expect(token(from: "https://api.example.com/reports", to: "https://api.example.com/reports/") == "Bearer token")
+        #expect(token(from: "https://api.example.com/", to: "https://api.example.com:443/reports/") == "Bearer token")
+        for elsewhere in ["https://elsewhere.example/", "http://api.example.com/reports", "https://api.example.com:8443/"] {
+            #expect(token(from: "https://api.example.com/reports", to: elsewhere) == nil)
+            // Who was led astray is not led back with the token in hand.
+            #expect(token(from: elsewhere, to: "https://api.example.com/delete") == nil)
+        }
+        first.setValue("proof", forHTTPHeaderField: "DPoP")
+        #expect(withinOrigin(first, api, URLRequest(url: api)) == nil)
     }
 
     @Test func nobodySignedInIsAnErrorBeforeAnythingIsSent() async throws {

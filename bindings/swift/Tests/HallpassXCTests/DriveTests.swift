@@ -94,11 +94,19 @@ private final class Drive {
     private var unread = Data()
 
     init() throws {
-        let here = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        process.executableURL = here.appendingPathComponent("hallpass-drive")
+        process.executableURL = Self.products.appendingPathComponent("hallpass-drive")
         process.standardInput = input
         process.standardOutput = output
         try process.run()
+    }
+
+    /// Where what was built stands. On a Mac the tests are a bundle there, which Xcode's own `xctest` has loaded.
+    private static var products: URL {
+        #if os(macOS)
+        Bundle(for: DriveTests.self).bundleURL.deletingLastPathComponent()
+        #else
+        URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        #endif
     }
 
     func end() { try? input.fileHandleForWriting.close() }

@@ -7,12 +7,14 @@ use object::read::archive::ArchiveFile;
 use object::read::macho::{LoadCommandVariant, MachOFile64};
 use object::{Endianness, Object, ObjectSymbol, macho};
 
+use super::privacy::Manifests;
 use super::problem_with;
 use super::system::System;
 use crate::targets::AppleTarget;
 
 /// What is wrong with `library`, which should be for `target`, define every one of `exports`, and need nothing that
-/// `system` does not list. Names are as C spells them. An empty list is the good news.
+/// `system` does not list, and nothing that the manifests in `privacy` do not declare. Names are as C spells them. An empty list
+/// is the good news.
 ///
 /// # Errors
 /// When it is no archive of 64-bit Mach-O objects.
@@ -21,6 +23,7 @@ pub(crate) fn problems(
     target: AppleTarget,
     exports: &BTreeSet<String>,
     system: &System,
+    privacy: &Manifests,
 ) -> Result<Vec<String>> {
     let mut found = Contents::default();
     let archive = ArchiveFile::parse(library).context("it is no archive")?;
@@ -31,7 +34,7 @@ pub(crate) fn problems(
         let file = MachOFile64::parse(data).with_context(|| format!("{name} is no 64-bit Mach-O object"))?;
         found.add(&name, &file, target).with_context(|| format!("{name} is damaged"))?;
     }
-    Ok(found.judge(target, exports, system))
+    Ok(found.judge(target, exports, system, privacy))
 }
 
 /// What all objects of the archive say together.
@@ -79,7 +82,13 @@ impl Contents {
         Ok(())
     }
 
-    fn judge(self, target: AppleTarget, exports: &BTreeSet<String>, system: &System) -> Vec<String> {
+    fn judge(
+        self,
+        target: AppleTarget,
+        exports: &BTreeSet<String>,
+        system: &System,
+        privacy: &Manifests,
+    ) -> Vec<String> {
         let mut problems: Vec<String> = self.problems.into_iter().collect();
         if self.newest_minimum != Some(target.platform().minimum()) {
             let (major, minor) = self.newest_minimum.unwrap_or_default();
@@ -89,6 +98,7 @@ impl Contents {
         problems.extend(problem_with(&missing, "the header declares what it does not have"));
         let needed: BTreeSet<String> = self.undefined.difference(&self.defined).cloned().collect();
         problems.extend(problem_with(&system.unknown(&needed), "it needs what nobody has reviewed"));
+        problems.extend(privacy.problems(&needed));
         problems
     }
 }
@@ -163,7 +173,8 @@ mod tests {
         fn problems(&self) -> Vec<String> {
             let exports = BTreeSet::from(["uniffi_a".to_owned(), "uniffi_b".to_owned()]);
             let system = System::parse("libSystem = ['malloc']\nSecurity = ['SecItemAdd']").unwrap();
-            problems(&self.archive(), AppleTarget::SimulatorArm64, &exports, &system).unwrap()
+            problems(&self.archive(), AppleTarget::SimulatorArm64, &exports, &system, &Manifests::read().unwrap())
+                .unwrap()
         }
 
         fn archive(&self) -> Vec<u8> {
@@ -258,6 +269,7 @@ mod tests {
     #[test]
     fn file_that_is_no_archive_is_an_error() {
         let system = System::parse("").unwrap();
-        assert!(problems(b"not an archive", AppleTarget::Device, &BTreeSet::new(), &system).is_err());
+        let privacy = Manifests::read().unwrap();
+        assert!(problems(b"not an archive", AppleTarget::Device, &BTreeSet::new(), &system, &privacy).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 mod documentation;
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -83,7 +84,8 @@ pub(crate) fn driver() -> Result<PathBuf> {
 fn keep_library() -> Result<PathBuf> {
     let folder = workspace::target().join("swift/library");
     fs::create_dir_all(&folder)?;
-    let (built, kept) = (workspace::target().join("debug/libhallpass.so"), folder.join("libhallpass.so"));
+    let name = format!("{DLL_PREFIX}hallpass{DLL_SUFFIX}");
+    let (built, kept) = (workspace::target().join("debug").join(&name), folder.join(&name));
     // Renamed into place: a program that has the old one mapped keeps it.
     let staged = folder.join("staged");
     fs::copy(&built, &staged).with_context(|| format!("cannot copy {}", built.display()))?;

@@ -1,12 +1,6 @@
-//! Apple's systems: generic passwords in the data-protection keychain.
+//! Apple's systems: generic passwords in the data-protection keychain, or in a Mac's login keychain.
 //!
-//! An entry is the item with the service, and the entry's name as its account. Its protection is fixed when it is added,
-//! and a save changes its data only: with an access control in the query or in the change, the system would ask the
-//! user, or find nothing. The protection is told by the item's comment, which can be read without asking.
-//!
-//! When an app asks for another protection, the entry *moves*: the new value is added under a second service, takes the
-//! place of the old one, and leaves the second service. Whoever reads while that goes on, or after a crash in it, finds
-//! the old value or the new one.
+//! Here are the calls; what they are for is decided in `entries.rs`, and what their statuses mean in `status.rs`.
 //!
 //! The keychain waits for a daemon, and for the user where one is asked: all of it happens off the runtime's threads.
 
@@ -23,8 +17,12 @@ use security_framework::passwords::{
 };
 use zeroize::Zeroizing;
 
+use super::entries::{Entries, Item, Items};
+use super::status::Status;
+use super::unlocked::Place;
 use super::{Options, Protection};
-use crate::ports::{EntryName, StoreError, StoredValue};
+use crate::adapters::SystemClock;
+use crate::ports::{Clock, EntryName, StoreError, StoredValue};
 
 pub(super) fn identity(options: &Options) -> String {
     format!("keychain:{}:{}", options.access_group.as_deref().unwrap_or_default(), options.service)
@@ -42,163 +40,120 @@ pub(super) fn lease_directory() -> Option<PathBuf> {
 
 pub(super) async fn load(options: &Options, name: &EntryName) -> Result<Option<StoredValue>, StoreError> {
     let name = name.clone();
-    blocking(options, move |keychain| keychain.load(&name)).await?.map(|value| text(&value)).transpose()
+    blocking(options, move |entries| entries.load(&name)).await?.map(|value| text(&value)).transpose()
 }
 
 pub(super) async fn save(options: &Options, name: &EntryName, value: &StoredValue) -> Result<(), StoreError> {
     let (name, value) = (name.clone(), value.clone());
-    blocking(options, move |keychain| keychain.save(&name, value.expose().as_bytes())).await
+    blocking(options, move |entries| entries.save(&name, value.expose().as_bytes())).await
 }
 
 pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), StoreError> {
     let name = name.clone();
-    blocking(options, move |keychain| keychain.delete(&name)).await
+    blocking(options, move |entries| entries.delete(&name)).await
 }
 
 pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError> {
-    blocking(options, Items::list).await
+    blocking(options, |entries| entries.list()).await
 }
 
 async fn blocking<T: Send + 'static>(
     options: &Options,
-    call: impl FnOnce(&Items) -> base::Result<T> + Send + 'static,
+    call: impl FnOnce(&Entries<'_, Calls>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let items = Items {
-        entries: options.service.clone(),
-        moving: format!("{}.moving", options.service),
-        options: options.clone(),
+    let options = options.clone();
+    let work = move || {
+        let items = Calls { access_group: options.access_group.clone(), label: options.service.clone() };
+        call(&Entries { items, options: &options, now: SystemClock.elapsed() })
     };
-    let protection = options.protection;
-    match tokio::task::spawn_blocking(move || call(&items)).await {
-        Ok(outcome) => outcome.map_err(|error| failure(error, protection)),
-        Err(_) => Err(StoreError::Failed("the process is shutting down")),
-    }
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Failed("the process is shutting down")))
 }
 
-/// The app's items, under the two services that they are kept.
-struct Items {
-    entries: String,
-    moving: String,
-    options: Options,
+/// The system's own.
+struct Calls {
+    access_group: Option<String>,
+    /// What a Mac's Keychain Access shows.
+    label: String,
 }
 
-impl Items {
-    fn load(&self, name: &EntryName) -> base::Result<Option<Zeroizing<Vec<u8>>>> {
-        // A move that another process finishes between the first two looks has the entry in its place at the third.
-        for service in [&self.entries, &self.moving, &self.entries] {
-            if let Some(value) = found(generic_password(self.item(service, name)))? {
-                return Ok(Some(Zeroizing::new(value)));
-            }
+impl Items for Calls {
+    const HAS_LOGIN_KEYCHAIN: bool = cfg!(target_os = "macos");
+
+    fn read(&self, item: &Item<'_>) -> Result<Zeroizing<Vec<u8>>, Status> {
+        Ok(Zeroizing::new(generic_password(self.password(item))?))
+    }
+
+    fn comment(&self, item: &Item<'_>) -> Result<String, Status> {
+        let mut search = self.search(item.place, item.service);
+        search.account(item.account).load_attributes(true).limit(1);
+        Ok(search.search()?.iter().find_map(|item| attribute(item, COMMENT)).unwrap_or_default())
+    }
+
+    fn add(&self, item: &Item<'_>, value: &[u8], comment: &str, protection: Protection) -> Result<(), Status> {
+        let mut password = self.password(item);
+        if item.place == Place::DataProtection {
+            password.set_access_control(access_control(protection)?);
         }
-        Ok(None)
+        password.set_comment(comment);
+        password.set_label(&self.label);
+        Ok(set_generic_password_options(value, password)?)
     }
 
-    fn save(&self, name: &EntryName, value: &[u8]) -> base::Result<()> {
-        // Another process may add or delete the entry between two steps; then the steps begin anew.
-        let mut repetitions = 3;
-        loop {
-            let outcome = match self.protection_of(name)? {
-                None => self.add(&self.entries, name, value).and_then(|()| self.remove(&self.moving, name)),
-                Some(protection) if protection == comment(self.options.protection) => self.update(name, value),
-                Some(_) => self.change_protection(name, value),
-            };
-            match outcome {
-                Err(error)
-                    if repetitions > 0 && matches!(error.code(), DUPLICATE_ITEM | ITEM_NOT_FOUND | PARAMETER) =>
-                {
-                    repetitions -= 1;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    fn delete(&self, name: &EntryName) -> base::Result<()> {
-        // In this order, because without an entry what was being moved would count.
-        self.remove(&self.moving, name)?;
-        self.remove(&self.entries, name)
-    }
-
-    fn list(&self) -> base::Result<Vec<EntryName>> {
-        let mut names = Vec::new();
-        for service in [&self.entries, &self.moving] {
-            let mut all = self.search(service);
-            all.load_attributes(true).limit(Limit::All);
-            let results = found(all.search())?.unwrap_or_default();
-            names.extend(results.iter().filter_map(|item| attribute(item, ACCOUNT)).filter_map(EntryName::parse));
-        }
-        names.sort();
-        names.dedup();
-        Ok(names)
-    }
-
-    fn change_protection(&self, name: &EntryName, value: &[u8]) -> base::Result<()> {
-        self.remove(&self.moving, name)?;
-        self.add(&self.moving, name, value)?;
-        self.remove(&self.entries, name)?;
-        self.add(&self.entries, name, value)?;
-        self.remove(&self.moving, name)
-    }
-
-    /// The comment of the entry's item; `None` when there is no item. One without a comment has none of ours.
-    fn protection_of(&self, name: &EntryName) -> base::Result<Option<String>> {
-        let mut item = self.search(&self.entries);
-        item.account(name.as_str()).load_attributes(true).limit(1);
-        let results = found(item.search())?;
-        Ok(results.map(|results| results.iter().find_map(|item| attribute(item, COMMENT)).unwrap_or_default()))
-    }
-
-    fn add(&self, service: &str, name: &EntryName, value: &[u8]) -> base::Result<()> {
-        let mut item = self.item(service, name);
-        item.set_access_control(access_control(self.options.protection)?);
-        item.set_comment(comment(self.options.protection));
-        item.set_label(&self.entries);
-        set_generic_password_options(value, item)
-    }
-
-    fn update(&self, name: &EntryName, value: &[u8]) -> base::Result<()> {
-        let mut item = self.search(&self.entries);
-        item.account(name.as_str());
+    fn update(&self, item: &Item<'_>, value: &[u8], comment: &str) -> Result<(), Status> {
+        let mut search = self.search(item.place, item.service);
+        search.account(item.account);
         let mut change = ItemUpdateOptions::new();
-        change.set_value(ItemUpdateValue::Data(CFData::from_buffer(value)));
-        update_item(&item, &change)
+        change.set_value(ItemUpdateValue::Data(CFData::from_buffer(value))).set_comment(comment);
+        Ok(update_item(&search, &change)?)
     }
 
-    fn remove(&self, service: &str, name: &EntryName) -> base::Result<()> {
-        let mut item = self.search(service);
-        item.account(name.as_str());
-        found(item.delete()).map(drop)
+    fn remove(&self, item: &Item<'_>) -> Result<(), Status> {
+        let mut search = self.search(item.place, item.service);
+        search.account(item.account);
+        Ok(search.delete()?)
     }
 
-    fn item(&self, service: &str, name: &EntryName) -> PasswordOptions {
-        let mut item = PasswordOptions::new_generic_password(service, name.as_str());
-        item.use_protected_keychain();
-        if let Some(group) = &self.options.access_group {
-            item.set_access_group(group);
+    fn accounts(&self, place: Place, service: &str) -> Result<Vec<String>, Status> {
+        let mut search = self.search(place, service);
+        search.load_attributes(true).limit(Limit::All);
+        Ok(search.search()?.iter().filter_map(|item| attribute(item, ACCOUNT)).collect())
+    }
+}
+
+impl Calls {
+    fn password(&self, item: &Item<'_>) -> PasswordOptions {
+        let mut password = PasswordOptions::new_generic_password(item.service, item.account);
+        if item.place == Place::DataProtection {
+            password.use_protected_keychain();
         }
-        item
+        if let Some(group) = &self.access_group {
+            password.set_access_group(group);
+        }
+        password
     }
 
-    fn search(&self, service: &str) -> ItemSearchOptions {
-        let mut search = data_protection_keychain();
+    fn search(&self, place: Place, service: &str) -> ItemSearchOptions {
+        let mut search = keychain(place);
         search.class(ItemClass::generic_password()).service(service);
-        if let Some(group) = &self.options.access_group {
+        if let Some(group) = &self.access_group {
             search.access_group(group);
         }
         search
     }
 }
 
-/// macOS has an older, file-based keychain beside it.
+/// macOS has an older, file-based keychain beside the one of iOS.
 #[cfg(target_os = "macos")]
-fn data_protection_keychain() -> ItemSearchOptions {
+fn keychain(place: Place) -> ItemSearchOptions {
     let mut search = ItemSearchOptions::new();
-    search.ignore_legacy_keychains();
+    if place == Place::DataProtection {
+        search.ignore_legacy_keychains();
+    }
     search
 }
 
 #[cfg(not(target_os = "macos"))]
-fn data_protection_keychain() -> ItemSearchOptions {
+fn keychain(_: Place) -> ItemSearchOptions {
     ItemSearchOptions::new()
 }
 
@@ -208,16 +163,6 @@ const COMMENT: &str = "icmt";
 
 fn attribute(item: &SearchResult, name: &str) -> Option<String> {
     item.simplify_dict()?.remove(name)
-}
-
-/// How a protection is told later: a stored format.
-const fn comment(protection: Protection) -> &'static str {
-    match protection {
-        Protection::AfterFirstUnlock => "hallpass: after first unlock",
-        Protection::UserPresence => "hallpass: user presence",
-        Protection::Biometry => "hallpass: biometry",
-        Protection::CurrentBiometry => "hallpass: current biometry",
-    }
 }
 
 fn access_control(protection: Protection) -> base::Result<SecAccessControl> {
@@ -235,60 +180,14 @@ fn text(value: &[u8]) -> Result<StoredValue, StoreError> {
     str::from_utf8(value).map(StoredValue::new).map_err(|_| StoreError::Failed("the entry is not UTF-8"))
 }
 
-fn found<T>(outcome: base::Result<T>) -> base::Result<Option<T>> {
-    match outcome {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.code() == ITEM_NOT_FOUND => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-// From Apple's `SecBase.h`; the `-sys` crate has few of them.
-const DISK_FULL: i32 = -34;
-const PARAMETER: i32 = -50;
-const USER_CANCELED: i32 = -128;
-const NOT_AVAILABLE: i32 = -25291;
-const AUTHENTICATION_FAILED: i32 = -25293;
-const DUPLICATE_ITEM: i32 = -25299;
-const ITEM_NOT_FOUND: i32 = -25300;
-const DATA_TOO_LARGE: i32 = -25302;
-const INTERACTION_NOT_ALLOWED: i32 = -25308;
-const INTERACTION_REQUIRED: i32 = -25315;
-const DECODE: i32 = -26275;
-const MISSING_ENTITLEMENT: i32 = -34018;
-
-fn failure(error: Error, protection: Protection) -> StoreError {
-    match error.code() {
-        INTERACTION_NOT_ALLOWED | INTERACTION_REQUIRED | USER_CANCELED => StoreError::Locked,
-        // What the system says of an item bound to fingers or faces that are enrolled no more, but of a failed attempt as
-        // well. With every other protection the next attempt may do.
-        AUTHENTICATION_FAILED if protection == Protection::CurrentBiometry => StoreError::Invalidated,
-        AUTHENTICATION_FAILED => StoreError::Locked,
-        // The item is there and its key is not: a keychain restored from the backup of another device.
-        DECODE => StoreError::Invalidated,
-        MISSING_ENTITLEMENT => StoreError::Failed("the app lacks the entitlement for the keychain or its access group"),
-        DISK_FULL => StoreError::Failed("the disk is full"),
-        DATA_TOO_LARGE => StoreError::Failed("the value is too large for the keychain"),
-        NOT_AVAILABLE => StoreError::Failed("there is no keychain"),
-        _ => StoreError::Failed("the keychain reported an error"),
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        Self(error.code())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_authentication_is_never_taken_for_a_lost_key_unless_the_key_can_be_lost() {
-        let failure = |code, protection| failure(Error::from_code(code), protection);
-        for protection in [Protection::AfterFirstUnlock, Protection::UserPresence, Protection::Biometry] {
-            assert_eq!(failure(AUTHENTICATION_FAILED, protection), StoreError::Locked);
-        }
-        assert_eq!(failure(AUTHENTICATION_FAILED, Protection::CurrentBiometry), StoreError::Invalidated);
-        assert_eq!(failure(INTERACTION_NOT_ALLOWED, Protection::AfterFirstUnlock), StoreError::Locked);
-        assert_eq!(failure(DECODE, Protection::AfterFirstUnlock), StoreError::Invalidated);
-    }
-
     /// Needs a Mac whose test binary has a keychain access group, which `cargo test` does not give it.
     #[tokio::test]
     #[ignore = "needs a signed test binary with a keychain access group"]

@@ -6,10 +6,20 @@
 #[cfg_attr(not(any(target_vendor = "apple", target_os = "linux")), path = "unsupported.rs")]
 mod platform;
 
+// What Apple's part decides, apart from the calls that it makes, so that it is tested on every system.
+#[cfg(any(target_vendor = "apple", test))]
+mod entries;
+#[cfg(any(target_vendor = "apple", test))]
+mod status;
+#[cfg_attr(not(target_vendor = "apple"), allow(dead_code, reason = "the Keychain alone asks its user"))]
+mod unlocked;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::unlocked::Unlocked;
 use super::FileLease;
 use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 
@@ -17,9 +27,9 @@ use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 ///
 /// | | Apple | Linux |
 /// |---|---|---|
-/// | an entry is | a generic password in the data-protection keychain, on this device only and in no backup | an item, looked for in every collection; a new one is made in the default collection |
-/// | [`StoreError::Locked`] | before the first unlock after a boot; or the user did not authenticate | its collection is locked, or none has it and the default collection is locked; none is ever unlocked here, because that asks the user |
-/// | [`StoreError::Invalidated`] | the item's key is gone | does not occur |
+/// | an entry is | a generic password in the data-protection keychain, on this device only and in no backup; on a Mac, for a program without the entitlement, in the login keychain | an item, looked for in every collection; a new one is made in the default collection |
+/// | [`StoreError::Locked`] | before the first unlock after a boot; or the user did not authenticate, whatever the reason | its collection is locked, or none has it and the default collection is locked; none is ever unlocked here, because that asks the user |
+/// | [`StoreError::Invalidated`] | the item of a protected entry is gone and the marker beside it is there | does not occur |
 ///
 /// On a desktop (Linux, macOS) it brings a lease, a locked file in the user's own folder for such things, so that two
 /// terminals make one request.
@@ -28,34 +38,74 @@ use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 #[derive(Debug, Clone)]
 pub struct Keychain(Arc<Options>);
 
-/// What an app can say about its entries.
+/// What an app can say about its entries, and what its user has unlocked.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(target_vendor = "apple"), allow(dead_code, reason = "most of it is said of Apple's Keychain"))]
 struct Options {
     service: String,
+    services: Services,
     access_group: Option<String>,
     protection: Protection,
+    unlock: Unlock,
+    unlocked: Unlocked,
 }
 
-/// What it takes to read an entry.
+/// The services beside the app's, under which Apple's Keychain has items of the same entries.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(target_vendor = "apple"), allow(dead_code, reason = "no other store has them"))]
+struct Services {
+    moving: String,
+    markers: String,
+}
+
+impl Options {
+    fn new(service: impl Into<String>) -> Self {
+        let service = service.into();
+        let services = Services { moving: format!("{service}.moving"), markers: format!("{service}.markers") };
+        Self {
+            service,
+            services,
+            access_group: None,
+            protection: Protection::default(),
+            unlock: Unlock::default(),
+            unlocked: Unlocked::default(),
+        }
+    }
+}
+
+/// What it takes to read the record of a session. What else is stored needs no prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protection {
     /// The device was unlocked once since it booted. It allows renewals in the background.
     #[default]
     AfterFirstUnlock,
-    /// The user shows to be present each time, by biometry or the device's passcode. Apple only: elsewhere every call
+    /// The user shows to be present, by biometry or the device's passcode. Apple only: elsewhere every call
     /// fails, rather than store something with less protection than was asked for.
     UserPresence,
-    /// The user shows to be present by biometry each time. Apple only, as above.
+    /// The user shows to be present by biometry. Apple only, as above.
     Biometry,
     /// The user shows to be present by a finger or face that was enrolled when the entry was saved; enrolling another
-    /// makes the entry unreadable for ever ([`StoreError::Invalidated`]). Apple only, as above.
+    /// makes the record unreadable forever ([`StoreError::Invalidated`]). Apple only, as above.
     CurrentBiometry,
+}
+
+/// For how long what the user has unlocked can be read again without a prompt. The time ends earlier when another process
+/// saves something else. Apple only, and without effect unless a [`Protection`] asks the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unlock {
+    /// Not at all. A session reads its record before each renewal, so prompts appear that no tap has caused.
+    EachRead,
+    /// This long, also while the device sleeps.
+    For(Duration),
+    /// Until the process ends.
+    #[default]
+    OncePerProcess,
 }
 
 impl Keychain {
     /// The entries of `service`, such as the app's bundle identifier.
     pub fn new(service: impl Into<String>) -> Self {
-        Self(Arc::new(Options { service: service.into(), access_group: None, protection: Protection::default() }))
+        Self(Arc::new(Options::new(service)))
     }
 
     /// Shares the entries with the apps and extensions of the same access group, `TEAMID.com.example.shared`, which each
@@ -67,11 +117,18 @@ impl Keychain {
         self
     }
 
-    /// Asks for more than the default before an entry can be read. An entry that was saved with another protection gets
-    /// this one with its next save.
+    /// Asks for more than the default before the record of a session can be read. A record that was saved with another
+    /// protection gets this one with its next save.
     #[must_use]
     pub fn protection(mut self, protection: Protection) -> Self {
         Arc::make_mut(&mut self.0).protection = protection;
+        self
+    }
+
+    /// Says for how long one prompt lasts.
+    #[must_use]
+    pub fn unlock(mut self, unlock: Unlock) -> Self {
+        Arc::make_mut(&mut self.0).unlock = unlock;
         self
     }
 }

@@ -10,6 +10,8 @@ import Foundation
 
     public func waitForExistence(timeout: TimeInterval) -> Bool { false }
     public func tap() {}
+    public func swipeUp() {}
+    public func swipeDown() {}
     public func typeText(_ text: String) {}
 }
 

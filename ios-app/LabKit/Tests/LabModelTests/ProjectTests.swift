@@ -100,6 +100,9 @@ struct ProjectTests {
         #expect(entitlements.keys.sorted() == ["com.apple.security.application-groups", "keychain-access-groups"])
         let privacy = try propertyList("HallpassLab/PrivacyInfo.xcprivacy")
         #expect(privacy["NSPrivacyTracking"] as? Bool == false)
+        // What an upload asks for: nothing but exempt encryption, and every orientation of an iPad (ITMS-90474).
+        #expect(info["ITSAppUsesNonExemptEncryption"] as? Bool == false)
+        #expect((info["UISupportedInterfaceOrientations"] as? [String])?.count == 4)
     }
 
     @Test func everyTextOfTheViewsIsInTheCatalog() throws {

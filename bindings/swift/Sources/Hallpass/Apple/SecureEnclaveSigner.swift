@@ -13,6 +13,9 @@ import Security
 /// It can be used after the first unlock, so that tokens can be renewed in the background. What is kept in a file, out of
 /// backups, is the Enclave's own sealed form of it: of no use on another device.
 public struct SecureEnclaveSigner: KeySigner {
+    /// Files and the Enclave take tens of milliseconds, and the threads of Swift's tasks are few.
+    private static let queue = DispatchQueue(label: "hallpass.secure-enclave")
+
     private let file: URL
 
     /// The file of the key: two signers on one file are one key.
@@ -42,32 +45,33 @@ public struct SecureEnclaveSigner: KeySigner {
     }
 
     public func publicKey() async throws -> Data {
-        try (existing() ?? create()).publicKey.x963Representation
+        try await blocking { try (existing() ?? create()).publicKey.x963Representation }
     }
 
     public func sign(_ message: Data) async throws -> Data {
-        guard let key = try existing() else { throw SignerError.invalidated }
-        do {
+        try await blocking {
+            guard let key = try existing() else { throw SignerError.invalidated }
             return try key.signature(for: message).rawRepresentation
-        } catch let error as NSError where error.code == Int(errSecInteractionNotAllowed) {
-            throw SignerError.locked
         }
     }
 
     public func delete() async throws {
-        if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
+        try await blocking {
+            if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
+        }
+    }
+
+    private func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Self.queue.async { continuation.resume(with: Result { try work() }.mapError(SignerError.init)) }
+        }
     }
 
     private func existing() throws -> SecureEnclave.P256.Signing.PrivateKey? {
         guard FileManager.default.fileExists(atPath: file.path) else { return nil }
         // Before the first unlock the file is there and cannot be read.
         guard let sealed = try? Data(contentsOf: file) else { throw SignerError.locked }
-        do {
-            return try SecureEnclave.P256.Signing.PrivateKey(dataRepresentation: sealed)
-        } catch is CryptoKitError {
-            // Damaged, or sealed by another device's Enclave: no key any more.
-            throw SignerError.invalidated
-        }
+        return try SecureEnclave.P256.Signing.PrivateKey(dataRepresentation: sealed)
     }
 
     private func create() throws -> SecureEnclave.P256.Signing.PrivateKey {
@@ -89,6 +93,25 @@ public struct SecureEnclaveSigner: KeySigner {
         try FileManager.default.setAttributes(
             [.protectionKey: FileProtectionType.completeUntilFirstUserAuthentication], ofItemAtPath: file.path)
         #endif
+    }
+}
+
+extension SignerError {
+    /// Final is only what says that the stored form is no key. What the Enclave itself answers comes wrapped, whether it is busy,
+    /// restarting or sealed the key for another device, and it is tried again; a logout makes room for another key.
+    fileprivate init(_ error: any Error) {
+        if let error = error as? SignerError {
+            self = error
+        } else if let error = error as? CryptoKitError {
+            switch error {
+            case .incorrectKeySize, .incorrectParameterSize: self = .invalidated
+            default: self = .failed
+            }
+        } else {
+            let error = error as NSError
+            let isLocked = error.domain == NSOSStatusErrorDomain && error.code == Int(errSecInteractionNotAllowed)
+            self = isLocked ? .locked : .failed
+        }
     }
 }
 #endif

@@ -6,23 +6,24 @@ import Foundation
 /// so that who is signed in there is signed in here, and the app cannot see into it (RFC 8252 §8.12).
 ///
 /// The redirect URI is a custom scheme that the app need not register, or, from iOS 17.4 and macOS 14.4 on, an `https` URL
-/// whose domain the app is associated with (`webcredentials:`). Before, an `https` redirect URI ends a login as
-/// ``HallpassError/misconfigured(field:fix:)`` with `browser`.
+/// whose domain the app is associated with (`webcredentials:`). Without the association, and before these systems, an `https`
+/// redirect URI ends a login as ``HallpassError/misconfigured(field:fix:)`` with `redirect_uri`.
 public struct WebBrowser: Browser {
     private let isEphemeral: Bool
-    private let anchor: @MainActor @Sendable () -> ASPresentationAnchor
+    private let anchor: @MainActor @Sendable () -> ASPresentationAnchor?
 
     /// A browser sheet.
     ///
     /// - Parameters:
     ///   - ephemeral: whether it keeps no cookies and shares none: no single sign-on, and no question before it opens.
-    ///   - anchor: the window over which it opens; the system chooses unless given.
+    ///   - anchor: the window over which it opens; the key window of the scene in front unless given. Without any, as while the app
+    ///     is in the background, nothing opens and the login ends as ``HallpassError/cancelled``.
     public init(
         ephemeral: Bool = false,
-        anchor: @escaping @MainActor @Sendable () -> ASPresentationAnchor = { ASPresentationAnchor() }
+        anchor: (@MainActor @Sendable () -> ASPresentationAnchor?)? = nil
     ) {
         isEphemeral = ephemeral
-        self.anchor = anchor
+        self.anchor = anchor ?? { .inUse }
     }
 
     public func open(_ url: URL, redirectURI: String) async throws -> URL {
@@ -33,12 +34,13 @@ public struct WebBrowser: Browser {
 /// One sheet, from its opening to the redirect.
 @MainActor
 private final class Visit: NSObject, ASWebAuthenticationPresentationContextProviding {
-    private let anchor: @MainActor @Sendable () -> ASPresentationAnchor
+    private let anchor: @MainActor @Sendable () -> ASPresentationAnchor?
     private let isEphemeral: Bool
+    private var window: ASPresentationAnchor?
     private var sheet: ASWebAuthenticationSession?
     private var continuation: CheckedContinuation<URL, any Error>?
 
-    init(anchor: @escaping @MainActor @Sendable () -> ASPresentationAnchor, isEphemeral: Bool) {
+    init(anchor: @escaping @MainActor @Sendable () -> ASPresentationAnchor?, isEphemeral: Bool) {
         self.anchor = anchor
         self.isEphemeral = isEphemeral
     }
@@ -55,16 +57,22 @@ private final class Visit: NSObject, ASWebAuthenticationPresentationContextProvi
     }
 
     private func show(_ url: URL, redirectURI: String) {
-        guard !Task.isCancelled else { return finish(.failure(.cancelled)) }
-        let sheet = Self.sheet(url, redirectURI: redirectURI) { callback, error in
-            let outcome = Self.outcome(callback, error)
+        guard !Task.isCancelled, let window = anchor() else { return finish(.failure(.cancelled)) }
+        self.window = window
+        // Apple calls this on a queue of its own and does not say so in its type. Unless it is Sendable, a closure made here
+        // belongs to the main actor, and being called elsewhere ends the process.
+        let completion: @Sendable (URL?, (any Error)?) -> Void = { callback, error in
+            let outcome = Self.outcome(callback, error, redirectURI: redirectURI)
             Task { @MainActor in self.finish(outcome) }
         }
-        guard let sheet else { return finish(.failure(.failed)) }
-        self.sheet = sheet
-        sheet.prefersEphemeralWebBrowserSession = isEphemeral
-        sheet.presentationContextProvider = self
-        if !sheet.start() { finish(.failure(.failed)) }
+        switch Self.sheet(url, redirectURI: redirectURI, completion: completion) {
+        case .success(let sheet):
+            self.sheet = sheet
+            sheet.prefersEphemeralWebBrowserSession = isEphemeral
+            sheet.presentationContextProvider = self
+            if !sheet.start() { finish(.failure(.failed)) }
+        case .failure(let error): finish(.failure(error))
+        }
     }
 
     private func cancel() {
@@ -80,29 +88,35 @@ private final class Visit: NSObject, ASWebAuthenticationPresentationContextProvi
         sheet = nil
     }
 
-    /// `nil` when this system cannot wait for that redirect URI.
+    /// Fails when this system cannot wait for that redirect URI.
     private static func sheet(
         _ url: URL, redirectURI: String, completion: @escaping ASWebAuthenticationSession.CompletionHandler
-    ) -> ASWebAuthenticationSession? {
-        guard let redirect = URLComponents(string: redirectURI), let scheme = redirect.scheme else { return nil }
+    ) -> Result<ASWebAuthenticationSession, BrowserError> {
+        guard let redirect = URLComponents(string: redirectURI), let scheme = redirect.scheme else { return .failure(.failed) }
         let isWeb = scheme == "https"
         if #available(iOS 17.4, macOS 14.4, *) {
             guard isWeb else {
-                return ASWebAuthenticationSession(url: url, callback: .customScheme(scheme), completionHandler: completion)
+                return .success(ASWebAuthenticationSession(url: url, callback: .customScheme(scheme), completionHandler: completion))
             }
-            guard let host = redirect.host else { return nil }
+            guard let host = redirect.host else { return .failure(.failed) }
             let callback = ASWebAuthenticationSession.Callback.https(host: host, path: redirect.path)
-            return ASWebAuthenticationSession(url: url, callback: callback, completionHandler: completion)
+            return .success(ASWebAuthenticationSession(url: url, callback: callback, completionHandler: completion))
         }
-        return isWeb ? nil : ASWebAuthenticationSession(url: url, callbackURLScheme: scheme, completionHandler: completion)
+        if isWeb { return .failure(.redirectNotAssociated) }
+        return .success(ASWebAuthenticationSession(url: url, callbackURLScheme: scheme, completionHandler: completion))
     }
 
-    nonisolated private static func outcome(_ callback: URL?, _ error: (any Error)?) -> Result<URL, BrowserError> {
+    nonisolated private static func outcome(
+        _ callback: URL?, _ error: (any Error)?, redirectURI: String
+    ) -> Result<URL, BrowserError> {
         if let callback { return .success(callback) }
-        let isCancelled = (error as? ASWebAuthenticationSessionError)?.code == .canceledLogin
-        return .failure(isCancelled ? .cancelled : .failed)
+        guard let error = error as? ASWebAuthenticationSessionError, error.code == .canceledLogin else { return .failure(.failed) }
+        // A domain that the app is not associated with ends the sheet as its user would, before it shows anything; only then does
+        // the error say why.
+        let isAssociated = error.userInfo.isEmpty || !redirectURI.hasPrefix("https:")
+        return .failure(isAssociated ? .cancelled : .redirectNotAssociated)
     }
 
-    func presentationAnchor(for session: ASWebAuthenticationSession) -> ASPresentationAnchor { anchor() }
+    func presentationAnchor(for session: ASWebAuthenticationSession) -> ASPresentationAnchor { window ?? ASPresentationAnchor() }
 }
 #endif

@@ -18,4 +18,7 @@ public enum BrowserError: Error, Sendable, Hashable {
     case cancelled
     /// No browser could be opened, or the redirect cannot be received.
     case failed
+    /// The redirect URI is an `https` one, and its domain is not associated with this app (`webcredentials:`), or this system is
+    /// too old for one.
+    case redirectNotAssociated
 }

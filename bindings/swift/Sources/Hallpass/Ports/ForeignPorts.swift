@@ -4,8 +4,13 @@ internal import HallpassBindings
 /// An app's store, as the core calls it. Whatever it throws crosses as one of three failures.
 final class SecureStorePort: HallpassBindings.SecureStore {
     private let store: any SecureStore
+    private let session: LoginTurns?
 
-    init(_ store: any SecureStore) { self.store = store }
+    /// - Parameter session: whose port this is.
+    init(_ store: any SecureStore, of session: LoginTurns?) {
+        self.store = store
+        self.session = session
+    }
 
     func identity() throws -> String { store.identity }
 
@@ -27,7 +32,7 @@ final class SecureStorePort: HallpassBindings.SecureStore {
 
     private func translated<Value: Sendable>(_ operation: @Sendable () async throws -> Value) async throws -> Value {
         do {
-            return try await operation()
+            return try await PortCall.run(of: session, operation)
         } catch StoreError.locked {
             throw StoreFailure.Locked
         } catch StoreError.invalidated {
@@ -41,8 +46,13 @@ final class SecureStorePort: HallpassBindings.SecureStore {
 /// An app's signer, as the core calls it. Whatever it throws crosses as one of three failures.
 final class KeySignerPort: HallpassBindings.KeySigner {
     private let signer: any KeySigner
+    private let session: LoginTurns?
 
-    init(_ signer: any KeySigner) { self.signer = signer }
+    /// - Parameter session: whose port this is.
+    init(_ signer: any KeySigner, of session: LoginTurns?) {
+        self.signer = signer
+        self.session = session
+    }
 
     func identity() throws -> String { signer.identity }
 
@@ -60,7 +70,7 @@ final class KeySignerPort: HallpassBindings.KeySigner {
 
     private func translated<Value: Sendable>(_ operation: @Sendable () async throws -> Value) async throws -> Value {
         do {
-            return try await operation()
+            return try await PortCall.run(of: session, operation)
         } catch SignerError.locked {
             throw SignerFailure.Locked
         } catch SignerError.invalidated {
@@ -74,8 +84,13 @@ final class KeySignerPort: HallpassBindings.KeySigner {
 /// An app's transport, as the core calls it.
 final class TransportPort: HallpassBindings.Transport {
     private let transport: any Transport
+    private let session: LoginTurns?
 
-    init(_ transport: any Transport) { self.transport = transport }
+    /// - Parameter session: whose port this is.
+    init(_ transport: any Transport, of session: LoginTurns?) {
+        self.transport = transport
+        self.session = session
+    }
 
     func send(request: HttpRequest) async throws -> HttpResponse {
         // The core writes URLs in ASCII; one that Foundation does not take was never meant for this transport.
@@ -84,7 +99,7 @@ final class TransportPort: HallpassBindings.Transport {
             method: request.method, url: url, headers: request.headers.map(HTTPHeader.init), body: request.body,
             maxResponseBytes: Int(clamping: request.maxResponseBytes))
         do {
-            let answer = try await transport.send(whole)
+            let answer = try await PortCall.run(of: session) { try await self.transport.send(whole) }
             guard let status = UInt16(exactly: answer.status) else { throw TransportError.noAnswer }
             return HttpResponse(status: status, headers: answer.headers.map(HttpHeader.init), body: answer.body)
         } catch let error as TransportError {
@@ -113,6 +128,8 @@ final class BrowserPort: HallpassBindings.Browser {
             return try await browser.open(page, redirectURI: redirectUri).absoluteString
         } catch BrowserError.cancelled {
             throw BrowserFailure.Cancelled
+        } catch BrowserError.redirectNotAssociated {
+            throw BrowserFailure.RedirectUri
         } catch is CancellationError {
             throw BrowserFailure.Cancelled
         } catch {
