@@ -111,7 +111,7 @@ async fn what_a_store_throws_is_a_typed_error_and_never_a_sign_out() {
         let session = opened(SessionOptions { store: Store::Custom { store: store.clone() }, ..options(&tenant) });
         let error = within(session.credentials(LASTING_A_MINUTE)).await.unwrap_err();
         assert!(
-            matches!(&error, HallpassError::Storage { problem: found, details } if *found == problem && details.code == code && details.is_retryable),
+            matches!(&error, HallpassError::Storage { problem: found, details, .. } if *found == problem && details.code == code && details.is_retryable),
             "{error:?}"
         );
         assert!(matches!(session.state(), State::Restoring { .. }), "{:?}", session.state());
@@ -389,6 +389,7 @@ async fn tenant() -> Tenant {
 
 fn options(tenant: &Tenant) -> SessionOptions {
     SessionOptions {
+        lease_keeper: None,
         config: Config {
             provider: Provider::Auth0 { domain: tenant.issuer() },
             client_id: tenant.client_id(),
