@@ -172,6 +172,8 @@ impl Outcome {
     /// Writes down that the server refuses the login's own token with `code`, and returns the error: `error`, or that a
     /// login is required once the refusal has lasted (rule 6). The record and its token stay.
     pub(super) async fn refused(&self, prepared: &Prepared, code: ErrorCode, error: Error) -> Error {
+        // Before the store has its time.
+        let given = self.wire.now();
         let mut guard = self.account.lock().await;
         // What cannot be read now cannot be saved either, and this is no news that must not be lost.
         let _ = guard.synchronize().await;
@@ -181,7 +183,7 @@ impl Outcome {
         }
         let mut signed_in = signed_in.clone();
         let Some(refresh) = signed_in.refresh_mut(prepared.token.fingerprint()) else { return error };
-        let refusal = Refusal::after(refresh.refusal.as_ref(), code.as_str(), self.wire.now());
+        let refusal = Refusal::after(refresh.refusal.as_ref(), code.as_str(), given);
         let is_settled = refusal.is_settled;
         refresh.refusal = Some(refusal);
         if let Err(error) = guard.commit(signed_in).await {
