@@ -106,7 +106,9 @@ impl Driver {
             if !state.processes[process].alive {
                 return;
             }
-            state.processes[process].last_reason = None;
+            if outcome.is_ok() {
+                state.processes[process].last_reason = None;
+            }
             state.check_login(process, number.into_inner(), outcome.is_ok());
             match outcome {
                 Ok(()) => state.tell_of(process, "user      is signed in"),
@@ -138,7 +140,9 @@ impl Driver {
             let outcome = running.client.finish_login(&callback).await;
             let mut state = world.state();
             if state.processes[running.process].alive {
-                state.processes[running.process].last_reason = None;
+                if outcome.is_ok() {
+                    state.processes[running.process].last_reason = None;
+                }
                 state.check_login(running.process, login, outcome.is_ok());
                 state.check_shown(&format!("{outcome:?}"));
                 let line =
