@@ -52,8 +52,11 @@ public sealed class HallpassException(
     /** The server refused, and said so in OAuth's words, which are the [code]. Trying the same again will not help. */
     public class Denied(message: String, code: String) : HallpassException(message, code, isRetryable = false)
 
-    /** The secure store cannot be used: its [problem]. Nothing was lost: what could not be saved is kept and saved again. */
-    public class Storage(message: String, public val problem: StorageProblem) :
+    /**
+     * The secure store cannot be used: its [problem], and more about it in [detail], log-safe, where there is more to say.
+     * Nothing was lost: what could not be saved is kept and saved again.
+     */
+    public class Storage(message: String, public val problem: StorageProblem, public val detail: String? = null) :
         HallpassException(message, problem.code, isRetryable = problem != StorageProblem.Invalidated)
 
     /** Something that came back is not what it has to be; [code] is the check that failed. Nothing of it was used. Report it. */

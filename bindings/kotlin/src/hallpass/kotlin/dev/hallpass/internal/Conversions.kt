@@ -125,7 +125,7 @@ internal fun CoreException.toPublic(): HallpassException = when (this) {
         retryAfterMilliseconds?.let { it.coerceAtMost(Long.MAX_VALUE.toULong()).toLong().milliseconds },
     )
     is CoreException.Denied -> HallpassException.Denied(details.message, details.code)
-    is CoreException.Storage -> HallpassException.Storage(details.message, problem.toPublic())
+    is CoreException.Storage -> HallpassException.Storage(details.message, problem.toPublic(), detail.ifEmpty { null })
     is CoreException.Untrusted -> HallpassException.Untrusted(details.message, details.code)
     is CoreException.Misconfigured -> HallpassException.Misconfigured(details.message, details.code, fix)
     is CoreException.Internal -> HallpassException.Internal(details.message, details.code)

@@ -128,6 +128,8 @@ internal class CoreSession private constructor(private val core: Core, private v
                 signer = signer?.let(::ForeignSigner),
                 observer = watch,
                 leaseFolder = leaseFolder,
+                // Android suspends no process that holds a lock; only iOS ends one for it.
+                leaseKeeper = null,
                 clock = clock?.core,
             )
             return CoreSession(converted { Core.open(options) }, watch)
