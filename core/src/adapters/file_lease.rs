@@ -30,13 +30,20 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub struct FileLease {
     directory: Arc<Path>,
+    makes_directory: bool,
 }
 
 impl FileLease {
     /// Keeps its files in `directory`, which is made for its owner only when a lease is taken. The directory of a
     /// [`DangerPlainFiles`](super::DangerPlainFiles) will do: it does not take the locks for entries.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into().into() }
+        Self { directory: directory.into().into(), makes_directory: true }
+    }
+
+    /// Keeps its files in the directory of a store, which is not made here: one that is absent may be on a volume that is
+    /// not there yet.
+    pub(super) fn beside_a_store(directory: Arc<Path>) -> Self {
+        Self { directory, makes_directory: false }
     }
 }
 
@@ -47,7 +54,8 @@ impl Lease for FileLease {
         let path = self.directory.join(format!(".{name}.lock"));
         // Every acquisition opens the file anew, because the lock belongs to the opened file: so that two in one
         // process exclude each other as well.
-        let opened = tokio::task::spawn_blocking(move || lock::open(&path));
+        let makes_directory = self.makes_directory;
+        let opened = tokio::task::spawn_blocking(move || lock::open(&path, makes_directory));
         let file = opened.await.map_err(|_| LeaseBusy)?.map_err(|error| {
             tracing::warn!(kind = %error.kind(), "the lease's file cannot be opened: processes that share the account may both renew");
             LeaseBusy

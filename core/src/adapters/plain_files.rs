@@ -97,7 +97,7 @@ impl SecureStore for DangerPlainFiles {
     }
 
     fn default_lease(&self) -> Option<Box<dyn Lease>> {
-        Some(Box::new(FileLease::in_directory(&*self.directory)))
+        Some(Box::new(FileLease::beside_a_store(Arc::clone(&self.directory))))
     }
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {

@@ -4,13 +4,13 @@ use std::fs::{File, OpenOptions, TryLockError, create_dir_all};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Opens the file, and makes it and its directory when they are absent.
+/// Opens the file, and makes it when it is absent; its directory too, if `makes_directory`.
 ///
 /// # Errors
 /// When it cannot be opened.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path, makes_directory: bool) -> io::Result<File> {
     let attempt = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    match (attempt(), path.parent()) {
+    match (attempt(), path.parent().filter(|_| makes_directory)) {
         (Err(error), Some(directory)) if error.kind() == ErrorKind::NotFound => {
             create_dir_all(directory)?;
             attempt()

@@ -11,14 +11,14 @@ use rustix::io::{Errno, retry_on_intr};
 
 const OWNER_ONLY: u32 = 0o600;
 
-/// Opens the file, and makes it and its directory when they are absent. Before the first unlock of a phone the directory
+/// Opens the file, and makes it when it is absent; its directory too, if `makes_directory`. Before the first unlock of a phone the directory
 /// cannot be made either.
 ///
 /// # Errors
 /// When it cannot be opened.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path, makes_directory: bool) -> io::Result<File> {
     let attempt = || OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ONLY).open(path);
-    let file = match (attempt(), path.parent()) {
+    let file = match (attempt(), path.parent().filter(|_| makes_directory)) {
         (Err(error), Some(directory)) if error.kind() == ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
             attempt()?
