@@ -870,6 +870,134 @@ public func FfiConverterTypeBrowser_lower(_ value: Browser) -> UInt64 {
 
 
 /**
+ * A lease that is being taken or is held.
+ */
+public protocol HeldLeaseProtocol: AnyObject, Sendable {
+
+    /**
+     * Releases the lock now, whatever goes on under it; one that is still waited for is not taken.
+     */
+    func release()
+
+}
+/**
+ * A lease that is being taken or is held.
+ */
+open class HeldLease: HeldLeaseProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hallpass_fn_clone_heldlease(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hallpass_fn_free_heldlease(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Releases the lock now, whatever goes on under it; one that is still waited for is not taken.
+     */
+open func release()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_heldlease_release(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHeldLease: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = HeldLease
+
+    public static func lift(_ handle: UInt64) throws -> HeldLease {
+        return HeldLease(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: HeldLease) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HeldLease {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: HeldLease, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHeldLease_lift(_ handle: UInt64) throws -> HeldLease {
+    return try FfiConverterTypeHeldLease.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHeldLease_lower(_ value: HeldLease) -> UInt64 {
+    return FfiConverterTypeHeldLease.lower(value)
+}
+
+
+
+
+
+
+/**
  * Holds a key pair on P-256; what is asked of one is documented at [`ports::KeySigner`].
  */
 public protocol KeySigner: AnyObject, Sendable {
@@ -1292,6 +1420,276 @@ public func FfiConverterTypeKeySigner_lift(_ handle: UInt64) throws -> KeySigner
 #endif
 public func FfiConverterTypeKeySigner_lower(_ value: KeySigner) -> UInt64 {
     return FfiConverterTypeKeySigner.lower(value)
+}
+
+
+
+
+
+
+/**
+ * Keeps the process from being suspended while it holds a lease.
+ */
+public protocol LeaseKeeper: AnyObject, Sendable {
+
+    /**
+     * A lease is about to be taken. When the system wants to suspend the process before [`LeaseKeeper::end`] is called with the
+     * same number, `lease` has to be released first.
+     *
+     * # Errors
+     * Any: the lease is then not taken.
+     */
+    func begin(number: UInt64, lease: HeldLease) throws
+
+    /**
+     * The lease with this number is released, or was never taken.
+     *
+     * # Errors
+     * Any; nothing comes of it.
+     */
+    func end(number: UInt64) throws
+
+}
+/**
+ * Keeps the process from being suspended while it holds a lease.
+ */
+open class LeaseKeeperImpl: LeaseKeeper, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hallpass_fn_clone_leasekeeper(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hallpass_fn_free_leasekeeper(handle, $0) }
+    }
+
+
+
+
+    /**
+     * A lease is about to be taken. When the system wants to suspend the process before [`LeaseKeeper::end`] is called with the
+     * same number, `lease` has to be released first.
+     *
+     * # Errors
+     * Any: the lease is then not taken.
+     */
+open func begin(number: UInt64, lease: HeldLease)throws   {try rustCallWithError(FfiConverterTypeLeaseFailure_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_leasekeeper_begin(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(number),
+        FfiConverterTypeHeldLease_lower(lease),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * The lease with this number is released, or was never taken.
+     *
+     * # Errors
+     * Any; nothing comes of it.
+     */
+open func end(number: UInt64)throws   {try rustCallWithError(FfiConverterTypeLeaseFailure_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_leasekeeper_end(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(number),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceLeaseKeeper {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceLeaseKeeper = UniffiVTableCallbackInterfaceLeaseKeeper(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeLeaseKeeper.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface LeaseKeeper: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeLeaseKeeper.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface LeaseKeeper: handle missing in uniffiClone")
+            }
+        },
+        begin: { (
+            uniffiHandle: UInt64,
+            number: UInt64,
+            lease: UInt64,
+            uniffiOutReturn: UnsafeMutableRawPointer,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeLeaseKeeper.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try uniffiObj.begin(
+                     number: try FfiConverterUInt64.lift(number),
+                     lease: try FfiConverterTypeHeldLease_lift(lease)
+                )
+            }
+
+
+            let writeReturn = { () }
+            uniffiTraitInterfaceCallWithError(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn,
+                lowerError: FfiConverterTypeLeaseFailure_lower
+            )
+        },
+        end: { (
+            uniffiHandle: UInt64,
+            number: UInt64,
+            uniffiOutReturn: UnsafeMutableRawPointer,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeLeaseKeeper.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try uniffiObj.end(
+                     number: try FfiConverterUInt64.lift(number)
+                )
+            }
+
+
+            let writeReturn = { () }
+            uniffiTraitInterfaceCallWithError(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn,
+                lowerError: FfiConverterTypeLeaseFailure_lower
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceLeaseKeeper> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceLeaseKeeper>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitLeaseKeeper() {
+    uniffi_hallpass_fn_init_callback_vtable_leasekeeper(UniffiCallbackInterfaceLeaseKeeper.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLeaseKeeper: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<LeaseKeeper>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = LeaseKeeper
+
+    public static func lift(_ handle: UInt64) throws -> LeaseKeeper {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return LeaseKeeperImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: LeaseKeeper) -> UInt64 {
+         if let rustImpl = value as? LeaseKeeperImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LeaseKeeper {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: LeaseKeeper, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLeaseKeeper_lift(_ handle: UInt64) throws -> LeaseKeeper {
+    return try FfiConverterTypeLeaseKeeper.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLeaseKeeper_lower(_ value: LeaseKeeper) -> UInt64 {
+    return FfiConverterTypeLeaseKeeper.lower(value)
 }
 
 
@@ -4475,6 +4873,10 @@ public struct SessionOptions {
      */
     public let leaseFolder: String?
     /**
+     * Who keeps the process awake while it holds the lease of that folder.
+     */
+    public let leaseKeeper: LeaseKeeper?
+    /**
      * Clocks that a test moves.
      */
     public let clock: ShiftedClock?
@@ -4507,6 +4909,9 @@ public struct SessionOptions {
          * The folder in which processes that share the account take turns.
          */leaseFolder: String?,
         /**
+         * Who keeps the process awake while it holds the lease of that folder.
+         */leaseKeeper: LeaseKeeper? = nil,
+        /**
          * Clocks that a test moves.
          */clock: ShiftedClock?) {
         self.config = config
@@ -4517,6 +4922,7 @@ public struct SessionOptions {
         self.signer = signer
         self.observer = observer
         self.leaseFolder = leaseFolder
+        self.leaseKeeper = leaseKeeper
         self.clock = clock
     }
 
@@ -4544,6 +4950,7 @@ public struct FfiConverterTypeSessionOptions: FfiConverterRustBuffer {
                 signer: FfiConverterOptionTypeKeySigner.read(from: &buf),
                 observer: FfiConverterOptionTypeSessionObserver.read(from: &buf),
                 leaseFolder: FfiConverterOptionString.read(from: &buf),
+                leaseKeeper: FfiConverterOptionTypeLeaseKeeper.read(from: &buf),
                 clock: FfiConverterOptionTypeShiftedClock.read(from: &buf)
         )
     }
@@ -4557,6 +4964,7 @@ public struct FfiConverterTypeSessionOptions: FfiConverterRustBuffer {
         FfiConverterOptionTypeKeySigner.write(value.signer, into: &buf)
         FfiConverterOptionTypeSessionObserver.write(value.observer, into: &buf)
         FfiConverterOptionString.write(value.leaseFolder, into: &buf)
+        FfiConverterOptionTypeLeaseKeeper.write(value.leaseKeeper, into: &buf)
         FfiConverterOptionTypeShiftedClock.write(value.clock, into: &buf)
     }
 }
@@ -4821,6 +5229,11 @@ enum BrowserFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError
      * No browser could be opened, or the redirect cannot be received.
      */
     case Failed
+    /**
+     * The system does not bring this redirect URI back to the app: an `https` one of a domain that the app is not associated
+     * with.
+     */
+    case RedirectUri
 
 
 
@@ -4852,6 +5265,7 @@ public struct FfiConverterTypeBrowserFailure: FfiConverterRustBuffer {
 
         case 1: return .Cancelled
         case 2: return .Failed
+        case 3: return .RedirectUri
 
          default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -4870,6 +5284,10 @@ public struct FfiConverterTypeBrowserFailure: FfiConverterRustBuffer {
 
         case .Failed:
             writeInt(&buf, Int32(2))
+
+
+        case .RedirectUri:
+            writeInt(&buf, Int32(3))
 
         }
     }
@@ -5081,7 +5499,10 @@ enum HallpassError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError 
          */details: ErrorDetails,
         /**
          * What is the matter with it.
-         */problem: StorageProblem
+         */problem: StorageProblem,
+        /**
+         * More about it, log-safe, such as a status of the system's; empty when there is no more to say.
+         */detail: String
     )
     /**
      * Something that came back is not what it has to be; the code is the check that failed. Nothing of it was used.
@@ -5156,7 +5577,8 @@ public struct FfiConverterTypeHallpassError: FfiConverterRustBuffer {
             )
         case 5: return .Storage(
             details: try FfiConverterTypeErrorDetails.read(from: &buf),
-            problem: try FfiConverterTypeStorageProblem.read(from: &buf)
+            problem: try FfiConverterTypeStorageProblem.read(from: &buf),
+            detail: try FfiConverterString.read(from: &buf)
             )
         case 6: return .Untrusted(
             details: try FfiConverterTypeErrorDetails.read(from: &buf)
@@ -5203,10 +5625,11 @@ public struct FfiConverterTypeHallpassError: FfiConverterRustBuffer {
             FfiConverterTypeErrorDetails.write(details, into: &buf)
 
 
-        case let .Storage(details,problem):
+        case let .Storage(details,problem,detail):
             writeInt(&buf, Int32(5))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
             FfiConverterTypeStorageProblem.write(problem, into: &buf)
+            FfiConverterString.write(detail, into: &buf)
 
 
         case let .Untrusted(details):
@@ -5241,6 +5664,83 @@ public func FfiConverterTypeHallpassError_lift(_ buf: RustBuffer) throws -> Hall
 #endif
 public func FfiConverterTypeHallpassError_lower(_ value: HallpassError) -> RustBuffer {
     return FfiConverterTypeHallpassError.lower(value)
+}
+
+
+/**
+ * What a keeper throws.
+ */
+public
+enum LeaseFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * The process cannot be kept awake.
+     */
+    case Failed
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension LeaseFailure: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLeaseFailure: FfiConverterRustBuffer {
+    typealias SwiftType = LeaseFailure
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LeaseFailure {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .Failed
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: LeaseFailure, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .Failed:
+            writeInt(&buf, Int32(1))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLeaseFailure_lift(_ buf: RustBuffer) throws -> LeaseFailure {
+    return try FfiConverterTypeLeaseFailure.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLeaseFailure_lower(_ value: LeaseFailure) -> RustBuffer {
+    return FfiConverterTypeLeaseFailure.lower(value)
 }
 
 
@@ -6168,7 +6668,10 @@ public enum Store {
          */accessGroup: String?,
         /**
          * What it takes to read one.
-         */protection: Protection
+         */protection: Protection,
+        /**
+         * For how long an entry that the user has unlocked needs no other prompt (Apple).
+         */unlock: Unlock? = nil
     )
     /**
      * A store of the app's.
@@ -6211,7 +6714,7 @@ public struct FfiConverterTypeStore: FfiConverterRustBuffer {
         let variant: Int32 = try readInt(&buf)
         switch variant {
 
-        case 1: return .keychain(service: try FfiConverterString.read(from: &buf), accessGroup: try FfiConverterOptionString.read(from: &buf), protection: try FfiConverterTypeProtection.read(from: &buf)
+        case 1: return .keychain(service: try FfiConverterString.read(from: &buf), accessGroup: try FfiConverterOptionString.read(from: &buf), protection: try FfiConverterTypeProtection.read(from: &buf), unlock: try FfiConverterOptionTypeUnlock.read(from: &buf)
         )
 
         case 2: return .custom(store: try FfiConverterTypeSecureStore.read(from: &buf)
@@ -6230,11 +6733,12 @@ public struct FfiConverterTypeStore: FfiConverterRustBuffer {
         switch value {
 
 
-        case let .keychain(service,accessGroup,protection):
+        case let .keychain(service,accessGroup,protection,unlock):
             writeInt(&buf, Int32(1))
             FfiConverterString.write(service, into: &buf)
             FfiConverterOptionString.write(accessGroup, into: &buf)
             FfiConverterTypeProtection.write(protection, into: &buf)
+            FfiConverterOptionTypeUnlock.write(unlock, into: &buf)
 
 
         case let .custom(store):
@@ -6478,6 +6982,97 @@ public func FfiConverterTypeTransportFailure_lower(_ value: TransportFailure) ->
     return FfiConverterTypeTransportFailure.lower(value)
 }
 
+
+/**
+ * For how long what the user has unlocked can be read again without a prompt (Apple).
+ */
+
+public enum Unlock: Equatable, Hashable {
+
+    /**
+     * Not at all.
+     */
+    case eachRead
+    /**
+     * This long.
+     */
+    case `for`(
+        /**
+         * In milliseconds.
+         */milliseconds: UInt64
+    )
+    /**
+     * Until the process ends.
+     */
+    case oncePerProcess
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Unlock: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUnlock: FfiConverterRustBuffer {
+    typealias SwiftType = Unlock
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Unlock {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .eachRead
+
+        case 2: return .`for`(milliseconds: try FfiConverterUInt64.read(from: &buf)
+        )
+
+        case 3: return .oncePerProcess
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Unlock, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .eachRead:
+            writeInt(&buf, Int32(1))
+
+
+        case let .`for`(milliseconds):
+            writeInt(&buf, Int32(2))
+            FfiConverterUInt64.write(milliseconds, into: &buf)
+
+
+        case .oncePerProcess:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnlock_lift(_ buf: RustBuffer) throws -> Unlock {
+    return try FfiConverterTypeUnlock.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnlock_lower(_ value: Unlock) -> RustBuffer {
+    return FfiConverterTypeUnlock.lower(value)
+}
+
+
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
@@ -6617,6 +7212,30 @@ fileprivate struct FfiConverterOptionTypeKeySigner: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeKeySigner.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeLeaseKeeper: FfiConverterRustBuffer {
+    typealias SwiftType = LeaseKeeper?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeLeaseKeeper.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeLeaseKeeper.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -6785,6 +7404,30 @@ fileprivate struct FfiConverterOptionTypeStorageProblem: FfiConverterRustBuffer 
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeStorageProblem.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeUnlock: FfiConverterRustBuffer {
+    typealias SwiftType = Unlock?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeUnlock.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeUnlock.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -7057,6 +7700,15 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_browser_open() != 43428) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_heldlease_release() != 10990) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_leasekeeper_begin() != 12706) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_leasekeeper_end() != 14747) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_keysigner_identity() != 28454) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7147,6 +7799,7 @@ private let initializationResult: InitializationResult = {
 
     uniffiCallbackInitBrowser()
     uniffiCallbackInitKeySigner()
+    uniffiCallbackInitLeaseKeeper()
     uniffiCallbackInitSecureStore()
     uniffiCallbackInitSessionObserver()
     uniffiCallbackInitTransport()

@@ -270,6 +270,20 @@ typedef void (*UniffiCallbackInterfaceBrowserMethod0)(uint64_t, RustBuffer, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_LEASE_KEEPER_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_LEASE_KEEPER_METHOD0
+typedef void (*UniffiCallbackInterfaceLeaseKeeperMethod0)(uint64_t, uint64_t, uint64_t, void* _Nonnull,
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_LEASE_KEEPER_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_LEASE_KEEPER_METHOD1
+typedef void (*UniffiCallbackInterfaceLeaseKeeperMethod1)(uint64_t, uint64_t, void* _Nonnull,
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_KEY_SIGNER_METHOD0
 typedef void (*UniffiCallbackInterfaceKeySignerMethod0)(uint64_t, RustBuffer* _Nonnull,
@@ -350,6 +364,16 @@ typedef struct UniffiVTableCallbackInterfaceBrowser {
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceBrowserMethod0 _Nonnull visit;
 } UniffiVTableCallbackInterfaceBrowser;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LEASE_KEEPER
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LEASE_KEEPER
+typedef struct UniffiVTableCallbackInterfaceLeaseKeeper {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceLeaseKeeperMethod0 _Nonnull begin;
+    UniffiCallbackInterfaceLeaseKeeperMethod1 _Nonnull end;
+} UniffiVTableCallbackInterfaceLeaseKeeper;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_KEY_SIGNER
@@ -455,6 +479,46 @@ void uniffi_hallpass_fn_init_callback_vtable_browser(const UniffiVTableCallbackI
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_BROWSER_OPEN
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_BROWSER_OPEN
 uint64_t uniffi_hallpass_fn_method_browser_open(uint64_t ptr, RustBuffer url, RustBuffer redirect_uri
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_HELDLEASE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_HELDLEASE
+uint64_t uniffi_hallpass_fn_clone_heldlease(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_HELDLEASE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_HELDLEASE
+void uniffi_hallpass_fn_free_heldlease(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_HELDLEASE_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_HELDLEASE_RELEASE
+void uniffi_hallpass_fn_method_heldlease_release(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_LEASEKEEPER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_LEASEKEEPER
+uint64_t uniffi_hallpass_fn_clone_leasekeeper(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_LEASEKEEPER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_LEASEKEEPER
+void uniffi_hallpass_fn_free_leasekeeper(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_LEASEKEEPER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_LEASEKEEPER
+void uniffi_hallpass_fn_init_callback_vtable_leasekeeper(const UniffiVTableCallbackInterfaceLeaseKeeper* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_LEASEKEEPER_BEGIN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_LEASEKEEPER_BEGIN
+void uniffi_hallpass_fn_method_leasekeeper_begin(uint64_t ptr, uint64_t number, uint64_t lease, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_LEASEKEEPER_END
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_LEASEKEEPER_END
+void uniffi_hallpass_fn_method_leasekeeper_end(uint64_t ptr, uint64_t number, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_KEYSIGNER
@@ -1010,6 +1074,24 @@ uint16_t uniffi_hallpass_checksum_method_sessionobserver_happened(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_BROWSER_OPEN
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_BROWSER_OPEN
 uint16_t uniffi_hallpass_checksum_method_browser_open(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_HELDLEASE_RELEASE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_HELDLEASE_RELEASE
+uint16_t uniffi_hallpass_checksum_method_heldlease_release(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_LEASEKEEPER_BEGIN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_LEASEKEEPER_BEGIN
+uint16_t uniffi_hallpass_checksum_method_leasekeeper_begin(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_LEASEKEEPER_END
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_LEASEKEEPER_END
+uint16_t uniffi_hallpass_checksum_method_leasekeeper_end(void
 
 );
 #endif

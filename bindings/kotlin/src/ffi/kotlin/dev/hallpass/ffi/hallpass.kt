@@ -669,6 +669,12 @@ internal interface UniffiCallbackInterfaceSessionObserverMethod2 : com.sun.jna.C
 internal interface UniffiCallbackInterfaceBrowserMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
+internal interface UniffiCallbackInterfaceLeaseKeeperMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`number`: Long,`lease`: Long,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
+}
+internal interface UniffiCallbackInterfaceLeaseKeeperMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`number`: Long,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
+}
 internal interface UniffiCallbackInterfaceKeySignerMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: RustBuffer,uniffiCallStatus: UniffiRustCallStatus,)
 }
@@ -740,6 +746,28 @@ internal open class UniffiVTableCallbackInterfaceBrowser(
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `open` = other.`open`
+    }
+
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "begin", "end")
+internal open class UniffiVTableCallbackInterfaceLeaseKeeper(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `begin`: UniffiCallbackInterfaceLeaseKeeperMethod0? = null,
+    @JvmField internal var `end`: UniffiCallbackInterfaceLeaseKeeperMethod1? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `begin`: UniffiCallbackInterfaceLeaseKeeperMethod0? = null,
+        `end`: UniffiCallbackInterfaceLeaseKeeperMethod1? = null,
+    ): UniffiVTableCallbackInterfaceLeaseKeeper(`uniffiFree`,`uniffiClone`,`begin`,`end`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceLeaseKeeper) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `begin` = other.`begin`
+        `end` = other.`end`
     }
 
 }
@@ -858,6 +886,12 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_browser_open(
     ): Int
+    external fun uniffi_hallpass_checksum_method_heldlease_release(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_leasekeeper_begin(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_leasekeeper_end(
+    ): Int
     external fun uniffi_hallpass_checksum_method_keysigner_identity(
     ): Int
     external fun uniffi_hallpass_checksum_method_keysigner_public_key(
@@ -934,6 +968,7 @@ internal object UniffiLib {
         Native.register(UniffiLib::class.java, findLibraryName(componentName = "hallpass"))
         uniffiCallbackInterfaceBrowser.register(this)
         uniffiCallbackInterfaceKeySigner.register(this)
+        uniffiCallbackInterfaceLeaseKeeper.register(this)
         uniffiCallbackInterfaceSecureStore.register(this)
         uniffiCallbackInterfaceSessionObserver.register(this)
         uniffiCallbackInterfaceTransport.register(this)
@@ -969,6 +1004,22 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_hallpass_fn_method_browser_open(`ptr`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_hallpass_fn_clone_heldlease(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hallpass_fn_free_heldlease(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_method_heldlease_release(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_clone_leasekeeper(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hallpass_fn_free_leasekeeper(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_init_callback_vtable_leasekeeper(`vtable`: UniffiVTableCallbackInterfaceLeaseKeeper,
+    ): Unit
+    external fun uniffi_hallpass_fn_method_leasekeeper_begin(`ptr`: Long,`number`: Long,`lease`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_method_leasekeeper_end(`ptr`: Long,`number`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_hallpass_fn_clone_keysigner(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hallpass_fn_free_keysigner(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1208,6 +1259,15 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_browser_open() and 0xFFFF) != 43428) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_heldlease_release() and 0xFFFF) != 10990) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_leasekeeper_begin() and 0xFFFF) != 12706) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_leasekeeper_end() and 0xFFFF) != 14747) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_keysigner_identity() and 0xFFFF) != 28454) {
@@ -2243,6 +2303,272 @@ public object FfiConverterTypeBrowser: FfiConverter<Browser, Long> {
 
 
 /**
+ * A lease that is being taken or is held.
+ */
+public interface HeldLeaseInterface {
+
+    /**
+     * Releases the lock now, whatever goes on under it; one that is still waited for is not taken.
+     */
+    fun `release`()
+
+    companion object
+}
+
+/**
+ * A lease that is being taken or is held.
+ */
+open class HeldLease: Disposable, AutoCloseable, HeldLeaseInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hallpass_fn_free_heldlease(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hallpass_fn_clone_heldlease(handle, status)
+        }
+    }
+
+
+    /**
+     * Releases the lock now, whatever goes on under it; one that is still waited for is not taken.
+     */override fun `release`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_heldlease_release(
+        it,
+        _status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHeldLease: FfiConverter<HeldLease, Long> {
+    override fun lower(value: HeldLease): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): HeldLease {
+        return HeldLease(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): HeldLease {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: HeldLease) = 8UL
+
+    override fun write(value: HeldLease, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * Holds a key pair on P-256; what is asked of one is documented at [`ports::KeySigner`].
  */
 public interface KeySigner {
@@ -2686,6 +3012,391 @@ public object FfiConverterTypeKeySigner: FfiConverter<KeySigner, Long> {
     override fun allocationSize(value: KeySigner) = 8UL
 
     override fun write(value: KeySigner, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * Keeps the process from being suspended while it holds a lease.
+ */
+public interface LeaseKeeper {
+
+    /**
+     * A lease is about to be taken. When the system wants to suspend the process before [`LeaseKeeper::end`] is called with the
+     * same number, `lease` has to be released first.
+     *
+     * # Errors
+     * Any: the lease is then not taken.
+     */
+    fun `begin`(`number`: kotlin.ULong, `lease`: HeldLease)
+
+    /**
+     * The lease with this number is released, or was never taken.
+     *
+     * # Errors
+     * Any; nothing comes of it.
+     */
+    fun `end`(`number`: kotlin.ULong)
+
+    companion object
+}
+
+/**
+ * Keeps the process from being suspended while it holds a lease.
+ */
+open class LeaseKeeperImpl: Disposable, AutoCloseable, LeaseKeeper
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hallpass_fn_free_leasekeeper(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hallpass_fn_clone_leasekeeper(handle, status)
+        }
+    }
+
+
+    /**
+     * A lease is about to be taken. When the system wants to suspend the process before [`LeaseKeeper::end`] is called with the
+     * same number, `lease` has to be released first.
+     *
+     * # Errors
+     * Any: the lease is then not taken.
+     */
+    @Throws(LeaseFailure::class)override fun `begin`(`number`: kotlin.ULong, `lease`: HeldLease)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(LeaseFailure) { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_leasekeeper_begin(
+        it,
+
+        FfiConverterULong.lower(`number`),
+        FfiConverterTypeHeldLease.lower(`lease`),_status)
+}
+    }
+
+
+
+
+    /**
+     * The lease with this number is released, or was never taken.
+     *
+     * # Errors
+     * Any; nothing comes of it.
+     */
+    @Throws(LeaseFailure::class)override fun `end`(`number`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(LeaseFailure) { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_leasekeeper_end(
+        it,
+
+        FfiConverterULong.lower(`number`),_status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceLeaseKeeper {
+    internal object `begin`: UniffiCallbackInterfaceLeaseKeeperMethod0 {
+        override fun callback(`uniffiHandle`: Long,`number`: Long,`lease`: Long,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeLeaseKeeper.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`begin`(
+                    FfiConverterULong.lift(`number`),
+                    FfiConverterTypeHeldLease.lift(`lease`),
+                )
+            }
+            val writeReturn = { _: Unit -> Unit }
+            uniffiTraitInterfaceCallWithError(
+                uniffiCallStatus,
+                makeCall,
+                writeReturn,
+                { e: LeaseFailure -> FfiConverterTypeLeaseFailure.lower(e) }
+            )
+        }
+    }
+    internal object `end`: UniffiCallbackInterfaceLeaseKeeperMethod1 {
+        override fun callback(`uniffiHandle`: Long,`number`: Long,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeLeaseKeeper.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`end`(
+                    FfiConverterULong.lift(`number`),
+                )
+            }
+            val writeReturn = { _: Unit -> Unit }
+            uniffiTraitInterfaceCallWithError(
+                uniffiCallStatus,
+                makeCall,
+                writeReturn,
+                { e: LeaseFailure -> FfiConverterTypeLeaseFailure.lower(e) }
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeLeaseKeeper.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeLeaseKeeper.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceLeaseKeeper.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `begin`,
+        `end`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_hallpass_fn_init_callback_vtable_leasekeeper(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLeaseKeeper: FfiConverter<LeaseKeeper, Long> {
+    internal val handleMap = UniffiHandleMap<LeaseKeeper>()
+
+    override fun lower(value: LeaseKeeper): Long {
+        if (value is LeaseKeeperImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): LeaseKeeper {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return LeaseKeeperImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): LeaseKeeper {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: LeaseKeeper) = 8UL
+
+    override fun write(value: LeaseKeeper, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -6176,6 +6887,11 @@ data class SessionOptions (
     val `leaseFolder`: kotlin.String?
     ,
     /**
+     * Who keeps the process awake while it holds the lease of that folder.
+     */
+    val `leaseKeeper`: LeaseKeeper? = null
+    ,
+    /**
      * Clocks that a test moves.
      */
     val `clock`: ShiftedClock?
@@ -6198,6 +6914,7 @@ data class SessionOptions (
         this.`signer`,
         this.`observer`,
         this.`leaseFolder`,
+        this.`leaseKeeper`,
         this.`clock`
     )
     }
@@ -6219,6 +6936,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
             FfiConverterOptionalTypeKeySigner.read(buf),
             FfiConverterOptionalTypeSessionObserver.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeLeaseKeeper.read(buf),
             FfiConverterOptionalTypeShiftedClock.read(buf),
         )
     }
@@ -6232,6 +6950,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
             FfiConverterOptionalTypeKeySigner.allocationSize(value.`signer`) +
             FfiConverterOptionalTypeSessionObserver.allocationSize(value.`observer`) +
             FfiConverterOptionalString.allocationSize(value.`leaseFolder`) +
+            FfiConverterOptionalTypeLeaseKeeper.allocationSize(value.`leaseKeeper`) +
             FfiConverterOptionalTypeShiftedClock.allocationSize(value.`clock`)
     )
 
@@ -6244,6 +6963,7 @@ public object FfiConverterTypeSessionOptions: FfiConverterRustBuffer<SessionOpti
             FfiConverterOptionalTypeKeySigner.write(value.`signer`, buf)
             FfiConverterOptionalTypeSessionObserver.write(value.`observer`, buf)
             FfiConverterOptionalString.write(value.`leaseFolder`, buf)
+            FfiConverterOptionalTypeLeaseKeeper.write(value.`leaseKeeper`, buf)
             FfiConverterOptionalTypeShiftedClock.write(value.`clock`, buf)
     }
 }
@@ -6441,6 +7161,16 @@ sealed class BrowserFailure: kotlin.Exception() {
             get() = ""
     }
 
+    /**
+     * The system does not bring this redirect URI back to the app: an `https` one of a domain that the app is not associated
+     * with.
+     */
+    class RedirectUri(
+        ) : BrowserFailure() {
+        override val message
+            get() = ""
+    }
+
 
 
 
@@ -6462,6 +7192,7 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
         return when(buf.getInt()) {
             1 -> BrowserFailure.Cancelled()
             2 -> BrowserFailure.Failed()
+            3 -> BrowserFailure.RedirectUri()
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
         }
     }
@@ -6476,6 +7207,10 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
             )
+            is BrowserFailure.RedirectUri -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
         }
     }
 
@@ -6487,6 +7222,10 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
             }
             is BrowserFailure.Failed -> {
                 buf.putInt(2)
+                Unit
+            }
+            is BrowserFailure.RedirectUri -> {
+                buf.putInt(3)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -6764,10 +7503,15 @@ sealed class HallpassException: kotlin.Exception() {
         /**
          * What is the matter with it.
          */
-        val `problem`: StorageProblem
+        val `problem`: StorageProblem,
+
+        /**
+         * More about it, log-safe, such as a status of the system's; empty when there is no more to say.
+         */
+        val `detail`: kotlin.String
         ) : HallpassException() {
         override val message
-            get() = "details=${ `details` }, problem=${ `problem` }"
+            get() = "details=${ `details` }, problem=${ `problem` }, detail=${ `detail` }"
     }
 
     /**
@@ -6854,6 +7598,7 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
             5 -> HallpassException.Storage(
                 FfiConverterTypeErrorDetails.read(buf),
                 FfiConverterTypeStorageProblem.read(buf),
+                FfiConverterString.read(buf),
                 )
             6 -> HallpassException.Untrusted(
                 FfiConverterTypeErrorDetails.read(buf),
@@ -6899,6 +7644,7 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 4UL
                 + FfiConverterTypeErrorDetails.allocationSize(value.`details`)
                 + FfiConverterTypeStorageProblem.allocationSize(value.`problem`)
+                + FfiConverterString.allocationSize(value.`detail`)
             )
             is HallpassException.Untrusted -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -6948,6 +7694,7 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 buf.putInt(5)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
                 FfiConverterTypeStorageProblem.write(value.`problem`, buf)
+                FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
             is HallpassException.Untrusted -> {
@@ -6964,6 +7711,68 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
             is HallpassException.Internal -> {
                 buf.putInt(8)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+
+
+/**
+ * What a keeper throws.
+ */
+sealed class LeaseFailure: kotlin.Exception() {
+
+    /**
+     * The process cannot be kept awake.
+     */
+    class Failed(
+        ) : LeaseFailure() {
+        override val message
+            get() = ""
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<LeaseFailure> {
+        override fun lift(error_buf: RustBuffer.ByValue): LeaseFailure = FfiConverterTypeLeaseFailure.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLeaseFailure : FfiConverterRustBuffer<LeaseFailure> {
+    override fun read(buf: ByteBuffer): LeaseFailure {
+
+
+        return when(buf.getInt()) {
+            1 -> LeaseFailure.Failed()
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: LeaseFailure): ULong {
+        return when(value) {
+            is LeaseFailure.Failed -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: LeaseFailure, buf: ByteBuffer) {
+        when(value) {
+            is LeaseFailure.Failed -> {
+                buf.putInt(1)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
@@ -7702,7 +8511,11 @@ sealed class Store: Disposable  {
         /**
          * What it takes to read one.
          */
-        val `protection`: dev.hallpass.ffi.Protection) : Store()
+        val `protection`: dev.hallpass.ffi.Protection,
+        /**
+         * For how long an entry that the user has unlocked needs no other prompt (Apple).
+         */
+        val `unlock`: dev.hallpass.ffi.Unlock? = null ) : Store()
 
     {
 
@@ -7756,7 +8569,8 @@ sealed class Store: Disposable  {
     Disposable.destroy(
         this.`service`,
         this.`accessGroup`,
-        this.`protection`
+        this.`protection`,
+        this.`unlock`
     )
 
             }
@@ -7797,6 +8611,7 @@ public object FfiConverterTypeStore : FfiConverterRustBuffer<Store>{
                 FfiConverterString.read(buf),
                 FfiConverterOptionalString.read(buf),
                 FfiConverterTypeProtection.read(buf),
+                FfiConverterOptionalTypeUnlock.read(buf),
                 )
             2 -> Store.Custom(
                 FfiConverterTypeSecureStore.read(buf),
@@ -7817,6 +8632,7 @@ public object FfiConverterTypeStore : FfiConverterRustBuffer<Store>{
                 + FfiConverterString.allocationSize(value.`service`)
                 + FfiConverterOptionalString.allocationSize(value.`accessGroup`)
                 + FfiConverterTypeProtection.allocationSize(value.`protection`)
+                + FfiConverterOptionalTypeUnlock.allocationSize(value.`unlock`)
             )
         }
         is Store.Custom -> {
@@ -7848,6 +8664,7 @@ public object FfiConverterTypeStore : FfiConverterRustBuffer<Store>{
                 FfiConverterString.write(value.`service`, buf)
                 FfiConverterOptionalString.write(value.`accessGroup`, buf)
                 FfiConverterTypeProtection.write(value.`protection`, buf)
+                FfiConverterOptionalTypeUnlock.write(value.`unlock`, buf)
                 Unit
             }
             is Store.Custom -> {
@@ -8104,6 +8921,108 @@ public object FfiConverterTypeTransportFailure : FfiConverterRustBuffer<Transpor
 
 
 
+/**
+ * For how long what the user has unlocked can be read again without a prompt (Apple).
+ */
+sealed class Unlock {
+
+    /**
+     * Not at all.
+     */
+    object EachRead : Unlock()
+
+
+    /**
+     * This long.
+     */
+    data class For(
+        /**
+         * In milliseconds.
+         */
+        val `milliseconds`: kotlin.ULong) : Unlock()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Until the process ends.
+     */
+    object OncePerProcess : Unlock()
+
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUnlock : FfiConverterRustBuffer<Unlock>{
+    override fun read(buf: ByteBuffer): Unlock {
+        return when(buf.getInt()) {
+            1 -> Unlock.EachRead
+            2 -> Unlock.For(
+                FfiConverterULong.read(buf),
+                )
+            3 -> Unlock.OncePerProcess
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Unlock): ULong = when(value) {
+        is Unlock.EachRead -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Unlock.For -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`milliseconds`)
+            )
+        }
+        is Unlock.OncePerProcess -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: Unlock, buf: ByteBuffer) {
+        when(value) {
+            is Unlock.EachRead -> {
+                buf.putInt(1)
+                Unit
+            }
+            is Unlock.For -> {
+                buf.putInt(2)
+                FfiConverterULong.write(value.`milliseconds`, buf)
+                Unit
+            }
+            is Unlock.OncePerProcess -> {
+                buf.putInt(3)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
 
 /**
  * @suppress
@@ -8290,6 +9209,38 @@ public object FfiConverterOptionalTypeKeySigner: FfiConverterRustBuffer<KeySigne
         } else {
             buf.put(1)
             FfiConverterTypeKeySigner.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeLeaseKeeper: FfiConverterRustBuffer<LeaseKeeper?> {
+    override fun read(buf: ByteBuffer): LeaseKeeper? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeLeaseKeeper.read(buf)
+    }
+
+    override fun allocationSize(value: LeaseKeeper?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeLeaseKeeper.allocationSize(value)
+        }
+    }
+
+    override fun write(value: LeaseKeeper?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeLeaseKeeper.write(value, buf)
         }
     }
 }
@@ -8514,6 +9465,38 @@ public object FfiConverterOptionalTypeStorageProblem: FfiConverterRustBuffer<Sto
         } else {
             buf.put(1)
             FfiConverterTypeStorageProblem.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeUnlock: FfiConverterRustBuffer<Unlock?> {
+    override fun read(buf: ByteBuffer): Unlock? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeUnlock.read(buf)
+    }
+
+    override fun allocationSize(value: Unlock?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeUnlock.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Unlock?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeUnlock.write(value, buf)
         }
     }
 }
