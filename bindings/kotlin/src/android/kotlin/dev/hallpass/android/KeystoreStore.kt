@@ -19,7 +19,7 @@ import java.io.File
  * [dev.hallpass.ports.StoreException.Invalidated]. A key that comes back brings its entries back at the next start, and a key
  * that never works again stands in nobody's way: the next login is sealed under a new one.
  */
-public class KeystoreStore internal constructor(private val store: EncryptedStore) : SecureStore by store {
+public class KeystoreStore internal constructor(store: EncryptedStore) : SecureStore by store {
     /**
      * Opens the store.
      *

@@ -124,7 +124,7 @@ public class LoginActivity : Activity() {
     /** Back to the app: what is below this activity or, where nothing is, the app as its icon opens it. */
     private fun leave() {
         if (isFinishing) return
-        if (isTaskRoot) launcher()?.let(::startActivity)
+        if (isTaskRoot) launcher()?.let { startActivity(it) }
         finish()
     }
 

@@ -64,7 +64,7 @@ internal class Presence(
         try {
             work()
         } catch (@Suppress("TooGenericExceptionCaught") error: Exception) {
-            if (faults.judge(error) != Fault.Passing) throw error
+            if (error is NothingEnrolled || faults.judge(error) != Fault.Passing) throw error
             work()
         }
 

@@ -60,7 +60,7 @@ public class UrlConnectionTransport(
         return try {
             withTimeout(timeout) {
                 connected(connection)
-                blocking(connection) { exchange(connection, request) }
+                inBackground(connection) { exchange(connection, request) }
             }
         } catch (late: TimeoutCancellationException) {
             throw TransportException.NoAnswer(late)
@@ -96,12 +96,12 @@ public class UrlConnectionTransport(
     /** Until this returns nothing of the request has left, however long a handshake is stalled. */
     private suspend fun connected(connection: HttpURLConnection) =
         try {
-            withTimeout(connectTimeout) { blocking(connection) { connect(connection) } }
+            withTimeout(connectTimeout) { inBackground(connection) { connect(connection) } }
         } catch (late: TimeoutCancellationException) {
             throw TransportException.Unreachable(late)
         }
 
-    private suspend fun <T> blocking(connection: HttpURLConnection, work: () -> T): T =
+    private suspend fun <T> inBackground(connection: HttpURLConnection, work: () -> T): T =
         suspendCancellableCoroutine { continuation ->
             continuation.invokeOnCancellation {
                 // Closing a socket is network access too, which Android forbids on the main thread.

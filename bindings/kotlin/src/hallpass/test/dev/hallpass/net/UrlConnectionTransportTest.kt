@@ -153,7 +153,10 @@ class UrlConnectionTransportTest {
             answer(exchange, 200, "")
         }
         val asked = CopyOnWriteArrayList<String>()
-        val strict = UrlConnectionTransport(permitsCleartext = { host -> asked.add(host) && false })
+        val strict = UrlConnectionTransport(permitsCleartext = { host ->
+            asked += host
+            false
+        })
         assertInstanceOf(TransportException.InvalidRequest::class.java, failure { strict.send(get("/api")) })
         assertEquals(listOf("127.0.0.1"), asked.toList())
         assertTrue(seen.isEmpty())

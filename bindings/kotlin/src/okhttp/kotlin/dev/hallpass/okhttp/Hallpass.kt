@@ -2,6 +2,7 @@ package dev.hallpass.okhttp
 
 import dev.hallpass.HallpassException
 import dev.hallpass.Session
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
 import kotlinx.coroutines.runBlocking
@@ -54,7 +55,7 @@ private class AuthorizingInterceptor(private val session: Session, private val o
         val request = chain.request()
         if (request.url !in origins || request.header(AUTHORIZATION) != null) return chain.proceed(request)
         val mark = Authorized(chain.call())
-        val credentials = mark.wait { session.credentials() }
+        val credentials = mark.await { session.credentials() }
         val authorized = request.newBuilder().tag(Authorized::class.java, mark).header(AUTHORIZATION, credentials.authorization)
         return chain.proceed(authorized.build())
     }
@@ -71,9 +72,9 @@ private class ProvingInterceptor(private val session: Session, private val origi
         val needsProof = request.header(AUTHORIZATION)?.startsWith(BOUND) == true && request.header(PROOF) == null
         if (mark == null || !needsProof || request.url !in origins) return chain.proceed(request)
         val url = request.url.toString()
-        val fields = mark.wait { session.proof(request.method, url) }
+        val fields = mark.await { session.proof(request.method, url) }
         val response = chain.proceed(request.newBuilder().apply { fields.forEach { header(it.name, it.value) } }.build())
-        response.header("DPoP-Nonce")?.let { nonce -> mark.wait { session.noteNonce(url, nonce) } }
+        response.header("DPoP-Nonce")?.let { nonce -> mark.await { session.noteNonce(url, nonce) } }
         return response
     }
 }
@@ -90,7 +91,7 @@ private class RenewingAuthenticator(private val session: Session, private val or
         // The nonce is known by now; the request that goes out gets a proof with it.
         if (response.wantsNonce()) return request.takeIf { earlier.none { it.wantsNonce() } }
         if (earlier.any { !it.wantsNonce() }) return null
-        val credentials = mark.wait { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
+        val credentials = mark.await { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
         return request.newBuilder().header(AUTHORIZATION, credentials.authorization).build()
     }
 }
@@ -105,7 +106,7 @@ private class Authorized(private val call: Call) {
      * On OkHttp's own thread, which waits for the network anyway; a hit does not suspend. OkHttp takes an [IOException] only, and
      * tells nobody that a call was canceled: one that waits looks at it from time to time.
      */
-    fun <T> wait(work: suspend () -> T): T =
+    fun <T> await(work: suspend () -> T): T =
         try {
             runBlocking {
                 val result = async(start = CoroutineStart.UNDISPATCHED) { work() }
@@ -117,6 +118,8 @@ private class Authorized(private val call: Call) {
             }
         } catch (error: HallpassException) {
             throw NotAuthorizedException(error)
+        } catch (cancelled: CancellationException) {
+            throw IOException("Canceled", cancelled)
         } catch (interrupted: InterruptedException) {
             Thread.currentThread().interrupt()
             throw InterruptedIOException("interrupted").apply { initCause(interrupted) }
