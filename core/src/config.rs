@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hallpass_protocol::client::{Client, ClientId, Dialect, Issuer, Loopback, RedirectUri, Telemetry};
+use hallpass_protocol::client::{Client, ClientId, ConfigError, Dialect, Issuer, Loopback, RedirectUri, Telemetry};
 use hallpass_protocol::scope::Scope;
 use url::{Origin, Url};
 
@@ -34,6 +34,9 @@ pub struct Config {
     pub(crate) post_logout_redirect_uri: Option<RedirectUri>,
     pub(crate) loopback: Loopback,
     pub(crate) dpop: bool,
+    pub(crate) metadata_url: Option<Url>,
+    pub(crate) accepts_missing_nonce: bool,
+    allows_any_scheme: bool,
 }
 
 impl Config {
@@ -69,7 +72,8 @@ impl Config {
                 dialect,
                 telemetry: Some(Telemetry::default()),
             },
-            redirect_uri: RedirectUri::parse(redirect_uri)?,
+            // Whether its scheme may be one that any app can claim is said by a later call.
+            redirect_uri: RedirectUri::danger_parse_any_scheme(redirect_uri)?,
             scope: Scope::parse("openid profile offline_access")?,
             audience: None,
             resources: Vec::new(),
@@ -81,6 +85,9 @@ impl Config {
             post_logout_redirect_uri: None,
             loopback: Loopback::RequireHttps,
             dpop: false,
+            metadata_url: None,
+            accepts_missing_nonce: false,
+            allows_any_scheme: false,
         })
     }
 
@@ -91,7 +98,8 @@ impl Config {
         self
     }
 
-    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`); may be given several times.
+    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`); may be given several times. It is asked
+    /// for at the login, in the code exchange and at each renewal.
     #[must_use]
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
@@ -104,11 +112,7 @@ impl Config {
     /// # Errors
     /// [`Error::Misconfigured`] naming `scope`: a character outside RFC 6749 §3.3, or no `openid`.
     pub fn scope(mut self, scope: &str) -> Result<Self> {
-        let scope = Scope::parse(scope)?;
-        if !scope.contains("openid") {
-            return Err(Error::Misconfigured { field: "scope", fix: "add `openid`; without it nobody is signed in" });
-        }
-        self.scope = scope;
+        self.scope = scope_of_a_login(scope)?;
         Ok(self)
     }
 
@@ -194,6 +198,48 @@ impl Config {
         self
     }
 
+    /// Where the provider's metadata is, when it is not below the issuer. It has to name the issuer all the same.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `metadata_url`: not an absolute URL.
+    pub fn metadata_url(mut self, url: &str) -> Result<Self> {
+        const FIX: &str = "give an absolute URL with https, as the provider documents it";
+        let url = Url::parse(url).ok().filter(|url| Loopback::AllowHttp.permits(url));
+        self.metadata_url = Some(url.ok_or(Error::Misconfigured { field: "metadata_url", fix: FIX })?);
+        Ok(self)
+    }
+
+    /// The issuer has many tenants and is named by a template: for Microsoft's `common` and `organizations`,
+    /// `https://login.microsoftonline.com/{tenantid}/v2.0`. In a token the claim `tid` has to stand in the place of
+    /// `{tenantid}`. Users of every tenant are accepted: who may use the app is for the app to say.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `issuer_template`: without `{tenantid}`, or of another host.
+    pub fn issuer_template(mut self, template: &str) -> Result<Self> {
+        const FIX: &str = "give the issuer's own URL with `{tenantid}` once in its path";
+        let issuer = self.client.issuer.with_template(template);
+        self.client.issuer = issuer.map_err(|_| Error::Misconfigured { field: "issuer_template", fix: FIX })?;
+        Ok(self)
+    }
+
+    /// Accepts an ID token without `nonce` at a login, for a provider that never returns it (LinkedIn). The nonce is one of
+    /// two ways to notice a code that was injected into this login; PKCE, which is always on, remains the other. A nonce
+    /// that is there is checked all the same.
+    #[must_use]
+    pub fn danger_accept_missing_nonce(mut self) -> Self {
+        self.accepts_missing_nonce = true;
+        self
+    }
+
+    /// Allows a redirect URI whose scheme has no period, such as `myapp://callback` or `msal{client id}://auth`, for a client
+    /// that was registered so. Any app on the device can claim such a scheme and get the callback (RFC 8252 §7.1); PKCE keeps
+    /// the code from being of use to it, and the user's login does not arrive.
+    #[must_use]
+    pub fn danger_allow_any_redirect_scheme(mut self) -> Self {
+        self.allows_any_scheme = true;
+        self
+    }
+
     /// Whether everything configured may be used as it is.
     pub(crate) fn check(&self) -> Result<()> {
         const FIX: &str = "use https, or call `danger_allow_loopback_http` for a server on this machine";
@@ -204,7 +250,22 @@ impl Config {
             if self.api_origins.iter().any(|origin| matches!(origin, Origin::Tuple(scheme, ..) if scheme != "https")) {
                 return Err(Error::Misconfigured { field: "api_origins", fix: FIX });
             }
+            if self.metadata_url.as_ref().is_some_and(|url| url.scheme() != "https") {
+                return Err(Error::Misconfigured { field: "metadata_url", fix: FIX });
+            }
+        }
+        if self.redirect_uri.has_scheme_of_anybody() && !self.allows_any_scheme {
+            return Err(ConfigError::RedirectUriScheme.into());
         }
         Ok(())
     }
+}
+
+/// What a login may ask for.
+pub(crate) fn scope_of_a_login(scope: &str) -> Result<Scope> {
+    let scope = Scope::parse(scope)?;
+    if !scope.contains("openid") {
+        return Err(Error::Misconfigured { field: "scope", fix: "add `openid`; without it no one is signed in" });
+    }
+    Ok(scope)
 }

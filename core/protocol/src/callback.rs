@@ -162,6 +162,15 @@ fn same_place(came: &Url, expected: &Url) -> bool {
         && came.host() == expected.host()
         && came.port_or_known_default() == expected.port_or_known_default()
         && path_or_slash(came) == path_or_slash(expected)
+        && has_query_of(came, expected)
+}
+
+/// Whether all that stands in the query of the redirect URI came back, as often and with the same values: the server adds
+/// its parameters to it (RFC 6749 §4.1.2).
+fn has_query_of(came: &Url, expected: &Url) -> bool {
+    let count =
+        |url: &Url, wanted: &(Cow<'_, str>, Cow<'_, str>)| url.query_pairs().filter(|pair| pair == wanted).count();
+    expected.query_pairs().all(|pair| count(came, &pair) == count(expected, &pair))
 }
 
 fn path_or_slash(url: &Url) -> &str {
@@ -311,6 +320,24 @@ mod tests {
             let url = format!("{came}?code=x&state={}", pending.state().expose());
             let outcome = Callback::parse(&url).unwrap().finish(&pending, &provider, NOW);
             assert_eq!(outcome.is_ok(), accepted, "{came} for {redirect}");
+        }
+    }
+
+    #[test]
+    fn a_callback_brings_back_the_query_of_its_redirect_uri() {
+        let provider = auth0_provider();
+        let (_, pending) = fixtures::start(&auth0(), &provider, "https://app.example/cb?tenant=7");
+        for (query, accepted) in [
+            ("tenant=7&code=x", true),
+            ("code=x&tenant=7", true),
+            ("code=x", false),
+            ("tenant=8&code=x", false),
+            ("tenant=7&tenant=7&code=x", false),
+        ] {
+            let url = format!("https://app.example/cb?{query}&state={}", pending.state().expose());
+            let outcome = Callback::parse(&url).unwrap().finish(&pending, &provider, NOW).map(|_| ());
+            let expected = if accepted { Ok(()) } else { Err(CallbackError::RedirectMismatch) };
+            assert_eq!(outcome, expected, "{query}");
         }
     }
 

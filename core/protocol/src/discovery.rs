@@ -110,6 +110,13 @@ pub fn request(client: &Client) -> Request {
     Request::get_json(beneath(&client.issuer, ".well-known/openid-configuration"), MAX_DISCOVERY_RESPONSE)
 }
 
+/// Asks for the document at a URL of its own, for a server that has it elsewhere. It has to name the client's issuer all the
+/// same.
+#[must_use]
+pub fn request_at(url: Url) -> Request {
+    Request::get_json(url, MAX_DISCOVERY_RESPONSE)
+}
+
 /// Asks for RFC 8414's document, whose well-known path stands between the issuer's host and its path (§3.1), for a
 /// server that has no OpenID Connect document.
 #[must_use]
@@ -139,7 +146,8 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
         json::object(&response.body, MAX_DISCOVERY_RESPONSE).map_err(|json::Malformed| DiscoveryError::Malformed)?;
 
     // OpenID Connect Discovery §4.3, RFC 8414 §3.3: identical, not merely equivalent.
-    if document.issuer.ok_or(DiscoveryError::Missing { member: "issuer" })? != client.issuer.as_str() {
+    let named = document.issuer.ok_or(DiscoveryError::Missing { member: "issuer" })?;
+    if !client.issuer.is_named_in_metadata(&named) {
         return Err(DiscoveryError::IssuerMismatch);
     }
 

@@ -12,6 +12,7 @@ use core::mem;
 use core::time::Duration;
 
 use ring::digest;
+use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::claims::Claims;
@@ -137,7 +138,7 @@ fn validate_with(
     let header = decoded.header()?;
     check_type(header.token_type.as_deref())?;
     let claims = ClaimSet::parse(&source).map_err(|_| IdTokenError::Malformed)?;
-    check_issuer(&claims, expected)?;
+    check_issuer(&claims, &source, expected)?;
     check_audience(&claims, expected)?;
     // Step 6: the signature is checked always, although TLS alone would do for a token from the token endpoint.
     // Step 7: the algorithm has to be allowed, and to be one of the key's; the header alone does not choose.
@@ -161,11 +162,18 @@ fn check_type(token_type: Option<&str>) -> Result<(), IdTokenError> {
 }
 
 /// Step 2: `iss` is the issuer, byte for byte.
-fn check_issuer(claims: &ClaimSet, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
-    match claims.text(Text::Iss) {
-        Some(issuer) if issuer == expected.issuer.as_str() => Ok(()),
-        Some(_) | None => Err(IdTokenError::Issuer),
+fn check_issuer(claims: &ClaimSet, source: &str, expected: &Expectations<'_>) -> Result<(), IdTokenError> {
+    /// The tenant, where the issuer has many of them.
+    #[derive(Deserialize)]
+    struct Tenant {
+        tid: Option<Value>,
     }
+    let tenant = || serde_json::from_str::<Tenant>(source).ok()?.tid;
+    let is_named = |issuer: &str| {
+        let tenant = if expected.issuer.has_template() { tenant() } else { None };
+        expected.issuer.is_named_in_token(issuer, tenant.as_ref().and_then(Value::as_str))
+    };
+    if claims.text(Text::Iss).is_some_and(is_named) { Ok(()) } else { Err(IdTokenError::Issuer) }
 }
 
 /// Step 3: `aud` has the client in it; others beside it are trusted only when `azp` says that the token was made for

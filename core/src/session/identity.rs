@@ -62,7 +62,14 @@ impl Identity {
                     organization: pending.organization(),
                     ..expected
                 };
-                id_token::validate(id_token, keys, &expected)
+                match id_token::validate(id_token, keys, &expected) {
+                    // PKCE binds the code to this login as well (RFC 7636), so that only a code of this login got here.
+                    Err(IdTokenError::Nonce) if self.config.accepts_missing_nonce => {
+                        let claims = id_token::validate(id_token, keys, &Expectations { nonce: None, ..expected })?;
+                        if claims.nonce().is_none() { Ok(claims) } else { Err(IdTokenError::Nonce) }
+                    }
+                    outcome => outcome,
+                }
             })
         };
         let outcome = match self.provider.keys(metadata).await {
@@ -160,7 +167,8 @@ impl Identity {
 
     fn expectations<'a>(&'a self, metadata: &'a ProviderMetadata, now: Timestamp) -> Expectations<'a> {
         Expectations {
-            issuer: &metadata.issuer,
+            // The configured one: it may have a template, which metadata does not keep.
+            issuer: &self.config.client.issuer,
             client_id: &self.config.client.client_id,
             nonce: None,
             access_token: None,

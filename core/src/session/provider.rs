@@ -258,7 +258,18 @@ impl Provider {
     }
 
     async fn fetch_metadata(&self) -> Result<Cached<Arc<ProviderMetadata>>> {
-        let response = self.wire.send(discovery::request(&self.config.client)).await?;
+        let client = &self.config.client;
+        let mut response = match &self.config.metadata_url {
+            Some(url) => self.wire.send(discovery::request_at(url.clone())).await?,
+            None => self.wire.send(discovery::request(client)).await?,
+        };
+        // A server that knows OAuth alone has its document elsewhere (RFC 8414 §3.1).
+        if response.status == 404 && self.config.metadata_url.is_none() {
+            let other = self.wire.send(discovery::oauth_request(client)).await?;
+            if other.status == 200 {
+                response = other;
+            }
+        }
         let metadata = discovery::parse(&response, &self.config.client, self.config.loopback)
             .map_err(|error| self.wire.unusable(&response, error))?;
         Ok(Cached {

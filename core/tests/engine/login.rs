@@ -333,7 +333,7 @@ fn settings_that_are_wrong_are_told_with_their_name() {
         ("https://issuer.example?x", "client-1", "com.example.app:/callback", "issuer"),
         ("issuer.example", "client-1", "com.example.app:/callback", "issuer"),
         ("https://issuer.example", "YOUR_CLIENT_ID", "com.example.app:/callback", "client_id"),
-        ("https://issuer.example", "client-1", "myapp:/callback", "redirect_uri"),
+        ("https://issuer.example", "client-1", "javascript:x", "redirect_uri"),
         ("https://issuer.example", "client-1", "http://example.com/callback", "redirect_uri"),
     ] {
         let error = Config::new(issuer, client_id, redirect_uri).unwrap_err();

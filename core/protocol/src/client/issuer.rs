@@ -56,7 +56,18 @@ fn is_host_of_emulator(url: &Url) -> bool {
 pub struct Issuer {
     text: String,
     url: Url,
+    template: Option<Template>,
 }
+
+/// What stands before and after `{tenantid}` in the name of an issuer with many tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Template {
+    before: String,
+    after: String,
+}
+
+/// In the place of the tenant, as Microsoft's metadata has it.
+const TENANT: &str = "{tenantid}";
 
 impl Issuer {
     /// Reads an issuer identifier: an absolute URL without query, fragment and user information.
@@ -74,7 +85,47 @@ impl Issuer {
         if url.query().is_some() || url.fragment().is_some() || has_user_information(&url) {
             return Err(ConfigError::IssuerExtra);
         }
-        Ok(Self { text: text.to_owned(), url })
+        Ok(Self { text: text.to_owned(), url, template: None })
+    }
+
+    /// The same issuer, whose metadata and tokens name it by a template: `https://login.microsoftonline.com/{tenantid}/v2.0`.
+    /// In the metadata the template stands as it is; in a token the tenant's id stands in the place of `{tenantid}`, and has
+    /// to be the claim `tid`. **Every tenant's users are accepted**: who may sign in is for the app to say.
+    ///
+    /// # Errors
+    /// [`ConfigError::IssuerNotUrl`] when `{tenantid}` is not in it once, or when it is another host's.
+    pub fn with_template(mut self, template: &str) -> Result<Self, ConfigError> {
+        let (before, after) = template.split_once(TENANT).ok_or(ConfigError::IssuerNotUrl)?;
+        let example = parse_as_written(&[before, "tenant", after].concat()).ok_or(ConfigError::IssuerNotUrl)?;
+        if after.contains(TENANT) || example.origin() != self.url.origin() || !before.ends_with('/') {
+            return Err(ConfigError::IssuerNotUrl);
+        }
+        self.template = Some(Template { before: before.to_owned(), after: after.to_owned() });
+        Ok(self)
+    }
+
+    /// Whether tokens name it by a template.
+    pub(crate) const fn has_template(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Whether metadata that names `name` is this issuer's (OpenID Connect Discovery §4.3, RFC 8414 §3.3: identical, not
+    /// merely equivalent).
+    pub(crate) fn is_named_in_metadata(&self, name: &str) -> bool {
+        let of_template = |template: &Template| [&template.before, TENANT, &template.after].concat() == name;
+        self.text == name || self.template.as_ref().is_some_and(of_template)
+    }
+
+    /// Whether a token with this `iss` and this `tid` is this issuer's.
+    pub(crate) fn is_named_in_token(&self, iss: &str, tid: Option<&str>) -> bool {
+        match &self.template {
+            None => self.text == iss,
+            Some(template) => {
+                let tenant = iss.strip_prefix(&*template.before).and_then(|rest| rest.strip_suffix(&*template.after));
+                let is_plain = |tenant: &str| tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                tenant.is_some_and(|tenant| !tenant.is_empty() && is_plain(tenant) && tid == Some(tenant))
+            }
+        }
     }
 
     /// The identifier as it was given.
@@ -133,6 +184,42 @@ impl<'de> Deserialize<'de> for Issuer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issuer_with_a_template_is_named_by_it_in_metadata_and_with_its_tenant_in_a_token() {
+        const TEMPLATE: &str = "https://login.example/{tenantid}/v2.0";
+        let issuer = Issuer::parse("https://login.example/common/v2.0", Loopback::RequireHttps).unwrap();
+        assert!(!issuer.is_named_in_metadata(TEMPLATE));
+        let issuer = issuer.with_template(TEMPLATE).unwrap();
+        assert!(issuer.is_named_in_metadata(TEMPLATE) && issuer.is_named_in_metadata(issuer.as_str()));
+        assert!(!issuer.is_named_in_metadata("https://login.example/7/v2.0"));
+        for (iss, tid, accepted) in [
+            ("https://login.example/7-a/v2.0", Some("7-a"), true),
+            ("https://login.example/7/v2.0", Some("8"), false),
+            ("https://login.example/7/v2.0", None, false),
+            ("https://login.example//v2.0", Some(""), false),
+            ("https://login.example/7/x/v2.0", Some("7/x"), false),
+            ("https://evil.example/7/v2.0", Some("7"), false),
+            ("https://login.example/{tenantid}/v2.0", Some("{tenantid}"), false),
+            ("https://login.example/common/v2.0", None, false),
+        ] {
+            assert_eq!(issuer.is_named_in_token(iss, tid), accepted, "{iss} {tid:?}");
+        }
+    }
+
+    #[test]
+    fn a_template_without_its_tenant_or_of_another_host_is_refused() {
+        let issuer = || Issuer::parse("https://login.example/common", Loopback::RequireHttps).unwrap();
+        for template in [
+            "https://login.example/v2.0",
+            "https://login.example/{tenantid}/{tenantid}",
+            "https://{tenantid}.login.example/",
+            "https://evil.example/{tenantid}",
+            "{tenantid}",
+        ] {
+            assert_eq!(issuer().with_template(template).map(drop), Err(ConfigError::IssuerNotUrl), "{template}");
+        }
+    }
 
     #[test]
     fn an_issuer_given_is_kept_byte_for_byte() {
