@@ -36,5 +36,5 @@ pub use error::{Error, LoginReason, OfflineCause, Result, StorageProblem};
 pub use hallpass_protocol as protocol;
 pub use session::{
     ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Events, LatestCredentials, LoggedOut, Login,
-    Logout, MinTtl, Observer, Session, SessionBuilder, StartedLogin, State, States, User, accounts,
+    LoginGrant, Logout, MinTtl, Observer, Session, SessionBuilder, StartedLogin, State, States, User, accounts,
 };

@@ -13,6 +13,7 @@ mod fakes;
 mod hexadecimal;
 mod identity;
 mod login;
+mod login_grant;
 mod logout;
 mod moment;
 mod observer;
@@ -40,6 +41,7 @@ pub use builder::{SessionBuilder, accounts};
 pub use call::{ApiRequest, ApiResponse};
 pub use credentials::{Credentials, CredentialsRequest, MinTtl};
 pub use login::{Login, StartedLogin};
+pub use login_grant::LoginGrant;
 pub use logout::{LoggedOut, Logout};
 pub use observer::{LatestCredentials, Observer};
 pub use state::{Event, Events, State, States, User};
@@ -48,6 +50,7 @@ use account::Account;
 use call::Calls;
 use login::Logins;
 use logout::Logouts;
+use record::Record;
 use registry::Registration;
 use renewal::Renewals;
 use tokio::runtime::Handle;
@@ -225,8 +228,9 @@ impl Session {
         self.to_the_end(async move { engine.logouts.revoke().await }).await
     }
 
-    /// The page that ends the server's session, for apps that open it themselves; `post_logout_redirect_uri` has to be
-    /// registered with the server.
+    /// The page that ends the server's session, for apps that open it themselves. It returns to `post_logout_redirect_uri`,
+    /// or to the configured one ([`Config::post_logout_redirect_uri`]) when that is `None`; it has to be registered with the
+    /// server. Where the URL has a `state`, the return brings it back, unless the server leaves it out.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the provider has no such page; [`Error::Offline`] when its metadata is not known.
@@ -239,6 +243,20 @@ impl Session {
     /// The signed-in user, by the latest ID token; known offline too. `None` when nobody is, or it is not known yet.
     pub fn user(&self) -> Option<User> {
         self.engine.account.user()
+    }
+
+    /// What the login of the signed-in user asked for, and whether there is a refresh token; `None` when no one is signed in.
+    /// Sends nothing. For an app that has to see whether its settings ask for something else by now.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the record cannot be read now.
+    pub async fn grant(&self) -> Result<Option<LoginGrant>> {
+        let engine = Arc::clone(&self.engine);
+        self.to_the_end(async move {
+            let guard = engine.account.open().await?;
+            Ok(guard.record().and_then(Record::signed_in).map(LoginGrant::of))
+        })
+        .await
     }
 
     /// The present state.

@@ -26,8 +26,8 @@ pub struct AuthorizationParameters {
     pub audience: Option<String>,
     /// `resource`, any number of times: the API that the access token is for, in RFC 8707's way.
     pub resource: Vec<String>,
-    /// `prompt`
-    pub prompt: Option<Prompt>,
+    /// `prompt`, any number of values; [`Prompt::None`] stands alone.
+    pub prompt: Vec<Prompt>,
     /// `max_age`, in seconds: how long ago the user may have authenticated. The ID token is checked against it.
     pub max_age: Option<u64>,
     /// `login_hint`
@@ -59,6 +59,8 @@ pub enum Prompt {
     Consent,
     /// Have the user choose an account.
     SelectAccount,
+    /// Show the page on which a user signs up (Initiating User Registration via OpenID Connect 1.0).
+    Create,
 }
 
 impl Prompt {
@@ -70,6 +72,7 @@ impl Prompt {
             Self::Login => "login",
             Self::Consent => "consent",
             Self::SelectAccount => "select_account",
+            Self::Create => "create",
         }
     }
 }
@@ -96,6 +99,8 @@ pub struct PendingLogin {
     issuer: Issuer,
     scope: Scope,
     audience: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resource: Vec<String>,
     organization: Option<String>,
     max_age: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,6 +152,12 @@ impl PendingLogin {
         self.audience.as_deref()
     }
 
+    /// The resources asked for (RFC 8707 §2).
+    #[must_use]
+    pub fn resource(&self) -> &[String] {
+        &self.resource
+    }
+
     /// The organization asked for.
     #[must_use]
     pub fn organization(&self) -> Option<&str> {
@@ -184,8 +195,9 @@ impl PendingLogin {
 /// `nonce`, `code_challenge`, `code_challenge_method`, then the optional ones and the extra ones.
 ///
 /// # Errors
-/// [`ConfigError::ExtraParameter`] when an extra parameter has the name of one of the protocol's, and
-/// [`ConfigError::Resource`] when a resource is no absolute URI.
+/// [`ConfigError::ExtraParameter`] when an extra parameter has the name of one of the protocol's,
+/// [`ConfigError::Resource`] when a resource is no absolute URI, and [`ConfigError::Prompt`] when [`Prompt::None`] stands
+/// beside another value.
 #[expect(clippy::needless_pass_by_value, reason = "entropy that was moved cannot be used for a second login")]
 pub fn start(
     client: &Client,
@@ -205,6 +217,7 @@ pub fn start(
         issuer: client.issuer.clone(),
         scope: parameters.scope.clone(),
         audience: parameters.audience.clone(),
+        resource: parameters.resource.clone(),
         organization: parameters.organization.clone(),
         max_age: parameters.max_age,
         dpop_jkt: parameters.dpop_jkt,
@@ -255,6 +268,9 @@ fn check(client: &Client, parameters: &AuthorizationParameters) -> Result<(), Co
     if !parameters.resource.iter().all(absolute) {
         return Err(ConfigError::Resource);
     }
+    if parameters.prompt.contains(&Prompt::None) && parameters.prompt.iter().any(|prompt| *prompt != Prompt::None) {
+        return Err(ConfigError::Prompt);
+    }
     Ok(())
 }
 
@@ -281,7 +297,8 @@ fn append(url: &mut Url, client: &Client, parameters: &AuthorizationParameters, 
     optional("organization", parameters.organization.as_deref());
     optional("invitation", parameters.invitation.as_deref());
     optional("max_age", parameters.max_age.map(|seconds| seconds.to_string()).as_deref());
-    optional("prompt", parameters.prompt.map(Prompt::as_str));
+    let prompt = parameters.prompt.iter().map(|prompt| prompt.as_str()).collect::<Vec<_>>().join(" ");
+    optional("prompt", (!prompt.is_empty()).then_some(&*prompt));
     optional("login_hint", parameters.login_hint.as_deref());
     optional("ui_locales", parameters.ui_locales.as_deref());
     optional("acr_values", parameters.acr_values.as_deref());
@@ -350,7 +367,7 @@ mod tests {
             scope: Scope::parse("openid").unwrap(),
             audience: some("a"),
             resource: vec!["https://one.example/".to_owned(), "urn:two".to_owned()],
-            prompt: Some(Prompt::SelectAccount),
+            prompt: vec![Prompt::Login, Prompt::SelectAccount],
             max_age: Some(0),
             login_hint: some("l&h=1"),
             ui_locales: some("de en"),
@@ -370,7 +387,7 @@ mod tests {
         assert_eq!(names(&url).join(" "), expected);
         let value = |name: &str| url.query_pairs().find(|(found, _)| found == name).unwrap().1.into_owned();
         assert_eq!(value("auth0Client"), Telemetry::default().encoded());
-        assert_eq!((value("prompt").as_str(), value("max_age").as_str()), ("select_account", "0"));
+        assert_eq!((value("prompt").as_str(), value("max_age").as_str()), ("login select_account", "0"));
         assert_eq!(value("login_hint"), "l&h=1");
         assert_eq!(value("dpop_jkt"), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     }
@@ -383,6 +400,18 @@ mod tests {
         let url = url(&client, &openid_provider(), &parameters).unwrap();
         assert!(url.as_str().starts_with("https://op.example/realm/auth?tenant=7&response_type=code&"), "{url}");
         assert!(!names(&url).iter().any(|name| name == "auth0Client" || name == "scope"));
+    }
+
+    #[test]
+    fn a_prompt_of_none_stands_alone() {
+        let attempt = |prompt: &[Prompt]| {
+            let parameters = AuthorizationParameters { prompt: prompt.to_vec(), ..AuthorizationParameters::default() };
+            url(&openid(), &openid_provider(), &parameters)
+        };
+        assert!(attempt(&[Prompt::None]).is_ok());
+        assert_eq!(attempt(&[Prompt::None, Prompt::Login]), Err(ConfigError::Prompt));
+        let created = attempt(&[Prompt::Create]).unwrap();
+        assert!(created.query_pairs().any(|(name, value)| name == "prompt" && value == "create"), "{created}");
     }
 
     #[test]

@@ -65,8 +65,18 @@ pub(crate) fn entropy() -> LoginEntropy {
 pub(crate) fn start(client: &Client, provider: &ProviderMetadata, redirect_uri: &str) -> (Url, PendingLogin) {
     let scope = Scope::parse("openid profile read:reports offline_access").unwrap();
     let parameters = AuthorizationParameters { scope, ..AuthorizationParameters::default() };
+    start_with(client, provider, redirect_uri, &parameters)
+}
+
+/// The same with other parameters.
+pub(crate) fn start_with(
+    client: &Client,
+    provider: &ProviderMetadata,
+    redirect_uri: &str,
+    parameters: &AuthorizationParameters,
+) -> (Url, PendingLogin) {
     let redirect_uri = RedirectUri::parse(redirect_uri).unwrap();
-    authorize::start(client, provider, &parameters, redirect_uri, entropy(), NOW, Duration::from_secs(600)).unwrap()
+    authorize::start(client, provider, parameters, redirect_uri, entropy(), NOW, Duration::from_secs(600)).unwrap()
 }
 
 pub(crate) fn response(status: u16, content_type: &str, body: &str) -> Response {

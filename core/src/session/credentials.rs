@@ -192,6 +192,13 @@ impl CredentialsRequest {
         self
     }
 
+    /// For one of several resources that the login asked for (RFC 8707 §2.2), obtained with the same refresh token.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.key.resource = Some(resource.into());
+        self
+    }
+
     /// With a narrower scope than the one of the login (RFC 6749 §6), its values separated by spaces.
     ///
     /// # Errors

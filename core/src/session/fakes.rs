@@ -167,5 +167,6 @@ pub(crate) fn signed_in(sub: &str, lifetime: u64, refresh: Option<&str>, now: Mo
             lifetime: Some(Duration::from_secs(lifetime)),
         }],
         dpop_jkt: None,
+        asked: None,
     }
 }

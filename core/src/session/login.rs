@@ -22,7 +22,7 @@ use super::account::{Account, Intent};
 use super::identity::Identity;
 use super::moment::Moment;
 use super::provider::Provider;
-use super::record::{Grant, GrantKey, Refresh, SignedIn};
+use super::record::{Asked, Grant, GrantKey, Refresh, SignedIn};
 use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
 use super::state::User;
@@ -69,10 +69,37 @@ impl Login {
         Self::default()
     }
 
-    /// Whether the page has to ask for the password, for consent, or for nothing at all (OpenID Connect Core §3.1.2.1).
+    /// Whether the page has to ask for the password, for consent, or for nothing at all (OpenID Connect Core §3.1.2.1), or is
+    /// the one to sign up. May be given several times; [`Prompt::None`] stands alone, or the login is refused when it starts.
     #[must_use]
     pub fn prompt(mut self, prompt: Prompt) -> Self {
-        self.parameters.prompt = Some(prompt);
+        if !self.parameters.prompt.contains(&prompt) {
+            self.parameters.prompt.push(prompt);
+        }
+        self
+    }
+
+    /// The scope to ask for instead of the configured one, its values separated by spaces.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] naming `scope`: a character outside RFC 6749 §3.3, or no `openid`.
+    pub fn scope(mut self, scope: &str) -> Result<Self> {
+        self.parameters.scope = crate::config::scope_of_a_login(scope)?;
+        Ok(self)
+    }
+
+    /// The API that the access token is for, instead of the configured one (Auth0's `audience`).
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.parameters.audience = Some(audience.into());
+        self
+    }
+
+    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`), instead of the configured ones; may be
+    /// given several times.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.parameters.resource.push(resource.into());
         self
     }
 
@@ -381,6 +408,11 @@ impl Logins {
                 lifetime: tokens.lifetime,
             }],
             dpop_jkt: pending.dpop_jkt(),
+            asked: Some(Asked {
+                scope: pending.scope().clone(),
+                audience: pending.audience().map(str::to_owned),
+                resources: pending.resource().to_vec(),
+            }),
         };
         let lineage = self.wire.random_name()?;
         // Not while another process is renewing: its answer must not overwrite this login.
@@ -415,9 +447,9 @@ impl Logins {
         let configured = &self.config;
         let asked = login.parameters;
         AuthorizationParameters {
-            scope: configured.scope.clone(),
-            audience: configured.audience.clone(),
-            resource: configured.resources.clone(),
+            scope: if asked.scope.is_empty() { configured.scope.clone() } else { asked.scope },
+            audience: asked.audience.or_else(|| configured.audience.clone()),
+            resource: if asked.resource.is_empty() { configured.resources.clone() } else { asked.resource },
             max_age: asked.max_age.or(configured.max_age),
             organization: asked.organization.or_else(|| configured.organization.clone()),
             ..asked

@@ -66,6 +66,19 @@ pub(crate) struct SignedIn {
     /// The key that all of these tokens are bound to (RFC 9449); `None` when they are bearer tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dpop_jkt: Option<Thumbprint>,
+    /// What the login asked for. Earlier versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<Asked>,
+}
+
+/// What a login asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) audience: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
 }
 
 /// The refresh token and what is known about it.
@@ -125,6 +138,9 @@ pub(crate) struct Grant {
 pub(crate) struct GrantKey {
     pub(crate) audience: Option<String>,
     pub(crate) scope: Option<Scope>,
+    /// One of several resources (RFC 8707).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resource: Option<String>,
 }
 
 impl Grant {
@@ -141,7 +157,7 @@ impl Grant {
 impl GrantKey {
     /// Whether it is the access token of the login that is meant.
     pub(crate) fn is_login(&self) -> bool {
-        matches!(self, Self { audience: None, scope: None })
+        matches!(self, Self { audience: None, scope: None, resource: None })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rule 6: what the server says of one audience or scope is about that one. The login's own tokens live on.
 
 use hallpass_core::protocol::error::ErrorCode;
-use hallpass_core::{CredentialsRequest, Error, LoginReason, State};
+use hallpass_core::{CredentialsRequest, Error, Login, LoginReason, State};
 use tokio::time::Instant;
 
 use crate::support::server::{Fault, Reply, Seen, Target};
@@ -128,4 +128,39 @@ async fn rule_7_an_odd_answer_for_an_audience_keeps_the_refresh_token() {
     device.renew().await.unwrap();
     device.ask(audience(REPORTS)).await.unwrap();
     still_works(&device).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_is_asked_for_at_the_login_in_the_exchange_and_at_each_renewal() {
+    const ONE: &str = "https://one.example/";
+    const TWO: &str = "https://two.example/";
+    let mut device = Device::new();
+    let started = device.session().start_login(Login::new().resource(ONE)).await.unwrap();
+    assert!(started.url.query_pairs().any(|(name, value)| name == "resource" && value == ONE), "{}", started.url);
+    let callback = device.server.sign_in(&started.url, "ada");
+    device.session().resume(&callback).await.unwrap();
+    device.renew().await.unwrap();
+    // What the login asked for is in the record.
+    device.restart();
+    device.renew().await.unwrap();
+    device.ask(CredentialsRequest::new().resource(TWO)).await.unwrap();
+    device.ask(audience(REPORTS)).await.unwrap();
+    let resources: Vec<Option<String>> =
+        device.server.seen("token").iter().map(|seen| seen.parameters.get("resource").cloned()).collect();
+    let named = |resource: &str| Some(resource.to_owned());
+    assert_eq!(resources, [named(ONE), named(ONE), named(ONE), named(TWO), None]);
+    let grant = device.session().grant().await.unwrap().unwrap();
+    assert_eq!((grant.resources(), grant.is_renewable()), (&[ONE.to_owned()][..], true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_asks_for_a_scope_and_an_audience_of_its_own() {
+    let device = Device::new();
+    let login = Login::new().scope("openid read:reports").unwrap().audience(REPORTS);
+    device.log_in_with(login, "ada").await.unwrap();
+    let grant = device.session().grant().await.unwrap().unwrap();
+    assert_eq!(grant.scope().map(ToString::to_string).as_deref(), Some("openid read:reports"));
+    assert_eq!((grant.audience(), grant.is_renewable()), (Some(REPORTS), false));
+    let refused = Login::new().scope("profile").map(drop);
+    assert!(matches!(refused, Err(Error::Misconfigured { field: "scope", .. })), "{refused:?}");
 }

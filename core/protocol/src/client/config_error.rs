@@ -35,6 +35,8 @@ pub enum ConfigError {
     ExtraParameter,
     /// A `resource` is no absolute URI without fragment (RFC 8707 §2).
     Resource,
+    /// `prompt=none` stands beside another value.
+    Prompt,
     /// The redirect URI after logout is no absolute URI.
     PostLogoutRedirectUri,
 }
@@ -54,6 +56,7 @@ impl ConfigError {
             Self::ScopeCharacter => "scope",
             Self::ExtraParameter => "extra",
             Self::Resource => "resource",
+            Self::Prompt => "prompt",
             Self::PostLogoutRedirectUri => "post_logout_redirect_uri",
         }
     }
@@ -64,7 +67,9 @@ impl ConfigError {
         match self {
             Self::ClientIdEmpty => "set it to the client id of the application at the authorization server",
             Self::ClientIdPlaceholder => "replace the placeholder by the client id of the application",
-            Self::ClientIdCharacter => "remove spaces and line breaks; a client id has visible ASCII characters only",
+            Self::ClientIdCharacter => {
+                "remove the spaces and line breaks around it; a client id has visible ASCII characters and spaces only"
+            }
             Self::IssuerNotUrl => "give an absolute URL, such as `https://tenant.eu.auth0.com/`",
             Self::IssuerPlaceholder => "replace the placeholder by the domain or issuer of the tenant",
             Self::IssuerInsecure => "use https, or allow plain HTTP for a server on this very machine",
@@ -80,6 +85,7 @@ impl ConfigError {
                 "use scope values of printable ASCII without quotes and backslashes, separated by spaces"
             }
             Self::ExtraParameter => "leave out parameters that the protocol sets itself, such as `state` or `scope`",
+            Self::Prompt => "leave the other values out, or `none`",
             Self::Resource => "give an absolute URI without fragment, such as `https://api.example.com/`",
             Self::PostLogoutRedirectUri => "give an absolute URI that is registered at the authorization server",
         }
@@ -103,6 +109,7 @@ impl ConfigError {
             Self::RedirectUriPort => "redirect_uri_port",
             Self::ScopeCharacter => "scope_character",
             Self::ExtraParameter => "extra_parameter",
+            Self::Prompt => "prompt",
             Self::Resource => "resource",
             Self::PostLogoutRedirectUri => "post_logout_redirect_uri",
         }
@@ -134,6 +141,7 @@ mod tests {
             (E::ScopeCharacter, "scope_character"),
             (E::ExtraParameter, "extra_parameter"),
             (E::Resource, "resource"),
+            (E::Prompt, "prompt"),
             (E::PostLogoutRedirectUri, "post_logout_redirect_uri"),
         ];
         for (error, code) in codes {

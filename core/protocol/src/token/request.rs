@@ -1,6 +1,8 @@
 //! Requests to the token endpoint, in the encoding and member order of the client's dialect.
 
 use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 
 use url::{Url, form_urlencoded};
 
@@ -19,21 +21,20 @@ pub fn code_request(
     code: &AuthorizationCode,
     pending: &PendingLogin,
 ) -> Request {
-    post(
-        client,
-        &provider.token_endpoint,
-        &[
-            ("grant_type", Some("authorization_code")),
-            ("client_id", Some(client.client_id.as_str())),
-            ("code", Some(code.expose())),
-            ("code_verifier", Some(pending.code_verifier().expose())),
-            ("redirect_uri", Some(pending.redirect_uri().as_str())),
-        ],
-    )
+    let mut members = vec![
+        ("grant_type", Some("authorization_code")),
+        ("client_id", Some(client.client_id.as_str())),
+        ("code", Some(code.expose())),
+        ("code_verifier", Some(pending.code_verifier().expose())),
+        ("redirect_uri", Some(pending.redirect_uri().as_str())),
+    ];
+    members.extend(resources(pending.resource()));
+    post(client, &provider.token_endpoint, &members)
 }
 
 /// Renews (RFC 6749 §6). Without `scope` the server grants what it granted at login; `audience` asks for a token for
-/// another API, where the server knows that.
+/// another API, where the server knows that, and so does `resource` (RFC 8707 §2.2): one or more of those that were asked
+/// for at the login.
 #[must_use]
 pub fn refresh_request(
     client: &Client,
@@ -41,19 +42,23 @@ pub fn refresh_request(
     refresh_token: &RefreshToken,
     scope: Option<&Scope>,
     audience: Option<&str>,
+    resource: &[String],
 ) -> Request {
     let scope = scope.map(ToString::to_string);
-    post(
-        client,
-        &provider.token_endpoint,
-        &[
-            ("grant_type", Some("refresh_token")),
-            ("client_id", Some(client.client_id.as_str())),
-            ("refresh_token", Some(refresh_token.expose())),
-            ("scope", scope.as_deref()),
-            ("audience", audience),
-        ],
-    )
+    let mut members = vec![
+        ("grant_type", Some("refresh_token")),
+        ("client_id", Some(client.client_id.as_str())),
+        ("refresh_token", Some(refresh_token.expose())),
+        ("scope", scope.as_deref()),
+        ("audience", audience),
+    ];
+    members.extend(resources(resource));
+    post(client, &provider.token_endpoint, &members)
+}
+
+/// A member each, as RFC 8707 §2 has them.
+fn resources(resources: &[String]) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+    resources.iter().map(|resource| ("resource", Some(resource.as_str())))
 }
 
 /// A POST of `members`, in order and without those that are `None`, encoded as the dialect says.
@@ -82,15 +87,25 @@ fn form(members: &[(&str, Option<&str>)]) -> Body {
     serializer.finish().into()
 }
 
-/// An object of strings (RFC 8259 §7). Written by hand because `serde_json` grows its buffer while it writes.
+/// An object of strings (RFC 8259 §7), in which a name that comes more than once in a row has an array of them. Written by hand because `serde_json` grows its buffer while it writes.
 fn json(members: &[(&str, Option<&str>)]) -> Body {
     let mut text = with_room_for(members);
+    let present: Vec<(&str, &str)> = present(members).collect();
     let mut separator = '{';
-    for (name, value) in present(members) {
+    for values in present.chunk_by(|(name, _), (next, _)| name == next) {
+        let [(name, _), ..] = values else { continue };
         text.push(separator);
         push_json_string(&mut text, name);
         text.push(':');
-        push_json_string(&mut text, value);
+        let (open, close) = if values.len() > 1 { ("[", "]") } else { ("", "") };
+        text.push_str(open);
+        for (index, (_, value)) in values.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            push_json_string(&mut text, value);
+        }
+        text.push_str(close);
         separator = ',';
     }
     text.push('}');
@@ -121,10 +136,11 @@ fn with_room_for(members: &[(&str, Option<&str>)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned;
     use alloc::format;
-    use alloc::vec::Vec;
 
     use super::*;
+    use crate::authorize::AuthorizationParameters;
     use crate::client::Telemetry;
     use crate::fixtures::{self, auth0, auth0_provider, openid, openid_provider};
 
@@ -138,7 +154,7 @@ mod tests {
     fn a_renewal_at_auth0_is_the_labs_byte_for_byte() {
         let mut client = auth0();
         client.telemetry = Some(Telemetry::default());
-        let request = refresh_request(&client, &auth0_provider(), &RefreshToken::new("v1.abc"), None, None);
+        let request = refresh_request(&client, &auth0_provider(), &RefreshToken::new("v1.abc"), None, None, &[]);
         assert_eq!((request.method, request.url.as_str()), (Method::Post, "https://tenant.eu.auth0.com/oauth/token"));
         assert_eq!(body(&request), r#"{"grant_type":"refresh_token","client_id":"client-1","refresh_token":"v1.abc"}"#);
         let headers: Vec<_> = request.headers.iter().collect();
@@ -156,12 +172,12 @@ mod tests {
     fn a_renewal_with_scope_and_audience_has_them_last() {
         let scope = Scope::parse("openid read:reports").unwrap();
         let token = RefreshToken::new("v1.abc");
-        let at_auth0 = refresh_request(&auth0(), &auth0_provider(), &token, Some(&scope), Some("https://api"));
+        let at_auth0 = refresh_request(&auth0(), &auth0_provider(), &token, Some(&scope), Some("https://api"), &[]);
         assert_eq!(
             body(&at_auth0),
             r#"{"grant_type":"refresh_token","client_id":"client-1","refresh_token":"v1.abc","scope":"openid read:reports","audience":"https://api"}"#
         );
-        let elsewhere = refresh_request(&openid(), &openid_provider(), &token, Some(&scope), None);
+        let elsewhere = refresh_request(&openid(), &openid_provider(), &token, Some(&scope), None, &[]);
         assert_eq!(
             body(&elsewhere),
             "grant_type=refresh_token&client_id=client-1&refresh_token=v1.abc&scope=openid+read%3Areports"
@@ -169,13 +185,36 @@ mod tests {
     }
 
     #[test]
+    fn resources_stand_in_the_code_exchange_and_in_a_renewal() {
+        let resources = ["https://one.example/".to_owned(), "urn:two".to_owned()];
+        let token = RefreshToken::new("t");
+        let renewal = |client: &Client, provider: &ProviderMetadata, resources: &[String]| {
+            body(&refresh_request(client, provider, &token, None, None, resources)).to_owned()
+        };
+        assert!(
+            renewal(&openid(), &openid_provider(), &resources)
+                .ends_with("refresh_token=t&resource=https%3A%2F%2Fone.example%2F&resource=urn%3Atwo")
+        );
+        assert!(
+            renewal(&auth0(), &auth0_provider(), &resources)
+                .ends_with(r#""refresh_token":"t","resource":["https://one.example/","urn:two"]}"#)
+        );
+        assert!(renewal(&auth0(), &auth0_provider(), &resources[1..]).ends_with(r#""resource":"urn:two"}"#));
+        let parameters =
+            AuthorizationParameters { resource: resources[..1].to_vec(), ..AuthorizationParameters::default() };
+        let (_, pending) = fixtures::start_with(&openid(), &openid_provider(), REDIRECT, &parameters);
+        let exchange = code_request(&openid(), &openid_provider(), &AuthorizationCode::new("c"), &pending);
+        assert!(body(&exchange).ends_with("&resource=https%3A%2F%2Fone.example%2F"), "{}", body(&exchange));
+    }
+
+    #[test]
     fn telemetry_switched_off_or_at_another_provider_is_not_sent() {
         let token = RefreshToken::new("t");
-        let off = refresh_request(&auth0(), &auth0_provider(), &token, None, None);
+        let off = refresh_request(&auth0(), &auth0_provider(), &token, None, None, &[]);
         assert_eq!(off.headers.get("Auth0-Client"), None);
         let mut client = openid();
         client.telemetry = Some(Telemetry::default());
-        let elsewhere = refresh_request(&client, &openid_provider(), &token, None, None);
+        let elsewhere = refresh_request(&client, &openid_provider(), &token, None, None, &[]);
         assert_eq!(elsewhere.headers.get("Auth0-Client"), None);
         assert_eq!(elsewhere.headers.get("Content-Type"), Some("application/x-www-form-urlencoded"));
     }

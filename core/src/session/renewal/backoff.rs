@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn refusals_in_a_row_are_asked_for_less_often_up_to_ten_minutes_and_only_for_their_audience() {
         let backoff = Backoff::default();
-        let (login, other) = (GrantKey::default(), GrantKey { audience: Some("api".to_owned()), scope: None });
+        let (login, other) =
+            (GrantKey::default(), GrantKey { audience: Some("api".to_owned()), ..GrantKey::default() });
         let denied = Error::Denied { code: hallpass_protocol::error::ErrorCode::InvalidTarget };
         let mut now = Duration::ZERO;
         for wait in [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600] {
@@ -217,7 +218,7 @@ mod tests {
         let backoff = Backoff::default();
         let denied = Error::Denied { code: hallpass_protocol::error::ErrorCode::InvalidTarget };
         for number in 0..1_000 {
-            let key = GrantKey { audience: Some(number.to_string()), scope: None };
+            let key = GrantKey { audience: Some(number.to_string()), ..GrantKey::default() };
             backoff.refuse(&key, Duration::ZERO, denied.clone(), None, 0);
         }
         assert_eq!(backoff.lock().refusals.len(), REFUSALS_KEPT);

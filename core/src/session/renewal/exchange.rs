@@ -40,6 +40,8 @@ pub(super) struct Prepared {
     pub(super) metadata: Arc<ProviderMetadata>,
     /// The key that the token is bound to, if it is.
     pub(super) bound_to: Option<Thumbprint>,
+    /// The APIs that the token is for (RFC 8707).
+    pub(super) resources: Vec<String>,
 }
 
 impl Prepared {
@@ -230,6 +232,7 @@ impl Exchange {
             &prepared.token,
             key.scope.as_ref(),
             key.audience.as_deref(),
+            &prepared.resources,
         )
     }
 

@@ -432,6 +432,12 @@ impl Renewals {
             identity: signed_in.identity.clone(),
             metadata,
             bound_to: signed_in.dpop_jkt,
+            resources: match (&key.resource, &key.audience, &signed_in.asked) {
+                (Some(resource), _, _) => vec![resource.clone()],
+                (None, Some(_), _) => Vec::new(),
+                (None, None, Some(asked)) => asked.resources.clone(),
+                (None, None, None) => self.exchange.config.resources.clone(),
+            },
         };
         // A token that has worked twice is not a one-time token: no answer to it can be the last one. Any other is not
         // sent, not even again, to a store that would not take the answer; and other processes see each attempt.
