@@ -99,15 +99,39 @@ pub enum Command {
     /// Erase the session here, and revoke it at the server.
     #[command(after_long_help = SETTINGS)]
     Logout(LogoutArguments),
-    /// List the accounts that are stored for this tenant and client.
+    /// Show what the provider says of the signed-in user (the userinfo endpoint).
+    #[command(after_long_help = SETTINGS)]
+    Userinfo(SessionArguments),
+    /// List the accounts that are stored for this tenant and client, and who is signed in there. Sends nothing.
     #[command(after_long_help = SETTINGS)]
     Accounts(SessionArguments),
+    /// Use another account from now on: writes `account` to hallpass.toml.
+    #[command(after_long_help = SETTINGS)]
+    Switch(SwitchArguments),
     /// Drive the core by JSON lines on standard input, for test suites in any language.
     ///
     /// One request object a line on standard input, one answer a line on standard output with the same `id`, in any
     /// order; logs on standard error (HALLPASS_LOG=debug for more). Ends at the end of input, when all is answered. The
     /// operations and error codes are in tests/lab/README.md.
     Drive,
+}
+
+impl Command {
+    /// Whether results, and with them errors, are for machines.
+    pub fn is_json(&self) -> bool {
+        match self {
+            Command::Walk(arguments) => arguments.json,
+            Command::Serve(arguments) => arguments.json,
+            Command::Login(arguments) => arguments.json,
+            Command::Status(arguments)
+            | Command::Renew(arguments)
+            | Command::Userinfo(arguments)
+            | Command::Accounts(arguments) => arguments.json,
+            Command::Token(arguments) => arguments.json,
+            Command::Logout(arguments) => arguments.json,
+            Command::Call(_) | Command::Switch(_) | Command::Drive => false,
+        }
+    }
 }
 
 /// Options of `lab walk`.
@@ -139,6 +163,9 @@ pub struct ServeArguments {
     /// Begin with this seed, so that the same requests get the same codes and tokens again.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// Write the addresses as JSON for machines, in one line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which tenant, client and account: all that commands for real tenants share.
@@ -154,7 +181,7 @@ pub struct TenantArguments {
     /// The client id of the application, a public client.
     #[arg(long, value_name = "ID")]
     pub client_id: Option<String>,
-    /// The API that access tokens are for.
+    /// The API that the access token is for.
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Option<String>,
     /// The scope to ask for, separated by spaces [default: openid profile offline_access].
@@ -190,6 +217,12 @@ pub struct TenantArguments {
     /// Allow plain HTTP to a tenant and an API on this very machine, such as `lab serve`.
     #[arg(long)]
     pub danger_allow_loopback_http: bool,
+    /// Show each request and each answer on standard error: method, address, status and time, and no secret.
+    #[arg(short, long, help_heading = "Options")]
+    pub verbose: bool,
+    /// Give up after so many seconds; a login otherwise waits five minutes for the browser.
+    #[arg(long, value_name = "SECONDS", help_heading = "Options")]
+    pub timeout: Option<u64>,
 }
 
 impl TenantArguments {
@@ -251,9 +284,10 @@ pub struct LoginArguments {
     /// Then write the settings to hallpass.toml in this folder, so that the next commands need no options.
     #[arg(long)]
     pub save: bool,
-    /// What the page has to ask for: none, login, consent or select_account.
-    #[arg(long, value_name = "PROMPT", value_parser = ["none", "login", "consent", "select_account"])]
-    pub prompt: Option<String>,
+    /// What the page has to ask for: none, login, consent, select_account or create (to sign up); may be given several
+    /// times.
+    #[arg(long, value_name = "PROMPT", value_parser = ["none", "login", "consent", "select_account", "create"])]
+    pub prompt: Vec<String>,
     /// Who is about to sign in, such as an e-mail address.
     #[arg(long, value_name = "NAME")]
     pub login_hint: Option<String>,
@@ -271,7 +305,7 @@ pub struct LoginArguments {
 /// Options of `lab call`.
 #[derive(Debug, Args)]
 pub struct CallArguments {
-    /// The address to call.
+    /// The address to call; a path such as /reports when one `api_origins` is set.
     pub url: String,
     /// The method [default: GET, or POST with --data].
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
@@ -284,13 +318,28 @@ pub struct CallArguments {
     /// As with curl, its type is application/x-www-form-urlencoded unless -H says otherwise.
     #[arg(short = 'd', long = "data", value_name = "DATA")]
     pub data: Option<String>,
+    /// The body as it is given, also when it begins with `@`.
+    #[arg(long, value_name = "DATA", conflicts_with = "data")]
+    pub data_raw: Option<String>,
     /// Show the status and the header fields of the answer before its body.
     #[arg(short = 'i', long)]
     pub include: bool,
-    /// Exit with 22 when the API answers with a status of 400 or more.
+    /// Ask for the header fields alone (HEAD), and show them.
+    #[arg(short = 'I', long, conflicts_with_all = ["data", "data_raw", "method"])]
+    pub head: bool,
+    /// Follow redirects, to origins that may get the access token only.
+    #[arg(short = 'L', long)]
+    pub location: bool,
+    /// Write the answer's body to a file.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Say nothing beside the answer but errors.
+    #[arg(short = 's', long, conflicts_with = "verbose")]
+    pub silent: bool,
+    /// Exit with 22, and without the body, when the API answers with a status of 400 or more.
     #[arg(short = 'f', long)]
     pub fail: bool,
-    /// Which tenant, client and account.
+    /// Which tenant, client and account. --audience and --scope choose another access token than the login's.
     #[command(flatten)]
     pub tenant: TenantArguments,
 }
@@ -301,6 +350,19 @@ pub struct TokenArguments {
     /// For how long it has to be valid at least, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub min_ttl: u64,
+    /// Write JSON for machines: the token, its type, its scope and when it expires.
+    #[arg(long)]
+    pub json: bool,
+    /// Which tenant, client and account. --audience and --scope choose another access token than the login's.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab switch`.
+#[derive(Debug, Args)]
+pub struct SwitchArguments {
+    /// The account to use, one of those that `lab accounts` lists or a new one.
+    pub name: String,
     /// Which tenant, client and account.
     #[command(flatten)]
     pub tenant: TenantArguments,
@@ -312,6 +374,9 @@ pub struct LogoutArguments {
     /// Also end the server's own session in the system browser, so that the next login asks for the password.
     #[arg(long)]
     pub end_session: bool,
+    /// Do not open a browser for it: print the address, to be opened on this machine.
+    #[arg(long, requires = "end_session")]
+    pub no_open: bool,
     /// Write JSON for machines.
     #[arg(long)]
     pub json: bool,

@@ -12,8 +12,10 @@ pub mod exit;
 pub mod failure;
 mod serve;
 pub mod settings;
+pub mod terminal;
 pub mod user_agent;
 mod walk;
+mod watch;
 
 use anstyle::{AnsiColor, Style};
 use tokio::io::{BufReader, stdin, stdout};
@@ -28,10 +30,12 @@ use failure::Failure;
 /// Logs go to standard error as `HALLPASS_LOG` says, warnings unless it does.
 pub async fn run(cli: Cli) -> Exit {
     start_logging();
-    match perform(cli.into_command()).await {
+    let command = cli.into_command();
+    let as_json = command.is_json();
+    match perform(command).await {
         Ok(exit) => exit,
         Err(failure) => {
-            report(&failure);
+            report(&failure, as_json);
             failure.exit()
         }
     }
@@ -47,6 +51,8 @@ async fn perform(command: Command) -> Result<Exit, Failure> {
         Command::Status(arguments) => return commands::status(&arguments).await,
         Command::Call(arguments) => return commands::call(&arguments).await,
         Command::Renew(arguments) => commands::renew(&arguments).await?,
+        Command::Userinfo(arguments) => commands::userinfo(&arguments).await?,
+        Command::Switch(arguments) => commands::switch(&arguments)?,
         Command::Token(arguments) => commands::token(&arguments).await?,
         Command::Logout(arguments) => commands::logout(&arguments).await?,
         Command::Accounts(arguments) => commands::accounts(&arguments).await?,
@@ -57,13 +63,17 @@ async fn perform(command: Command) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn report(failure: &Failure) {
+fn report(failure: &Failure, as_json: bool) {
     const ERROR: Style = AnsiColor::Red.on_default().bold();
     const NEXT: Style = Style::new().bold();
-    anstream::eprintln!("{ERROR}error:{ERROR:#} {failure}");
+    if as_json {
+        return terminal::note_json(&failure.to_json());
+    }
+    let failure_text = failure.to_string();
+    anstream::eprintln!("{ERROR}error:{ERROR:#} {}", terminal::printable(&failure_text));
     let next_step = failure.next_step();
     if !next_step.is_empty() {
-        anstream::eprintln!(" {NEXT}next:{NEXT:#} {next_step}");
+        anstream::eprintln!(" {NEXT}next:{NEXT:#} {}", terminal::printable(&next_step));
     }
 }
 

@@ -5,8 +5,11 @@ use std::fmt::Write;
 use anstyle::Style;
 use hallpass_tenant::{Ports, Tenant, TenantOptions};
 
+use serde_json::{Value, json};
+
 use crate::cli::ServeArguments;
 use crate::failure::Failure;
+use crate::terminal;
 
 /// Serves until it is interrupted, and returns when the ports are free again.
 ///
@@ -30,9 +33,15 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let users: Vec<(String, String)> =
         options.users.iter().map(|user| (user.username.clone(), user.password.clone())).collect();
     let tenant = Tenant::start(options).await.map_err(|error| Failure::Server(error.to_string()))?;
-    anstream::print!("{}", greeting(&tenant, &users));
+    if arguments.json {
+        terminal::say_json(&addresses(&tenant, &users));
+    } else {
+        anstream::print!("{}", greeting(&tenant, &users));
+    }
     tokio::signal::ctrl_c().await.map_err(|error| Failure::InputOutput(error.to_string()))?;
-    anstream::println!("\nStopping.");
+    if !arguments.json {
+        anstream::println!("\nStopping.");
+    }
     tenant.stop().await;
     Ok(())
 }
@@ -56,6 +65,30 @@ fn greeting(tenant: &Tenant, users: &[(String, String)]) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "    {DIM}{name:<9}{DIM:#}  {value}");
     }
+    let _ = writeln!(text, "\nTo sign in from another terminal:\n\n    {}", login_command(tenant));
     text.push_str("\nControl-C stops them.\n");
     text
+}
+
+fn login_command(tenant: &Tenant) -> String {
+    format!(
+        "lab login --issuer {} --client-id {} --audience {} --scope \"openid profile read:reports offline_access\" \
+         --danger-allow-loopback-http",
+        tenant.issuer(),
+        tenant.client_id(),
+        tenant.audience()
+    )
+}
+
+fn addresses(tenant: &Tenant, users: &[(String, String)]) -> Value {
+    let users: Vec<Value> =
+        users.iter().map(|(name, password)| json!({ "name": name, "password": password })).collect();
+    json!({
+        "issuer": tenant.issuer(),
+        "api": tenant.api_url(),
+        "dashboard": tenant.dashboard_url(),
+        "client_id": tenant.client_id(),
+        "audience": tenant.audience(),
+        "users": users,
+    })
 }

@@ -1,6 +1,6 @@
 //! Which tenant, which client, which account: from the command line, the environment and `hallpass.toml`, in this order.
 //!
-//! Every value remembers where it came from, so that a wrong one is told with the place where it can be mended.
+//! Every value remembers where it came from, so that a wrong one is told with the place where it can be fixed.
 
 mod error;
 mod file;
@@ -17,7 +17,7 @@ pub use file::{Entry, FILE_NAME, FileError, Problem, PropertyFile};
 pub use setting::Setting;
 
 /// Where the browser returns to unless a setting says otherwise (RFC 8252 §7.3: the port is chosen when it is needed).
-const REDIRECT_URI: &str = "http://127.0.0.1/callback";
+pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1/callback";
 
 /// What was set, and where.
 #[derive(Debug, Clone)]
@@ -165,10 +165,26 @@ impl Settings {
         match self.text(Setting::Store) {
             None | Some("system") => Ok(StoreChoice::System),
             Some(text) => match text.strip_prefix("file:").filter(|path| !path.is_empty()) {
-                Some(path) => Ok(StoreChoice::DangerPlainFiles(PathBuf::from(path))),
+                Some(path) => Ok(StoreChoice::DangerPlainFiles(self.beside_its_file(Setting::Store, path))),
                 None => Err(self.refused(Setting::Store, "write `system`, or `file:` and the path of a folder")),
             },
         }
+    }
+
+    /// A path of a setting: in a property file it is seen from that file's folder, so that it is the same in every folder
+    /// below.
+    fn beside_its_file(&self, setting: Setting, path: &str) -> PathBuf {
+        match self.origin(setting) {
+            Origin::File { path: file, .. } => {
+                file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+            }
+            Origin::Flag(_) | Origin::Variable(_) | Origin::Default => PathBuf::from(path),
+        }
+    }
+
+    /// The one origin that may get the access token, when exactly one is named.
+    pub fn only_api_origin(&self) -> Option<&str> {
+        if let [one] = self.list(Setting::ApiOrigins) { Some(one) } else { None }
     }
 
     /// Whether the user named the origins that may get the access token.
@@ -179,7 +195,14 @@ impl Settings {
     /// A property file that says the same.
     pub fn to_file(&self) -> String {
         let lines = self.values.iter().map(|(setting, value)| {
-            let texts: Vec<toml::Value> = value.values.iter().cloned().map(toml::Value::String).collect();
+            let mut values = value.values.clone();
+            // Seen from the folder of another file it would be another folder.
+            if let (Setting::Store, Origin::File { .. }, Ok(StoreChoice::DangerPlainFiles(path))) =
+                (setting, &value.origin, self.store())
+            {
+                values = vec![format!("file:{}", path.display())];
+            }
+            let texts: Vec<toml::Value> = values.into_iter().map(toml::Value::String).collect();
             let value = match texts.as_slice() {
                 _ if setting.is_switch() => toml::Value::Boolean(self.is_on(*setting)),
                 [one] if !setting.is_list() => one.clone(),
@@ -196,7 +219,7 @@ impl Settings {
     /// [`SettingsError`] for the first setting that is missing, still a placeholder, or refused by the core.
     pub fn config(&self) -> Result<Config, SettingsError> {
         for (setting, value) in &self.values {
-            if let Some(text) = value.values.iter().find(|text| is_placeholder(text)) {
+            if let Some(text) = value.values.iter().find(|text| is_placeholder(*setting, text)) {
                 let (setting, value, origin) = (*setting, text.clone(), value.origin.clone());
                 return Err(SettingsError::Placeholder { setting, value, origin });
             }
@@ -274,9 +297,15 @@ impl Settings {
 }
 
 /// Whether a value still is what a template has in its place, such as `YOUR_API` or `{audience}`. The core looks at
-/// issuer and client id more closely.
-fn is_placeholder(text: &str) -> bool {
-    text.contains(['{', '}', '<', '>']) || text.to_ascii_uppercase().contains("YOUR_") || text.contains("YOUR-")
+/// issuer and client id more closely; a client id may have any character, so only one that is wrapped counts.
+fn is_placeholder(setting: Setting, text: &str) -> bool {
+    let is_wrapped = |(open, close): (char, char)| text.starts_with(open) && text.ends_with(close);
+    let has_brackets = if setting == Setting::ClientId {
+        [('{', '}'), ('<', '>')].into_iter().any(is_wrapped)
+    } else {
+        text.contains(['{', '}', '<', '>'])
+    };
+    has_brackets || text.to_ascii_uppercase().contains("YOUR_") || text.contains("YOUR-")
 }
 
 impl fmt::Display for Origin {

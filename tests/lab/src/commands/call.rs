@@ -1,52 +1,124 @@
 //! `lab call`: curl with sign-in.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use hallpass_core::protocol::http::Method;
-use hallpass_core::{ApiRequest, ApiResponse};
+use hallpass_core::{ApiRequest, ApiResponse, CredentialsRequest, Session};
+use url::Url;
 
 use super::account::Account;
 use crate::cli::CallArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::terminal::{copy, note};
+use crate::watch::Manner;
+
+/// As many as curl follows is more than an API needs.
+const MAX_REDIRECTS: usize = 10;
+
+/// What is sent, apart from where.
+struct Call {
+    method: Method,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
 
 /// Calls the API and copies its answer to standard output.
 pub(crate) async fn call(arguments: &CallArguments) -> Result<Exit, Failure> {
-    let request = request(arguments)?;
-    let account = Account::of(&arguments.tenant)?.allow_origin_of(&arguments.url)?;
+    let call = Call::of(arguments)?;
+    let manner = match (arguments.silent, arguments.tenant.verbose) {
+        (true, _) => Manner::Silent,
+        (false, true) => Manner::Verbose,
+        (false, false) => Manner::Usual,
+    };
+    let account = Account::in_manner(&arguments.tenant, manner)?;
+    let url = account.address(&arguments.url);
+    let account = account.allow_origin_of(&url)?;
     let session = account.session().await?;
-    let response = session.call(request).await.map_err(|error| account.explained(error))?;
-    show(&response, arguments.include)
-        .map_err(|error| Failure::InputOutput(format!("the answer cannot be written: {error}")))?;
+    let wanted = account.wanted(&session).await?;
+    let calling = send(&account, &session, call, url, wanted, arguments.location);
+    let response = account.in_time(calling).await?;
     if arguments.fail && response.status >= 400 {
-        anstream::eprintln!("the API answered {}", response.status);
-        return Ok(Exit::CallFailed);
+        return Err(Failure::Status(response.status));
     }
+    show(&response, arguments)?;
     Ok(Exit::Done)
 }
 
-fn request(arguments: &CallArguments) -> Result<ApiRequest, Failure> {
-    let default = if arguments.data.is_some() { "POST" } else { "GET" };
-    let method = arguments.method.as_deref().unwrap_or(default);
-    let method: Method = method.to_ascii_uppercase().parse().map_err(|error| Failure::Argument {
-        what: format!("the method {method:?} cannot be used: {error}"),
-        fix: "give one of these after -X".to_owned(),
-    })?;
-    let mut request = ApiRequest::new(method, &arguments.url);
-    let mut has_type = false;
-    for field in &arguments.headers {
-        let (name, value) = header(field)?;
-        has_type |= name.eq_ignore_ascii_case("content-type");
-        request = request.header(name, value);
-    }
-    if let Some(data) = &arguments.data {
-        if !has_type {
-            request = request.header("Content-Type", "application/x-www-form-urlencoded");
+/// Sends the request and, if asked to, follows redirects: each as another call, so that the access token goes to the origins
+/// that may get it and to no other.
+async fn send(
+    account: &Account,
+    session: &Session,
+    mut call: Call,
+    mut url: String,
+    wanted: CredentialsRequest,
+    follow: bool,
+) -> Result<ApiResponse, Failure> {
+    for _ in 0..=MAX_REDIRECTS {
+        let request = call.to(&url).credentials(wanted.clone());
+        let response = session.call(request).await.map_err(|error| account.explained(error))?;
+        let location = response.headers.get("location").filter(|_| follow);
+        let next = match (response.status, location) {
+            (301 | 302 | 303 | 307 | 308, Some(location)) => {
+                Url::parse(&url).and_then(|base| base.join(location)).map_err(|_| Failure::Argument {
+                    what: format!("the API redirects to {location:?}, which is no address"),
+                    fix: "leave out --location to see its answer".to_owned(),
+                })?
+            }
+            (_, _) => return Ok(response),
+        };
+        // RFC 9110 §15.4: what a browser makes of these.
+        if response.status == 303 || (matches!(response.status, 301 | 302) && call.method == Method::Post) {
+            (call.method, call.body) = (if call.method == Method::Head { Method::Head } else { Method::Get }, None);
         }
-        request = request.body(body(data)?);
+        url = next.into();
     }
-    Ok(request)
+    Err(Failure::Argument {
+        what: format!("the API redirected more than {MAX_REDIRECTS} times"),
+        fix: "leave out --location to see its answer".to_owned(),
+    })
+}
+
+impl Call {
+    fn of(arguments: &CallArguments) -> Result<Self, Failure> {
+        let body = match (&arguments.data, &arguments.data_raw) {
+            (Some(data), _) => Some(body(data)?),
+            (None, Some(raw)) => Some(raw.as_bytes().to_vec()),
+            (None, None) => None,
+        };
+        let default = match (arguments.head, &body) {
+            (true, _) => "HEAD",
+            (false, Some(_)) => "POST",
+            (false, None) => "GET",
+        };
+        let method = arguments.method.as_deref().unwrap_or(default);
+        let method: Method = method.to_ascii_uppercase().parse().map_err(|error| Failure::Argument {
+            what: format!("the method {method:?} cannot be used: {error}"),
+            fix: "give one of these after -X".to_owned(),
+        })?;
+        let mut headers = Vec::new();
+        for field in &arguments.headers {
+            let (name, value) = header(field)?;
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            headers.push(("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        }
+        Ok(Self { method, headers, body })
+    }
+
+    fn to(&self, url: &str) -> ApiRequest {
+        let mut request = ApiRequest::new(self.method, url);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        match &self.body {
+            Some(body) => request.body(body.clone()),
+            None => request,
+        }
+    }
 }
 
 fn header(field: &str) -> Result<(&str, &str), Failure> {
@@ -76,17 +148,26 @@ fn body(data: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn show(response: &ApiResponse, include: bool) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    if include {
-        writeln!(output, "HTTP {}", response.status)?;
+fn show(response: &ApiResponse, arguments: &CallArguments) -> Result<(), Failure> {
+    let unwritable = |error: io::Error| Failure::InputOutput(format!("the answer cannot be written: {error}"));
+    if arguments.include || arguments.head {
+        let mut head = format!("HTTP {}\n", response.status);
         for (name, value) in response.headers.iter() {
-            writeln!(output, "{name}: {value}")?;
+            head.push_str(&format!("{name}: {value}\n"));
         }
-        writeln!(output)?;
+        head.push('\n');
+        copy(head.as_bytes()).map_err(unwritable)?;
     }
-    output.write_all(&response.body)?;
-    output.flush()
+    match &arguments.output {
+        Some(file) => {
+            std::fs::write(file, &response.body).map_err(unwritable)?;
+            if !arguments.silent {
+                note(&format!("{} bytes written to {}", response.body.len(), file.display()));
+            }
+            Ok(())
+        }
+        None => copy(&response.body).map_err(unwritable),
+    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,30 @@
-//! `lab login`: in the system browser, by way of this machine's loopback interface (RFC 8252 §7.3), or by hand.
+//! `lab login`: by way of this machine's loopback interface (RFC 8252 §7.3), or by hand.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::time::Duration;
 
-use hallpass_core::adapters::LoopbackBrowser;
-use hallpass_core::ports::BrowserError;
+use hallpass_core::ports::{Transport, TransportError};
 use hallpass_core::protocol::authorize::Prompt;
+use hallpass_core::protocol::http::{Body, Headers, Method, Request};
 use hallpass_core::protocol::time::Timestamp;
-use hallpass_core::{Login, MinTtl, Session, User};
+use hallpass_core::{Credentials, Error, Login, LoginGrant, MinTtl, Session, User};
 use serde_json::json;
 use url::Url;
 
 use super::account::Account;
-use super::status;
+use super::browser::{Purpose, TalkingBrowser};
+use super::status::{self, name};
+use crate::adapters;
 use crate::cli::LoginArguments;
 use crate::failure::Failure;
-use crate::settings::FILE_NAME;
+use crate::settings::{FILE_NAME, Setting};
+use crate::terminal::{note, say, say_json};
+use crate::watch::Watched;
+
+/// How long a user may take in the browser.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Signs in, stores the session and says who it is.
 pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
@@ -34,31 +42,95 @@ pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
     let login = parameters(arguments);
     let (session, user) = if arguments.paste {
         let session = builder.build().map_err(|error| account.explained(error))?;
-        let user = by_paste(&session, login).await.map_err(|failure| explained(&account, failure))?;
+        let user = account.in_time(by_paste(&account, &session, login)).await?;
         (session, user)
     } else {
-        let no_open = arguments.no_open;
-        let browser = LoopbackBrowser::with_opener(move |url| show(url, no_open));
-        let session = builder.browser(browser).build().map_err(|error| account.explained(error))?;
-        let user = session.login(login).await.map_err(|error| account.explained(error))?;
+        let browser = TalkingBrowser::new(Purpose::Login, arguments.no_open, hint(&account), account.watch().clone());
+        let patience = arguments.tenant.timeout.map_or(PATIENCE, Duration::from_secs);
+        let session = builder.browser(browser.patience(patience)).build().map_err(|error| account.explained(error))?;
+        let signing_in = async { session.login(login).await.map_err(|error| account.explained(error)) };
+        let user = tokio::select! {
+            user = account.in_time(signing_in) => user?,
+            failure = unreachable_host(&account) => return Err(failure),
+        };
         (session, user)
     };
     if arguments.save {
-        save(&account.property_file())?;
+        save(&account.settings().to_file())?;
     }
     // It has just arrived; nothing is sent for this.
-    let credentials = session.credentials(MinTtl::seconds(0)).await?;
-    if arguments.json {
-        let expires_at = credentials.expires_at().map(Timestamp::unix_seconds);
-        let scope = credentials.scope().to_string();
-        anstream::println!(
-            "{}",
-            json!({ "sub": user.sub(), "name": name(&user), "expires_at": expires_at, "scope": scope })
-        );
-    } else {
-        anstream::println!("Signed in as {}; {}.", name(&user), status::validity(credentials.expires_at()));
-    }
+    let credentials = session.credentials(MinTtl::seconds(0)).await.map_err(|error| account.explained(error))?;
+    let grant = session.grant().await.map_err(|error| account.explained(error))?;
+    tell(arguments, &user, &credentials, grant.as_ref());
     Ok(())
+}
+
+fn tell(arguments: &LoginArguments, user: &User, credentials: &Credentials, grant: Option<&LoginGrant>) {
+    let is_renewable = grant.is_some_and(LoginGrant::is_renewable);
+    let asked = grant.and_then(LoginGrant::scope);
+    let missing: Vec<&str> = asked.map_or_else(Vec::new, |asked| {
+        // That a refresh token came or not is told by itself.
+        let is_missing = |value: &&str| *value != "offline_access" && !credentials.scope().contains(value);
+        asked.iter().filter(is_missing).collect()
+    });
+    if arguments.json {
+        say_json(&json!({
+            "sub": user.sub(),
+            "name": name(user),
+            "expires_at": credentials.expires_at().map(Timestamp::unix_seconds),
+            "scope": credentials.scope().to_string(),
+            "not_granted": missing,
+            "renewable": is_renewable,
+        }));
+        return;
+    }
+    let renewal = if is_renewable { "it can be renewed" } else { "it cannot be renewed" };
+    say(&format!("Signed in as {}; {}; {renewal}.", name(user), status::validity(credentials.expires_at())));
+    say(&format!("  granted: {}", credentials.scope()));
+    if !missing.is_empty() {
+        say(&format!("  not granted: {}", missing.join(" ")));
+    }
+    if !is_renewable {
+        note(
+            "note: the provider gave no refresh token, so the session ends with this access token. Ask for `offline_access` \
+             in `scope` and allow it for the application and the API; some providers want `--prompt consent` too.",
+        );
+    }
+}
+
+/// What may be wrong when nobody comes back.
+fn hint(account: &Account) -> String {
+    let redirect_uri = account.settings().text(Setting::RedirectUri).unwrap_or(crate::settings::REDIRECT_URI);
+    format!(
+        "Still waiting for the browser. If the page shows an error instead of a login, check `client_id`, and that \
+         {redirect_uri} is registered at the provider (any port). Control-C stops the waiting."
+    )
+}
+
+/// Ends when the provider's host cannot be reached, and only then. Where the endpoints follow from the domain nothing is
+/// fetched before the page opens, and the user would look at a browser's error page until the time is over.
+async fn unreachable_host(account: &Account) -> Failure {
+    let probe = async {
+        let domain = account.settings().text(Setting::Domain)?.trim_end_matches('/');
+        let base = if domain.contains("://") { domain.to_owned() } else { format!("https://{domain}") };
+        let url = Url::parse(&format!("{base}/.well-known/openid-configuration")).ok()?;
+        let transport = Watched { inner: adapters::transport().await.ok()?, watch: account.watch().clone() };
+        let request = Request {
+            method: Method::Get,
+            url,
+            headers: Headers::default(),
+            body: Body::default(),
+            max_response_bytes: 512 * 1024,
+        };
+        match transport.send(request).await {
+            Err(error @ (TransportError::Unreachable | TransportError::Tls)) => Some(account.explained(error.into())),
+            Ok(_) | Err(_) => None,
+        }
+    };
+    match probe.await {
+        Some(failure) => failure,
+        None => std::future::pending().await,
+    }
 }
 
 /// Writes the property file, and never over one.
@@ -69,65 +141,69 @@ fn save(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::InputOutput(format!("you are signed in, but {FILE_NAME} cannot be written: {error}")))
 }
 
-/// What the user is called: the name, else the e-mail address, else the subject.
-pub(super) fn name(user: &User) -> &str {
-    let profile = user.claims().profile();
-    profile.name().or(profile.email()).unwrap_or_else(|| user.sub())
-}
-
-/// Opens a page in the system browser.
-pub(super) fn open(url: &Url) -> Result<(), BrowserError> {
-    webbrowser::open(url.as_str()).map_err(|_| BrowserError::Failed("open the address by hand, or use --paste"))
-}
-
-/// Prints the page's address, and opens it unless told not to. Where no browser can be opened, the user may still do it.
-fn show(url: &Url, no_open: bool) -> Result<(), BrowserError> {
-    if no_open {
-        anstream::eprintln!("Open this address in a browser on this machine:\n\n{url}\n");
-    } else if open(url).is_ok() {
-        anstream::eprintln!("The browser shows the login page. If it does not, open this address:\n\n{url}\n");
-    } else {
-        anstream::eprintln!("No browser could be opened. Open this address on this machine:\n\n{url}\n");
+async fn by_paste(account: &Account, session: &Session, login: Login) -> Result<User, Failure> {
+    let started = session.start_login(login).await.map_err(|error| account.explained(error))?;
+    let redirect_uri = account.settings().text(Setting::RedirectUri).unwrap_or(crate::settings::REDIRECT_URI);
+    note(&format!("Open this address in a browser, on any machine:\n\n{}\n", started.url));
+    note(&format!(
+        "After the login the browser goes to {redirect_uri}, a page that need not load: its address is what is asked for.\n\
+         Paste that address, whole, and press return:"
+    ));
+    loop {
+        let line = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            io::stdin().lock().read_line(&mut line).map(|length| (length > 0).then_some(line))
+        });
+        let line = line.await.map_err(|error| Failure::InputOutput(error.to_string()))?;
+        let line = line.map_err(|error| Failure::InputOutput(format!("standard input cannot be read: {error}")))?;
+        let Some(pasted) = line.as_deref().map(|line| address_in(line, redirect_uri)).filter(|text| !text.is_empty())
+        else {
+            session.cancel_login().await.map_err(|error| account.explained(error))?;
+            return Err(account.explained(Error::Cancelled));
+        };
+        account.watch().came_back(&pasted);
+        match session.resume(&pasted).await {
+            // The login goes on waiting after any of these.
+            Err(Error::Untrusted {
+                check:
+                    "callback_not_a_redirect"
+                    | "callback_redirect"
+                    | "callback_state"
+                    | "callback_state_missing"
+                    | "callback_malformed",
+            }) => note(&format!(
+                "That is not the address that this login ends at. It begins with {redirect_uri} and has `code` and `state` \
+                 in it. Paste it again, or press return to stop:"
+            )),
+            outcome => return outcome.map_err(|error| account.explained(error)),
+        }
     }
-    Ok(())
 }
 
-async fn by_paste(session: &Session, login: Login) -> Result<User, Failure> {
-    let started = session.start_login(login).await?;
-    anstream::eprintln!("Open this address in a browser:\n\n{}\n", started.url);
-    anstream::eprintln!("Paste the address that the browser came back with, and press return:");
-    let line = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    let line = line.await.map_err(|error| Failure::InputOutput(error.to_string()))?;
-    let line = line.map_err(|error| Failure::InputOutput(format!("standard input cannot be read: {error}")))?;
-    if line.trim().is_empty() {
-        session.cancel_login().await?;
-        return Err(hallpass_core::Error::Cancelled.into());
-    }
-    Ok(session.resume(line.trim()).await?)
-}
-
-fn explained(account: &Account, failure: Failure) -> Failure {
-    match failure {
-        Failure::Core(error) => account.explained(error),
-        Failure::Settings(_) | Failure::Argument { .. } | Failure::Server(_) | Failure::InputOutput(_) => failure,
+/// The address in what was pasted: without the quotes and brackets around it, and with the scheme that some browsers leave
+/// out of what they show.
+fn address_in(line: &str, redirect_uri: &str) -> String {
+    let around = |character: char| character.is_whitespace() || "\"'`<>()".contains(character);
+    let text = line.trim_matches(around);
+    match redirect_uri.split_once("://") {
+        Some((scheme, rest)) if !text.contains("://") => {
+            let host = rest.split(['/', ':']).next().unwrap_or_default();
+            if !host.is_empty() && text.starts_with(host) { format!("{scheme}://{text}") } else { text.to_owned() }
+        }
+        Some(_) | None => text.to_owned(),
     }
 }
 
 fn parameters(arguments: &LoginArguments) -> Login {
-    let mut login = Login::new();
-    let prompt = match arguments.prompt.as_deref() {
-        Some("none") => Some(Prompt::None),
-        Some("login") => Some(Prompt::Login),
-        Some("consent") => Some(Prompt::Consent),
-        Some("select_account") => Some(Prompt::SelectAccount),
-        Some(_) | None => None,
-    };
-    if let Some(prompt) = prompt {
-        login = login.prompt(prompt);
-    }
+    let prompts = arguments.prompt.iter().filter_map(|prompt| match prompt.as_str() {
+        "none" => Some(Prompt::None),
+        "login" => Some(Prompt::Login),
+        "consent" => Some(Prompt::Consent),
+        "select_account" => Some(Prompt::SelectAccount),
+        "create" => Some(Prompt::Create),
+        _ => None,
+    });
+    let mut login = prompts.fold(Login::new(), Login::prompt);
     if let Some(hint) = &arguments.login_hint {
         login = login.login_hint(hint);
     }
@@ -135,4 +211,26 @@ fn parameters(arguments: &LoginArguments) -> Login {
         login = login.connection(connection);
     }
     login
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_is_found_in_what_browsers_and_mails_show() {
+        const WHOLE: &str = "http://127.0.0.1/callback?code=1&state=2";
+        for pasted in [
+            WHOLE,
+            " http://127.0.0.1/callback?code=1&state=2\r\n",
+            "\"http://127.0.0.1/callback?code=1&state=2\"",
+            "<http://127.0.0.1/callback?code=1&state=2>",
+            "'http://127.0.0.1/callback?code=1&state=2'",
+            "127.0.0.1/callback?code=1&state=2",
+        ] {
+            assert_eq!(address_in(pasted, "http://127.0.0.1/callback"), WHOLE, "{pasted}");
+        }
+        assert_eq!(address_in("com.example.app:/cb?code=1\n", "com.example.app:/cb"), "com.example.app:/cb?code=1");
+        assert_eq!(address_in(" \n", "http://127.0.0.1/callback"), "");
+    }
 }

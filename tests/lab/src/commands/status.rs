@@ -8,42 +8,57 @@ use async_trait::async_trait;
 use hallpass_core::ports::{EntryName, SecureStore, StoreError, StoredValue, Transport, TransportError};
 use hallpass_core::protocol::http::{Request, Response};
 use hallpass_core::protocol::time::Timestamp;
-use hallpass_core::{Credentials, Error, LoginReason, MinTtl, Session, State, User};
+use hallpass_core::{Credentials, Error, LoginGrant, LoginReason, MinTtl, Session, State, User};
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::login;
 use crate::cli::SessionArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::terminal::{say, say_json};
 
 /// Shows the session, and ends as `LoginRequired` does when nobody is signed in, so that scripts can ask.
 pub(crate) async fn status(arguments: &SessionArguments) -> Result<Exit, Failure> {
     let account = Account::of(&arguments.tenant)?;
+    let known = known(&account).await?;
+    if arguments.json {
+        say_json(&known.as_json(&account));
+    } else {
+        say(&known.as_text(&account));
+    }
+    Ok(if known.user.is_some() && known.required.is_none() { Exit::Done } else { Exit::LoginRequired })
+}
+
+/// What is known of a session without asking anybody.
+pub(super) struct Known {
+    pub(super) user: Option<User>,
+    /// Why a login is required, if one is.
+    pub(super) required: Option<LoginReason>,
+    token: Option<Credentials>,
+    grant: Option<LoginGrant>,
+}
+
+/// Reads the session of an account. Sends nothing, and leaves the store as it is.
+pub(super) async fn known(account: &Account) -> Result<Known, Failure> {
     let store = ReadOnly { inner: account.store().await?, written: Mutex::default() };
     let session = account.session_over(store, Nowhere).build().map_err(|error| account.explained(error))?;
-    match session.restored().await? {
-        State::SignedIn { user } => {
-            Known { account: &account, user: &user, required: None }.show(&session, arguments.json).await?;
-            Ok(Exit::Done)
+    let (user, required) = match session.restored().await? {
+        State::SignedIn { user } => (Some(user), None),
+        State::LoginRequired { user, reason } => (Some(user), Some(reason)),
+        State::SignedOut { reason } => (None, Some(reason)),
+        State::Restoring { problem: Some(problem) } => return Err(Error::Storage { problem }.into()),
+        State::Restoring { problem: None } => {
+            return Err(Error::Internal { reference: "restoring_after_restored" }.into());
         }
-        State::LoginRequired { user, reason } => {
-            Known { account: &account, user: &user, required: Some(reason) }.show(&session, arguments.json).await?;
-            Ok(Exit::LoginRequired)
-        }
-        State::SignedOut { reason } => {
-            if arguments.json {
-                let state = json!({ "state": "signed_out", "reason": reason.code(), "account": account.name() });
-                anstream::println!("{state}");
-            } else {
-                let (provider, name) = (account.provider(), account.name());
-                anstream::println!("Not signed in at {provider} (account {name}): {reason}.");
-            }
-            Ok(Exit::LoginRequired)
-        }
-        State::Restoring { problem: Some(problem) } => Err(Error::Storage { problem }.into()),
-        State::Restoring { problem: None } => Err(Error::Internal { reference: "restoring_after_restored" }.into()),
-    }
+    };
+    let token = if user.is_some() { token(&session).await? } else { None };
+    Ok(Known { user, required, token, grant: session.grant().await? })
+}
+
+/// What the user is called: the name, else the e-mail address, else the subject.
+pub(super) fn name(user: &User) -> &str {
+    let profile = user.claims().profile();
+    profile.name().or(profile.email()).unwrap_or_else(|| user.sub())
 }
 
 /// Until when an access token is valid, in words.
@@ -51,6 +66,9 @@ pub(super) fn validity(expires_at: Option<Timestamp>) -> String {
     let Some(at) = expires_at else { return "the server did not say how long the access token is valid".to_owned() };
     let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.unix_millis()).unwrap_or_default());
     let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    if left.as_secs() == 0 {
+        return format!("the access token has expired, at {}", httpdate::fmt_http_date(at));
+    }
     format!("the access token is valid for another {}, until {}", words(left), httpdate::fmt_http_date(at))
 }
 
@@ -66,35 +84,26 @@ fn words(duration: Duration) -> String {
     }
 }
 
-/// A user who is known, and why a login is required all the same, if one is.
-struct Known<'a> {
-    account: &'a Account,
-    user: &'a User,
-    required: Option<LoginReason>,
-}
-
-impl Known<'_> {
-    async fn show(&self, session: &Session, as_json: bool) -> Result<(), Error> {
-        let token = token(session).await?;
-        let renewable = renewable(session).await?;
-        if as_json {
-            anstream::println!("{}", self.as_json(token.as_ref(), renewable));
-        } else {
-            anstream::println!("{}", self.as_text(token.as_ref(), renewable));
-        }
-        Ok(())
+impl Known {
+    fn is_renewable(&self) -> bool {
+        self.grant.as_ref().is_some_and(LoginGrant::is_renewable) && self.required != Some(LoginReason::Refused)
     }
 
-    fn as_text(&self, token: Option<&Credentials>, renewable: bool) -> String {
-        let (name, provider, account) = (login::name(self.user), self.account.provider(), self.account.name());
-        let mut text = match self.required {
-            None => format!("Signed in as {name} at {provider} (account {account}).\n"),
-            Some(reason) => format!("{name} has to sign in again at {provider} (account {account}): {reason}.\n"),
+    fn as_text(&self, account: &Account) -> String {
+        let (provider, account) = (account.provider(), account.name());
+        let mut text = match (&self.user, self.required) {
+            (None, Some(reason)) => return format!("Not signed in at {provider} (account {account}): {reason}."),
+            (None, None) => return format!("Not signed in at {provider} (account {account})."),
+            (Some(user), None) => format!("Signed in as {} at {provider} (account {account}).\n", name(user)),
+            (Some(user), Some(reason)) => {
+                format!("{} has to sign in again at {provider} (account {account}): {reason}.\n", name(user))
+            }
         };
+        let token = self.token.as_ref();
         let validity = token.map_or("the access token has expired".to_owned(), |token| validity(token.expires_at()));
         let renewal = if self.required == Some(LoginReason::Refused) {
             "the server refuses to renew it"
-        } else if renewable {
+        } else if self.is_renewable() {
             "it can be renewed"
         } else {
             "there is no refresh token to renew it with"
@@ -103,20 +112,29 @@ impl Known<'_> {
         if let Some(token) = token {
             text.push_str(&format!("\n  scope: {}", token.scope()));
         }
+        if let Some(audience) = self.grant.as_ref().and_then(LoginGrant::audience) {
+            text.push_str(&format!("\n  audience: {audience}"));
+        }
         text
     }
 
-    fn as_json(&self, token: Option<&Credentials>, renewable: bool) -> Value {
+    fn as_json(&self, account: &Account) -> Value {
+        let Some(user) = &self.user else {
+            let reason = self.required.map(|reason| reason.code());
+            return json!({ "state": "signed_out", "reason": reason, "account": account.name() });
+        };
+        let token = self.token.as_ref();
         let mut status = json!({
             "state": "signed_in",
-            "account": self.account.name(),
-            "provider": self.account.provider(),
-            "sub": self.user.sub(),
-            "name": login::name(self.user),
+            "account": account.name(),
+            "provider": account.provider(),
+            "sub": user.sub(),
+            "name": name(user),
             "access_token_valid": token.is_some(),
             "expires_at": token.and_then(Credentials::expires_at).map(Timestamp::unix_seconds),
             "scope": token.map(|token| token.scope().to_string()),
-            "renewable": renewable,
+            "audience": self.grant.as_ref().and_then(LoginGrant::audience),
+            "renewable": self.is_renewable(),
         });
         if let Some(reason) = self.required {
             status["state"] = "login_required".into();
@@ -133,15 +151,6 @@ async fn token(session: &Session) -> Result<Option<Credentials>, Error> {
         Err(
             Error::Offline { .. } | Error::LoginRequired { reason: LoginReason::NoRefreshToken | LoginReason::Refused },
         ) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether there is a refresh token: without one a renewal fails before anything is sent; with one it finds no network.
-async fn renewable(session: &Session) -> Result<bool, Error> {
-    match session.renew().await {
-        Ok(_) | Err(Error::Offline { .. }) => Ok(true),
-        Err(Error::LoginRequired { reason: LoginReason::NoRefreshToken | LoginReason::Refused }) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -2,6 +2,11 @@
 //!
 //! The file is read entry by entry, not deserialised whole, so that each mistake is told with its line and its remedy.
 
+// A platform has one file with the same function.
+#[cfg_attr(unix, path = "owner/unix.rs")]
+#[cfg_attr(not(unix), path = "owner/other.rs")]
+mod owner;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -39,15 +44,19 @@ pub struct Entry {
 impl PropertyFile {
     /// Finds `hallpass.toml` in `folder` or the nearest folder above it, and reads it; `None` when there is none.
     ///
+    /// One that another user owns, or that every user may write to, is not read: it could name a server and a store of
+    /// theirs, and what is done then is done with their session. [`PropertyFile::read`] reads one that was named.
+    ///
     /// # Errors
     /// [`FileError`] when it is there and cannot be used.
     pub fn find(folder: &Path) -> Result<Option<Self>, FileError> {
-        folder
-            .ancestors()
-            .map(|folder| folder.join(FILE_NAME))
-            .find(|path| path.is_file())
-            .map(|path| Self::read(&path))
-            .transpose()
+        let found = folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file());
+        let Some(path) = found else { return Ok(None) };
+        match owner::is_trusted(&path) {
+            Ok(true) => Self::read(&path).map(Some),
+            Ok(false) => Err(FileError { path, line: None, problem: Problem::OfAnother }),
+            Err(error) => Err(FileError { path, line: None, problem: Problem::Unreadable(error.to_string()) }),
+        }
     }
 
     /// Reads the file at `path`.
@@ -111,7 +120,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// What is wrong with a property file: where, what, and how to mend it.
+/// What is wrong with a property file: where, what, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
     /// The file.
@@ -127,6 +136,8 @@ pub struct FileError {
 pub enum Problem {
     /// It cannot be read.
     Unreadable(String),
+    /// It was found, and another user owns it or every user may write to it.
+    OfAnother,
     /// It is no TOML.
     Syntax(String),
     /// It has an entry that nobody knows, such as a misspelled one.
@@ -148,6 +159,10 @@ impl FileError {
     pub fn next_step(&self) -> String {
         match &self.problem {
             Problem::Unreadable(_) => "make it a readable text file, or name another with --config".to_owned(),
+            Problem::OfAnother => {
+                "name it with --config if you trust those who wrote it; or make it yours (chown) alone (chmod o-w)"
+                    .to_owned()
+            }
             Problem::Syntax(_) => {
                 "write each setting as `key = \"value\"`; see `lab login --help` for the keys".to_owned()
             }
@@ -168,6 +183,9 @@ impl fmt::Display for FileError {
         }
         match &self.problem {
             Problem::Unreadable(why) => write!(formatter, ": it cannot be read: {why}"),
+            Problem::OfAnother => {
+                formatter.write_str(": it is not read, because another user owns it or every user may write to it")
+            }
             Problem::Syntax(message) => write!(formatter, ": this is not TOML: {message}"),
             Problem::Unknown { key } => write!(formatter, ": there is no setting `{key}`"),
             Problem::WrongType { setting, found } => {
@@ -287,6 +305,32 @@ mod tests {
         assert_eq!(PropertyFile::find(&deep).unwrap().unwrap().entries[0].values, ["above"]);
         std::fs::write(root.path().join("one").join(FILE_NAME), "client_id = \"nearer\"").unwrap();
         assert_eq!(PropertyFile::find(&deep).unwrap().unwrap().entries[0].values, ["nearer"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_that_every_user_may_write_to_is_not_found_but_read_when_named() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "client_id = \"x\"").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o646)).unwrap();
+        assert_eq!(PropertyFile::find(folder.path()).unwrap_err().problem, Problem::OfAnother);
+        PropertyFile::read(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_of_another_user_is_not_found_but_read_when_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "client_id = \"x\"").unwrap();
+        // Only root can give a file away; who is not root sees the rule in `owner` alone.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+            assert_eq!(PropertyFile::find(folder.path()).unwrap_err().problem, Problem::OfAnother);
+        }
+        PropertyFile::read(&path).unwrap();
     }
 
     #[test]

@@ -136,6 +136,15 @@ fn store_is_the_systems_unless_files_are_asked_for() {
     assert_eq!(of_file("store = \"system\"").store().unwrap(), StoreChoice::System);
     let files = StoreChoice::DangerPlainFiles(PathBuf::from("/tmp/x"));
     assert_eq!(of_file("store = \"file:/tmp/x\"").store().unwrap(), files);
+    let beside = StoreChoice::DangerPlainFiles(PathBuf::from("/project/st"));
+    let text = "store = \"file:st\"";
+    let above = PropertyFile::parse(Path::new("/project/hallpass.toml"), text).unwrap();
+    let settings = Settings::of_file(above).unwrap();
+    assert_eq!(settings.store().unwrap(), beside, "a relative path in a file is seen from the file's folder");
+    assert_eq!(of_file(&settings.to_file()).store().unwrap(), beside, "also when it is written to another file");
+    let flag = vec![(Setting::Store, vec!["file:st".to_owned()])];
+    let settings = Settings::gather(flag, |_| None, file(GOOD)).unwrap();
+    assert_eq!(settings.store().unwrap(), StoreChoice::DangerPlainFiles(PathBuf::from("st")));
     for wrong in ["store = \"file:\"", "store = \"/tmp/x\""] {
         assert!(of_file(wrong).store().unwrap_err().to_string().starts_with("hallpass.toml:1: `store`"));
     }

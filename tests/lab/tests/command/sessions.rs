@@ -1,6 +1,6 @@
 //! The commands for real tenants, from login to logout, against a tenant that is as real as one on loopback can be.
 
-use hallpass_tenant::{Endpoint, Tenant};
+use hallpass_tenant::{Endpoint, Fault, FaultKind, Tenant, TenantOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -76,6 +76,7 @@ async fn story_from_login_to_logout_is_told_by_its_commands() {
         "{}",
         ended.stdout
     );
+    assert!(ended.stdout.contains("; it can be renewed.\n  granted: "), "{}", ended.stdout);
 
     tenant.clear_requests();
     let ended = run(&folder, &["status"]).await;
@@ -101,7 +102,7 @@ async fn story_from_login_to_logout_is_told_by_its_commands() {
     assert_eq!(ended.stdout.trim().split('.').count(), 3, "{}", ended.stdout);
     assert_eq!(count(&tenant, Endpoint::Token), 1);
 
-    assert_eq!(run(&folder, &["accounts"]).await.stdout, "default\n");
+    assert_eq!(run(&folder, &["accounts"]).await.stdout, "* default  Ada Lovelace (signed in)\n");
     let ended = run(&folder, &["logout"]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "Signed out; the server has revoked the refresh token.\n"));
     let ended = run(&folder, &["call", &tenant.api_url()]).await;
@@ -223,7 +224,20 @@ async fn accounts_are_kept_apart() {
     let folder = folder(&tenant, "");
     log_in(&folder).await;
     assert_eq!(run(&folder, &["status", "--account", "work"]).await.code, 3);
-    assert_eq!(run(&folder, &["accounts", "--json"]).await.stdout, "{\"accounts\":[\"default\"]}\n");
+    let ended = run(&folder, &["accounts", "--json"]).await;
+    let listed: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let accounts = listed["accounts"].as_array().unwrap();
+    assert_eq!(accounts.len(), 1, "{listed}");
+    assert_eq!((&accounts[0]["account"], &accounts[0]["state"]), (&"default".into(), &"signed_in".into()));
+    assert_eq!((&accounts[0]["name"], &accounts[0]["current"]), (&"Ada Lovelace".into(), &true.into()));
+
+    let ended = run(&folder, &["switch", "work"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = run(&folder, &["status"]).await;
+    assert!(ended.code == 3 && ended.stdout.contains("(account work)"), "{}", ended.stdout);
+    assert_eq!(run(&folder, &["accounts"]).await.stdout, "  default  Ada Lovelace (signed in)\n");
+    assert_eq!(run(&folder, &["switch", "default"]).await.code, 0);
+    assert_eq!(run(&folder, &["status"]).await.code, 0);
 }
 
 #[tokio::test]
@@ -291,4 +305,187 @@ async fn login_bound_to_a_key_stays_so_for_the_commands_after_it() {
     assert!(sent(Endpoint::Api).all(|request| request.headers["authorization"].starts_with("DPoP #")));
     let ended = run(&folder, &["logout"]).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+/// What a terminal would obey: a title, a clipboard, colours, C1's own introducer, a turned direction.
+const HOSTILE: &str = "Ada\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}2J\u{202e}gnp.exe\u{2066}";
+
+#[tokio::test]
+async fn name_that_a_server_made_up_reaches_no_terminal_as_it_came() {
+    let mut options = TenantOptions::default();
+    options.users.iter_mut().for_each(|user| user.name = HOSTILE.to_owned());
+    let tenant = Tenant::start(options).await.expect("free ports");
+    let folder = folder(&tenant, "");
+    let is_harmful =
+        |character: char| (character.is_control() && character != '\n') || "\u{9b}\u{202e}\u{2066}".contains(character);
+    let ended = log_in(&folder).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let mut said = vec![ended];
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["accounts"],
+        &["accounts", "--json"],
+        &["userinfo"],
+        &["userinfo", "--json"],
+    ] {
+        said.push(run(&folder, arguments).await);
+    }
+    for ended in said {
+        assert!(ended.stdout.contains("Ada"), "{} {}", ended.stdout, ended.stderr);
+        assert!(!ended.stdout.contains(is_harmful) && !ended.stderr.contains(is_harmful), "{:?}", ended.stdout);
+    }
+    let ended = run(&folder, &["status", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&ended.stdout).unwrap()["name"], HOSTILE);
+}
+
+#[tokio::test]
+async fn token_for_another_audience_or_scope_is_the_one_that_is_printed() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    let payload = |ended: &Ended| -> Value {
+        use base64ct::{Base64UrlUnpadded, Encoding};
+        let part = ended.stdout.trim().split('.').nth(1).unwrap_or_else(|| panic!("no JWT: {}", ended.stderr));
+        serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
+    };
+    let own = payload(&run(&folder, &["token"]).await);
+    let other = payload(&run(&folder, &["token", "--audience", "https://api-2.example"]).await);
+    let has = |claims: &Value, audience: &str| claims["aud"].to_string().contains(audience);
+    assert!(has(&own, &tenant.audience()) && !has(&own, "api-2"), "{own}");
+    assert!(has(&other, "https://api-2.example"), "{other}");
+    let same = run(&folder, &["token", "--audience", &tenant.audience()]).await;
+    assert_eq!(payload(&same), own, "the login's own audience is no other");
+
+    let narrow = payload(&run(&folder, &["token", "--scope", "openid"]).await);
+    assert_eq!(narrow["scope"], "openid", "{narrow}");
+    let ended = run(&folder, &["token", "--json"]).await;
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["token_type"], "Bearer");
+}
+
+#[tokio::test]
+async fn settings_that_changed_since_the_login_are_told() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    let file = folder.path().join("hallpass.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed =
+        text.replace(&tenant.audience(), "https://api-2.example").replace("openid profile", "openid email profile");
+    std::fs::write(&file, changed).unwrap();
+    let ended = run(&folder, &["token"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`audience` https://api-2.example, and the login was for "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("has `email` in `scope` since the login"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn login_without_a_refresh_token_says_so_and_what_was_not_granted() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.allow_offline_access = false);
+    let folder = folder(&tenant, "");
+    let ended = log_in(&folder).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("it cannot be renewed"), "{}", ended.stdout);
+    let ended = run(&folder, &["logout"]).await;
+    assert_eq!(ended.stdout, "Signed out here; there was no refresh token to revoke.\n");
+}
+
+#[tokio::test]
+async fn store_of_the_file_is_the_same_in_the_folders_below() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    let file = folder.path().join("hallpass.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let store = format!("file:{}", folder.path().join("store").display());
+    std::fs::write(&file, text.replace(&store, "file:store")).unwrap();
+    log_in(&folder).await;
+    let below = folder.path().join("one");
+    std::fs::create_dir(&below).unwrap();
+    let mut command = lab(&["status"]);
+    command.current_dir(&below);
+    let ended = Ended::of(command).await;
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    assert_eq!(std::fs::read_dir(&below).unwrap().count(), 0, "it made a store there");
+}
+
+#[tokio::test]
+async fn call_has_the_habits_of_curl() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, &format!("api_origins = [\"{}\"]\n", tenant.api_url()));
+    log_in(&folder).await;
+    let ended = run(&folder, &["call", "-s", "-o", "answer.json", "/"]).await;
+    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+    let answer = std::fs::read(folder.path().join("answer.json")).unwrap();
+    assert_eq!(answer, run(&folder, &["call", "/"]).await.stdout.into_bytes());
+    assert!(!answer.is_empty());
+    let ended = run(&folder, &["call", "-v", "/"]).await;
+    assert!(ended.stderr.contains("> GET http://") && ended.stderr.contains("< 200 in "), "{}", ended.stderr);
+    let ended = run(&folder, &["call", "-f", "/nothing"]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (22, ""));
+    assert!(ended.stderr.contains("error: the API answered 404\n"), "{}", ended.stderr);
+    let ended = run(&folder, &["call", "-I", "/"]).await;
+    assert!(ended.stdout.starts_with("HTTP ") && ended.stdout.ends_with("\n\n"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn failure_for_machines_is_json_and_names_the_request() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    let issuer = tenant.issuer();
+    tenant.stop().await;
+    let ended = run(&folder, &["renew", "--json"]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (4, ""));
+    let failure: Value = serde_json::from_str(&ended.stderr).unwrap();
+    let error = &failure["error"];
+    assert_eq!((&error["kind"], &error["code"]), (&"Offline".into(), &"unreachable".into()));
+    assert!(error["request"].as_str().unwrap().contains(&issuer), "{failure}");
+    let ended = run(&folder, &["renew"]).await;
+    assert!(ended.stderr.contains(&issuer), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn command_gives_up_when_the_user_wants_to_wait_no_longer() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    log_in(&folder).await;
+    tenant.fault(Fault::always(Endpoint::Token, FaultKind::Delay { milliseconds: 20_000 }));
+    let ended = run(&folder, &["renew", "--timeout", "1"]).await;
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("not done after 1 s (POST "), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn login_at_a_domain_that_cannot_be_reached_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = lab(&["login", "--no-open", "--domain", "127.0.0.1:1", "--client-id", "x", "--store", "file:st"]);
+    command.current_dir(folder.path());
+    let ended = timeout(std::time::Duration::from_secs(20), Ended::of(command)).await.expect("at once");
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("could not be reached (GET https://127.0.0.1:1/"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn paste_that_is_not_the_address_is_asked_for_again() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, &format!("redirect_uri = \"{REDIRECT_URI}\"\n"));
+    let (mut child, address) = start(&folder, &["login", "--paste"]).await;
+    let callback = sign_in(&address).await;
+    let pasted = format!("nonsense\nhttps://elsewhere.example/?code=1\n\"{callback}\"\n");
+    child.stdin.take().unwrap().write_all(pasted.as_bytes()).await.unwrap();
+    assert_eq!(Ended::of_child(child).await.code, 0);
+}
+
+#[tokio::test]
+async fn logout_waits_for_the_browser_and_says_that_it_came_back() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "post_logout_redirect_uri = \"http://127.0.0.1/callback\"\n");
+    log_in(&folder).await;
+    let (child, address) = start(&folder, &["logout", "--end-session", "--no-open"]).await;
+    assert_eq!(visit(&address).await.status, 200);
+    let ended = Ended::of_child(child).await;
+    assert_eq!(ended.code, 0);
+    assert!(ended.stdout.contains("The browser came back"), "{}", ended.stdout);
 }
