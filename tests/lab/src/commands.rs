@@ -61,7 +61,7 @@ pub(crate) async fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     match token_type {
         TokenType::Bearer => {}
         TokenType::Dpop => {
-            note("note: this token is bound to a key (DPoP) and of no use without its proofs; `lab call` makes them")
+            note("note: this token is bound to a key (DPoP) and of no use without its proofs; `lab call` makes them");
         }
     }
     Ok(())

@@ -18,14 +18,14 @@ pub enum Failure {
     #[error(transparent)]
     Core(#[from] Error),
     /// The core, and what was seen of the network.
-    #[error("{error}{}", seen(error, place.as_ref(), words.as_ref()))]
+    #[error("{error}{}", seen(error, place.as_deref(), words.as_deref()))]
     Asked {
         /// The core's error.
         error: Error,
         /// Where the last request went.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
         /// What a server said.
-        words: Option<Words>,
+        words: Option<Box<Words>>,
     },
     /// It took longer than the user wants to wait.
     #[error("it is not done after {seconds} s{}", place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default())]
@@ -33,7 +33,7 @@ pub enum Failure {
         /// How long that is.
         seconds: u64,
         /// Where the last request went.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
     },
     /// The API's answer has a status of 400 or more, and `--fail` was given.
     #[error("the API answered {0}")]
@@ -73,7 +73,7 @@ impl Failure {
         match self {
             Failure::Settings(SettingsError::Core(error)) | Failure::Core(error) => of_core(error),
             Failure::Asked { error, words, .. } => {
-                words.as_ref().and_then(|words| of_words(error, words)).unwrap_or_else(|| of_core(error))
+                words.as_deref().and_then(|words| of_words(error, words)).unwrap_or_else(|| of_core(error))
             }
             Failure::TimedOut { .. } => {
                 "wait longer with --timeout, or see with --verbose what it waits for".to_owned()
@@ -92,8 +92,8 @@ impl Failure {
     pub fn to_json(&self) -> Value {
         let (core, place, words) = match self {
             Failure::Settings(SettingsError::Core(error)) | Failure::Core(error) => (Some(error), None, None),
-            Failure::Asked { error, place, words } => (Some(error), place.as_ref(), words.as_ref()),
-            Failure::TimedOut { place, .. } => (None, place.as_ref(), None),
+            Failure::Asked { error, place, words } => (Some(error), place.as_deref(), words.as_deref()),
+            Failure::TimedOut { place, .. } => (None, place.as_deref(), None),
             Failure::Settings(_)
             | Failure::Status(_)
             | Failure::Argument { .. }
@@ -307,7 +307,7 @@ mod tests {
         let denied = |code, said: &str| Failure::Asked {
             error: Error::Denied { code },
             place: None,
-            words: Some(Words { code: Some(code.as_str().to_owned()), description: Some(said.to_owned()) }),
+            words: Some(Box::new(Words { code: Some(code.as_str().to_owned()), description: Some(said.to_owned()) })),
         };
         for (failure, next) in [
             (denied(ErrorCode::InvalidRequest, "Pushed Authorization Request must be used"), "PAR"),

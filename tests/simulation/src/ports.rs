@@ -177,7 +177,7 @@ impl Ports {
 
 impl State {
     /// A process has what it read of a session's record.
-    fn takes_note(&mut self, process: usize, read: Read) {
+    fn takes_note(&mut self, process: usize, read: &Read) {
         let present = &mut self.processes[process];
         present.read_at = read.at.unwrap_or(present.read_at);
         present.hindered |= read.is_newer;
@@ -210,7 +210,7 @@ impl SecureStore for Ports {
         self.tell(&format!("store     load {kind}: {}", shown(&found)));
         self.step().await;
         // Only now: who was suspended meanwhile may have given it up.
-        self.world.state().takes_note(self.process, read);
+        self.world.state().takes_note(self.process, &read);
         found
     }
 

@@ -167,14 +167,22 @@ impl Account {
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         let Some(seconds) = self.timeout else { return work.await };
         let outcome = tokio::time::timeout(Duration::from_secs(seconds), work).await;
-        outcome.unwrap_or_else(|_| Err(Failure::TimedOut { seconds, place: self.watch.last() }))
+        outcome.unwrap_or_else(|_| Err(Failure::TimedOut { seconds, place: self.watch.last().map(Box::new) }))
     }
 
     /// The core's word, with the place of the setting that it is about, and with what was seen of the network.
     pub(super) fn explained(&self, error: hallpass_core::Error) -> Failure {
         match self.settings.explained(error) {
-            SettingsError::Core(error) => Failure::Asked { error, place: self.watch.last(), words: self.watch.words() },
-            error => error.into(),
+            SettingsError::Core(error) => Failure::Asked {
+                error,
+                place: self.watch.last().map(Box::new),
+                words: self.watch.words().map(Box::new),
+            },
+            error @ (SettingsError::File(_)
+            | SettingsError::Missing { .. }
+            | SettingsError::Both { .. }
+            | SettingsError::Placeholder { .. }
+            | SettingsError::Refused { .. }) => error.into(),
         }
     }
 }

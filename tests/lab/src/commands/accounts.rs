@@ -1,6 +1,6 @@
 //! `lab accounts` and `lab switch`: who is signed in here, and as whom the next commands act.
 
-use hallpass_core::LoginReason;
+use hallpass_core::{LoginReason, User};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -28,7 +28,7 @@ pub(crate) async fn accounts(arguments: &SessionArguments) -> Result<(), Failure
                 match known {
                     Ok(Known { user, required, .. }) => {
                         entry["state"] = state(user.is_some(), *required).into();
-                        entry["sub"] = user.as_ref().map(|user| user.sub()).into();
+                        entry["sub"] = user.as_ref().map(User::sub).into();
                         entry["name"] = user.as_ref().map(status::name).into();
                     }
                     Err(failure) => entry["problem"] = failure.to_string().into(),

@@ -214,6 +214,7 @@ impl<const MAC: bool> SecureStore for Process<MAC> {
         self.with(|entries| entries.delete(name))
     }
 
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime, and not any")]
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         self.with(|entries| entries.list())
     }
