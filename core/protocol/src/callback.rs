@@ -5,11 +5,13 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use url::Url;
 
 use crate::authorize::PendingLogin;
-use crate::client::parse_as_written;
+use crate::client::{CALLBACK_PARAMETERS, parse_as_written};
 use crate::discovery::ProviderMetadata;
 use crate::error::ServerError;
 use crate::secret::{AuthorizationCode, State};
@@ -23,10 +25,21 @@ pub const MAX_CALLBACK: usize = 16 * 1024;
 pub struct Callback {
     /// Without its query.
     url: Url,
+    rest: Rest,
     state: Option<State>,
     code: Option<AuthorizationCode>,
     error: Option<ServerError>,
     issuer: Option<String>,
+}
+
+/// The parameters in its query that are not of the response, such as those of the redirect URI. Not printed: nobody knows
+/// what they are.
+struct Rest(Vec<(String, String)>);
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} parameters", self.0.len())
+    }
 }
 
 /// The parameters of an authorization response. None may stand twice (RFC 6749 §3.1).
@@ -67,9 +80,11 @@ impl Callback {
         let error = parameters.error.filter(|error| !error.is_empty());
         let error = error.map(|error| ServerError::of_callback(&error, description.as_deref()));
         let issuer = parameters.iss.map(Cow::into_owned);
+        let others = url.query_pairs().filter(|(name, _)| !CALLBACK_PARAMETERS.contains(&&**name));
+        let rest = Rest(others.map(|(name, value)| (name.into_owned(), value.into_owned())).collect());
         // From here on the URL only says where it arrived.
         url.set_query(None);
-        Ok(Self { url, state, code, error, issuer })
+        Ok(Self { url, rest, state, code, error, issuer })
     }
 
     /// The `state`, under which the pending login can be looked up.
@@ -86,7 +101,8 @@ impl Callback {
     /// [`StateMissing`](CallbackError::StateMissing) and [`StateMismatch`](CallbackError::StateMismatch), which say that
     /// it belongs to another login or to none, and [`Expired`](CallbackError::Expired), after which the login is over.
     pub fn belongs_to(&self, pending: &PendingLogin, now: Timestamp) -> Result<(), CallbackError> {
-        if !same_place(&self.url, pending.redirect_uri().url()) {
+        let expected = pending.redirect_uri().url();
+        if !same_place(&self.url, expected) || !self.rest.has_query_of(expected) {
             return Err(CallbackError::RedirectMismatch);
         }
         let state = self.state.as_ref().ok_or(CallbackError::StateMissing)?;
@@ -162,15 +178,18 @@ fn same_place(came: &Url, expected: &Url) -> bool {
         && came.host() == expected.host()
         && came.port_or_known_default() == expected.port_or_known_default()
         && path_or_slash(came) == path_or_slash(expected)
-        && has_query_of(came, expected)
 }
 
-/// Whether all that stands in the query of the redirect URI came back, as often and with the same values: the server adds
-/// its parameters to it (RFC 6749 §4.1.2).
-fn has_query_of(came: &Url, expected: &Url) -> bool {
-    let count =
-        |url: &Url, wanted: &(Cow<'_, str>, Cow<'_, str>)| url.query_pairs().filter(|pair| pair == wanted).count();
-    expected.query_pairs().all(|pair| count(came, &pair) == count(expected, &pair))
+impl Rest {
+    /// Whether all that stands in the query of the redirect URI came back, as often and with the same values: the server
+    /// adds its parameters to it (RFC 6749 §4.1.2).
+    fn has_query_of(&self, expected: &Url) -> bool {
+        expected.query_pairs().all(|(name, value)| {
+            let came = self.0.iter().filter(|(other, text)| *other == name && *text == value).count();
+            let wanted = expected.query_pairs().filter(|(other, text)| *other == name && *text == value).count();
+            came == wanted
+        })
+    }
 }
 
 fn path_or_slash(url: &Url) -> &str {
@@ -458,7 +477,7 @@ mod tests {
 
     #[test]
     fn a_callback_printed_shows_no_code_and_no_query() {
-        let callback = Callback::parse(&format!("{REDIRECT}?code=secret&state=secret&iss=i")).unwrap();
+        let callback = Callback::parse(&format!("{REDIRECT}?code=secret&state=secret&iss=i&other=secret")).unwrap();
         assert!(callback.state().unwrap().same("secret"));
         assert!(!format!("{callback:?}").contains("secret"), "{callback:?}");
     }

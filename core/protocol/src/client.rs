@@ -20,6 +20,7 @@ pub use self::dialect::{
 pub(crate) use self::issuer::parse_as_written;
 pub use self::issuer::{Issuer, Loopback};
 use self::placeholder::is_placeholder_of_an_identifier;
+pub(crate) use self::redirect_uri::CALLBACK_PARAMETERS;
 pub use self::redirect_uri::RedirectUri;
 pub use self::telemetry::Telemetry;
 

