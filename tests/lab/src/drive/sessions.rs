@@ -59,13 +59,11 @@ impl Driver {
         let config = config(&open.config)?;
         let counters = Arc::new(Counters::default());
         let transport = CountingTransport { inner: self.transport().await?, counters: Arc::clone(&counters) };
-        let mut builder = Session::builder(config).account(open.account).transport(transport).clock(self.clock.clone());
+        let builder = Session::builder(config).account(open.account).transport(transport).clock(self.clock.clone());
         let store: Arc<dyn SecureStore> = match store_path(&open.store)? {
             None => Arc::new(MemoryStore::new()),
-            Some(path) => {
-                // With the lease that it brings.
-                Arc::new(adapters::plain_files(path).await?)
-            }
+            // With the lease that it brings.
+            Some(path) => Arc::new(adapters::plain_files(path).await?),
         };
         let session = builder.store(CountingStore { inner: store, counters: Arc::clone(&counters) }).build()?;
         let events = EventLog::new(session.events());
