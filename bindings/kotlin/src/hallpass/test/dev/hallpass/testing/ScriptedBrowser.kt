@@ -27,13 +27,13 @@ class ScriptedBrowser(
     }
 
     private fun visit(start: URI, home: String): String {
-        var request = HttpRequest.newBuilder(start).build()
+        var request = requestFor(start).build()
         repeat(MOST_PAGES) {
             val answer = client.send(request, HttpResponse.BodyHandlers.ofString())
             val location = answer.headers().firstValue("location").orElse(null)
             request = when {
                 location != null && location.startsWith(home) -> return location
-                location != null -> HttpRequest.newBuilder(request.uri().resolve(location)).build()
+                location != null -> requestFor(request.uri().resolve(location)).build()
                 else -> submission(request.uri(), answer.body())
             }
         }
@@ -47,9 +47,12 @@ class ScriptedBrowser(
             mapOf("username" to username, "password" to password, "action" to BUTTON.find(form.value)?.groupValues?.get(1).orEmpty())
         val body = fields.filterKeys { it.isNotEmpty() }.map { (name, value) -> "${encode(name)}=${encode(value)}" }.joinToString("&")
         val action = Regex("""action="([^"]*)"""").find(form.value)?.groupValues?.get(1)?.replace("&amp;", "&").orEmpty()
-        return HttpRequest.newBuilder(page.resolve(action)).header("Content-Type", "application/x-www-form-urlencoded")
+        return requestFor(page.resolve(action)).header("Content-Type", "application/x-www-form-urlencoded")
             .POST(HttpRequest.BodyPublishers.ofString(body)).build()
     }
+
+    /** No answer is waited for without an end: a caller's own limit cannot interrupt a thread that reads. */
+    private fun requestFor(page: URI): HttpRequest.Builder = HttpRequest.newBuilder(page).timeout(Duration.ofSeconds(10))
 
     private fun MatchResult.attribute(name: String): String =
         Regex("""\b$name="([^"]*)"""").find(value)?.groupValues?.get(1)?.replace("&amp;", "&").orEmpty()
