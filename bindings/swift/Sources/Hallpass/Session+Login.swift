@@ -9,7 +9,7 @@ extension Session {
     ///
     /// - Returns: who signed in. The session is durable then.
     /// - Throws: ``HallpassError/cancelled``, ``HallpassError/denied(code:)``, ``HallpassError/offline(_:retryAfter:)``,
-    ///   ``HallpassError/untrusted(check:)``, ``HallpassError/storage(_:)`` or ``HallpassError/misconfigured(field:fix:)``.
+    ///   ``HallpassError/untrusted(check:)``, ``HallpassError/storage(_:detail:)`` or ``HallpassError/misconfigured(field:fix:)``.
     @discardableResult
     public func login(_ options: LoginOptions = LoginOptions()) async throws(HallpassError) -> User {
         let number = await logins.begin()
@@ -60,7 +60,7 @@ extension Session {
 
     /// Cancels the login in progress, if there is one.
     ///
-    /// - Throws: ``HallpassError/storage(_:)``.
+    /// - Throws: ``HallpassError/storage(_:detail:)``.
     public func cancelLogin() async throws(HallpassError) {
         // Of all verbs the one that waits for no port: it may be called from inside one.
         do {
@@ -75,7 +75,7 @@ extension Session {
     ///
     /// No access token is returned any more, by any task, from before the first request on.
     ///
-    /// - Throws: ``HallpassError/storage(_:)`` when the session could not be erased; ``HallpassError/cancelled`` when the
+    /// - Throws: ``HallpassError/storage(_:detail:)`` when the session could not be erased; ``HallpassError/cancelled`` when the
     ///   user closed the browser, though logged out here; otherwise as ``login(_:)``.
     @discardableResult
     public func logout(_ options: LogoutOptions = LogoutOptions()) async throws(HallpassError) -> LoggedOut {

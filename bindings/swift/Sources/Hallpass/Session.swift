@@ -76,7 +76,7 @@ public final class Session: Sendable {
     ///   - leaseDirectory: the folder in which an app and its extensions take turns to renew, in their app group's
     ///     container. Leave it out when this process alone uses the account.
     ///   - clock: clocks that a test moves.
-    /// - Throws: ``HallpassError/misconfigured(field:fix:)`` naming what is missing or wrong; ``HallpassError/storage(_:)``.
+    /// - Throws: ``HallpassError/misconfigured(field:fix:)`` naming what is missing or wrong; ``HallpassError/storage(_:detail:)``.
     public init(
         _ config: Config, account: String? = nil, store: Store = .keychain(), browser: (any Browser)? = nil,
         transport: (any Transport)? = nil, signer: (any KeySigner)? = nil, leaseDirectory: URL? = nil, clock: ShiftedClock? = nil
@@ -115,7 +115,7 @@ public final class Session: Sendable {
 
     /// Waits until the session has been restored from the store, and returns its state.
     ///
-    /// - Throws: ``HallpassError/storage(_:)`` when the store cannot be read now; the next verb tries again.
+    /// - Throws: ``HallpassError/storage(_:detail:)`` when the store cannot be read now; the next verb tries again.
     @discardableResult
     public func restored() async throws(HallpassError) -> State {
         try await crossing { State(try await self.core.restored()) }
@@ -125,7 +125,7 @@ public final class Session: Sendable {
     /// store may have become readable, or another process may have changed it: the device was unlocked, the app came to the
     /// foreground.
     ///
-    /// - Throws: ``HallpassError/storage(_:)`` when the store cannot be read now.
+    /// - Throws: ``HallpassError/storage(_:detail:)`` when the store cannot be read now.
     @discardableResult
     public func reload() async throws(HallpassError) -> State {
         try await crossing { State(try await self.core.reload()) }
@@ -143,7 +143,7 @@ public final class Session: Sendable {
     ///   - audience: for another API than the one of the login (Auth0).
     ///   - scope: with a narrower scope than the one of the login.
     /// - Throws: ``HallpassError/loginRequired(_:)``, ``HallpassError/offline(_:retryAfter:)``,
-    ///   ``HallpassError/storage(_:)``, ``HallpassError/denied(code:)`` or ``HallpassError/untrusted(check:)``.
+    ///   ``HallpassError/storage(_:detail:)``, ``HallpassError/denied(code:)`` or ``HallpassError/untrusted(check:)``.
     public func credentials(
         minTTL: Duration = defaultMinTTL, audience: String? = nil, scope: String? = nil
     ) async throws(HallpassError) -> Credentials {
@@ -209,7 +209,7 @@ public final class Session: Sendable {
 
     /// The accounts that are stored for the provider and client of `config`, signed in or not, in order.
     ///
-    /// - Throws: ``HallpassError/storage(_:)``; ``HallpassError/misconfigured(field:fix:)``.
+    /// - Throws: ``HallpassError/storage(_:detail:)``; ``HallpassError/misconfigured(field:fix:)``.
     public static func accounts(_ config: Config, store: Store = .keychain()) async throws(HallpassError) -> [String] {
         do {
             return try await HallpassBindings.accounts(config: .init(config), store: .init(store, of: nil))

@@ -177,7 +177,7 @@ extension HallpassBindings.HallpassError {
     var details: ErrorDetails {
         switch self {
         case .Cancelled(let details), .LoginRequired(let details, _), .Offline(let details, _, _), .Denied(let details),
-            .Storage(let details, _), .Untrusted(let details), .Misconfigured(let details, _), .Internal(let details):
+            .Storage(let details, _, _), .Untrusted(let details), .Misconfigured(let details, _), .Internal(let details):
             details
         }
     }

@@ -159,54 +159,49 @@ struct StreamTests {
     /// still telling the next of them.
     @Test func watchersThatAreCancelledWhileTheyAreToldFreezeNobody() async throws {
         let relay = Relay()
-        let cycles = 200
-        await finishes(within: .seconds(20)) {
-            for _ in 0..<cycles {
-                let others = (0..<5).map { _ in
-                    let events = relay.events()
-                    return Task { for await _ in events {} }
-                }
+        await repeatsWithoutFreezing(100) {
+            let others = (0..<5).map { _ in
                 let events = relay.events()
-                let root = Task {
-                    for await _ in events {
-                        for other in others { other.cancel() }
-                        return
-                    }
-                }
-                let core = Task.detached { for _ in 0..<20 { try? relay.happened(event: .renewed) } }
-                await root.value
-                await core.value
-                for other in others { await other.value }
+                return Task { for await _ in events {} }
             }
+            let events = relay.events()
+            let root = Task {
+                for await _ in events {
+                    for other in others { other.cancel() }
+                    return
+                }
+            }
+            let core = Task.detached { for _ in 0..<20 { try? relay.happened(event: .renewed) } }
+            await root.value
+            await core.value
+            for other in others { await other.value }
         }
     }
 
     @Test func stormOfWatchersThatComeAndGoFreezesNobody() async throws {
         let relay = Relay()
-        await finishes(within: .seconds(30)) {
-            for _ in 0..<60 {
-                let isOver = Locked(false)
-                // The core's own thread.
-                Thread.detachNewThread {
-                    var number = 0
-                    while !isOver.withLock({ $0 }) {
-                        number += 1
-                        try? relay.happened(event: .renewed)
-                        try? relay.stateChanged(state: .signedOut(reason: number.isMultiple(of: 2) ? .revoked : .loggedOut, code: ""))
-                    }
+        await repeatsWithoutFreezing(15) {
+            let isOver = Locked(false)
+            // The core's own thread.
+            Thread.detachNewThread {
+                var number = 0
+                while !isOver.withLock({ $0 }) {
+                    number += 1
+                    try? relay.happened(event: .renewed)
+                    try? relay.stateChanged(state: .signedOut(reason: number.isMultiple(of: 2) ? .revoked : .loggedOut, code: ""))
                 }
-                let watchers = (0..<300).map { number in
-                    Task.detached {
-                        if number.isMultiple(of: 2) { for await _ in relay.states() {} } else { for await _ in relay.events() {} }
-                    }
-                }
-                for watcher in watchers {
-                    watcher.cancel()
-                    await Task.yield()
-                }
-                for watcher in watchers { await watcher.value }
-                isOver.withLock { $0 = true }
             }
+            let watchers = (0..<300).map { number in
+                Task.detached {
+                    if number.isMultiple(of: 2) { for await _ in relay.states() {} } else { for await _ in relay.events() {} }
+                }
+            }
+            for watcher in watchers {
+                watcher.cancel()
+                await Task.yield()
+            }
+            for watcher in watchers { await watcher.value }
+            isOver.withLock { $0 = true }
         }
     }
 
@@ -222,18 +217,23 @@ struct StreamTests {
         }
     }
 
-    /// Runs `body`, and ends the process when it does not end in time.
-    private func finishes(within limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
-        let isDone = Locked(false)
+    /// Runs `round` so many times, and ends the process when one does not end. Only a freeze lasts for as long as the limit: a
+    /// round takes milliseconds, and on a busy machine a second.
+    private func repeatsWithoutFreezing(_ rounds: Int, _ round: @escaping @Sendable () async -> Void) async {
+        let done = Locked(0)
         let work = Task.detached {
-            await body()
-            isDone.withLock { $0 = true }
+            for _ in 0..<rounds {
+                await round()
+                done.withLock { $0 += 1 }
+            }
         }
         Thread.detachNewThread {
-            let deadline = ContinuousClock.now + limit
-            while !isDone.withLock({ $0 }) {
+            var (seen, deadline) = (0, ContinuousClock.now + .seconds(30))
+            while seen < rounds {
+                let latest = done.withLock { $0 }
+                if latest > seen { (seen, deadline) = (latest, ContinuousClock.now + .seconds(30)) }
                 // The threads that would tell of a failure are frozen as well.
-                precondition(ContinuousClock.now < deadline, "no progress: a watcher and the core wait for each other")
+                precondition(ContinuousClock.now < deadline, "round \(seen): a watcher and the core wait for each other")
                 Thread.sleep(forTimeInterval: 0.01)
             }
         }

@@ -34,15 +34,15 @@ final class PortCall: Sendable {
     }
 }
 
-/// Runs tasks on a concurrent queue, which has as many threads as block.
+/// Runs each job of a task on a thread that nobody else waits for. A serial queue has one of its own as soon as it has something
+/// to do; a concurrent one shares those of the global queue, as all tasks of the app do on Linux.
 @available(iOS 18, macOS 15, tvOS 18, watchOS 11, visionOS 2, *)
 private final class PortExecutor: TaskExecutor {
     static let shared = PortExecutor()
-    private let queue = DispatchQueue(label: "hallpass.ports", attributes: .concurrent)
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let executor = asUnownedTaskExecutor()
-        queue.async { job.runSynchronously(on: executor) }
+        DispatchQueue(label: "hallpass.port").async { job.runSynchronously(on: executor) }
     }
 }
