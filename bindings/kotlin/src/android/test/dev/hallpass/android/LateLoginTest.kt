@@ -6,6 +6,7 @@ import android.content.Intent
 import android.content.IntentFilter
 import android.net.Uri
 import dev.hallpass.HallpassException
+import dev.hallpass.Provider
 import dev.hallpass.Session
 import dev.hallpass.SessionState
 import dev.hallpass.ports.Browser
@@ -41,6 +42,7 @@ import org.robolectric.annotation.Config
 import java.net.http.HttpClient
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
+import dev.hallpass.Config as SessionConfig
 
 /**
  * The process ends while the browser is open, and the redirect starts another one: the session that the new process opens
@@ -153,16 +155,18 @@ class LateLoginTest {
 
     @Test
     fun `late redirect while there is no network, is kept and tried again when the app asks for the state`() = test {
-        val (left, page) = processThatEnds()
+        // An Auth0 tenant's endpoints follow from its domain: its code would be used at once, and be lost.
+        val config = tenant.config().copy(provider = Provider.OpenIdConnect(tenant.issuer))
+        val (left, page) = processThatEnds(config)
         val callback = signedInAt(page)
         var isOffline = true
         val network = JvmTransport(HttpClient.Builder.NO_PROXY)
         val transport = Transport { if (isOffline) throw TransportException.Unreachable() else network.send(it) }
         // Nothing of the provider is known: it cannot be asked before the code is used.
-        for (name in left.list().filter { "provider" in it || "metadata" in it }) left.delete(name)
+        for (name in left.list().filter { it.startsWith("provider.") }) left.delete(name)
         redirect(callback)
         HallpassAndroid.session(
-            context, tenant.config(), store = left, transport = transport, browser = SystemBrowser(context), onLateLoginFailed = { failures.trySend(it) },
+            context, config, store = left, transport = transport, browser = SystemBrowser(context), onLateLoginFailed = { failures.trySend(it) },
         ).use { session ->
             val error = failures.receive()
             assertTrue("$error", error is HallpassException.Offline)
@@ -175,13 +179,13 @@ class LateLoginTest {
     }
 
     /** A process that opened the browser and then ended: what its store held at that moment, and the page. */
-    private suspend fun processThatEnds(): Pair<MemoryStore, String> {
+    private suspend fun processThatEnds(config: SessionConfig = tenant.config()): Pair<MemoryStore, String> {
         val (store, page) = MemoryStore() to CompletableDeferred<String>()
         val browser = Browser { url, _ ->
             page.complete(url)
             awaitCancellation()
         }
-        open(store, browser).use { session ->
+        open(store, browser, config).use { session ->
             val login = kotlinx.coroutines.CoroutineScope(Dispatchers.Default).async { session.login() }
             val url = page.await()
             val left = copy(store)
@@ -200,8 +204,8 @@ class LateLoginTest {
         Robolectric.buildActivity(RedirectActivity::class.java, Intent(Intent.ACTION_VIEW, Uri.parse(url))).create()
     }
 
-    private fun open(store: MemoryStore, browser: Browser = SystemBrowser(context)): Session =
-        HallpassAndroid.session(context, tenant.config(), store = store, browser = browser, onLateLoginFailed = { failures.trySend(it) })
+    private fun open(store: MemoryStore, browser: Browser = SystemBrowser(context), config: SessionConfig = tenant.config()): Session =
+        HallpassAndroid.session(context, config, store = store, browser = browser, onLateLoginFailed = { failures.trySend(it) })
 
     private suspend fun eventually(condition: () -> Boolean) {
         while (!condition()) delay(10.milliseconds)

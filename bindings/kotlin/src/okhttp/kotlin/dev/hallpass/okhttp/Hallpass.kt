@@ -6,6 +6,8 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withTimeoutOrNull
 import okhttp3.Authenticator
 import okhttp3.Call
@@ -81,6 +83,9 @@ private class ProvingInterceptor(private val session: Session, private val origi
 
 /** Renews only the token that was refused: when the session has another by now, that one is tried first and alone. */
 private class RenewingAuthenticator(private val session: Session, private val origins: Origins) : Authenticator {
+    /** A call compares and renews in one turn: else it would renew again what another one has renewed between the two. */
+    private val turn = Mutex()
+
     override fun authenticate(route: Route?, response: Response): Request? {
         val request = response.request
         // A token that the app sent itself is not the session's to replace.
@@ -91,7 +96,9 @@ private class RenewingAuthenticator(private val session: Session, private val or
         // The nonce is known by now; the request that goes out gets a proof with it.
         if (response.wantsNonce()) return request.takeIf { earlier.none { it.wantsNonce() } }
         if (earlier.any { !it.wantsNonce() }) return null
-        val credentials = mark.await { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
+        val credentials = mark.await {
+            turn.withLock { session.credentials().takeIf { it.authorization != refused } ?: session.renew() }
+        }
         return request.newBuilder().header(AUTHORIZATION, credentials.authorization).build()
     }
 }

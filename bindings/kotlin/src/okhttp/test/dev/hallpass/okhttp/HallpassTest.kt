@@ -8,6 +8,7 @@ import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import kotlinx.serialization.json.contentOrNull
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
@@ -31,6 +32,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
 import kotlin.concurrent.thread
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 
 class HallpassTest {
     @Test
@@ -160,7 +162,7 @@ class HallpassTest {
     private fun signedIn(dpop: Boolean = false, test: suspend (Tenant, OkHttpClient, Session) -> Unit) = runBlocking {
         Tenant.start().use { tenant ->
             Session.open(tenant.config().copy(dpop = dpop), MemoryStore(), browser = ScriptedBrowser()).use { session ->
-                session.login()
+                withTimeout(30.seconds) { session.login() }
                 test(tenant, OkHttpClient.Builder().hallpass(session, tenant.api).build(), session)
             }
         }
