@@ -183,21 +183,6 @@ struct PortTests {
         #expect(holder.late == [nil])
         holder.session = nil
     }
-
-    /// One that blocks its thread takes none of those that all tasks of the app share.
-    @Test func portThatBlocksItsThreadHoldsUpNoTaskOfTheApp() async throws {
-        let gate = Gate()
-        let config = Config.openIDConnect(issuer: "https://login.example.com/", clientID: "c", redirectURI: "com.example.app:/callback")
-        let sessions = try (0..<ProcessInfo.processInfo.activeProcessorCount * 2).map {
-            try Session(config, account: "blocked-\($0)", store: .custom(BlockingStore(identity: "blocking \($0)", gate: gate)))
-        }
-        // Every thread of the pool would be blocked now, and this task would not go on.
-        try await Task.sleep(for: .milliseconds(50))
-        for _ in 0..<100 { await Task.yield() }
-        gate.open()
-        for session in sessions { #expect(try await session.restored() == .signedOut(.notSignedIn)) }
-        #expect(gate.timeouts == 0)
-    }
 }
 
 /// The session that its own ports call.
@@ -251,40 +236,4 @@ private struct CallingStore: SecureStore {
 
     func delete(_ name: String) async throws { try await store.delete(name) }
     func names() async throws -> [String] { try await store.names() }
-}
-
-/// What a blocking port waits for, with a limit.
-private final class Gate: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var (isOpen, missed) = (false, 0)
-
-    var timeouts: Int { condition.withLock { missed } }
-
-    func open() {
-        condition.withLock { isOpen = true }
-        condition.broadcast()
-    }
-
-    func pass() {
-        condition.withLock {
-            let limit = Date(timeIntervalSinceNow: 5)
-            while !isOpen {
-                if !condition.wait(until: limit) { return missed += 1 }
-            }
-        }
-    }
-}
-
-private struct BlockingStore: SecureStore {
-    let identity: String
-    let gate: Gate
-
-    func load(_ name: String) async throws -> String? {
-        gate.pass()
-        return nil
-    }
-
-    func save(_ value: String, under name: String) async throws {}
-    func delete(_ name: String) async throws {}
-    func names() async throws -> [String] { [] }
 }

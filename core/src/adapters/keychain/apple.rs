@@ -53,6 +53,7 @@ pub(super) async fn delete(options: &Options, name: &EntryName) -> Result<(), St
     blocking(options, move |entries| entries.delete(&name)).await
 }
 
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime, not of each")]
 pub(super) async fn list(options: &Options) -> Result<Vec<EntryName>, StoreError> {
     blocking(options, |entries| entries.list()).await
 }
