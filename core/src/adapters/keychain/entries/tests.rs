@@ -214,6 +214,7 @@ impl<const MAC: bool> SecureStore for Process<MAC> {
         self.with(|entries| entries.delete(name))
     }
 
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime, not of each")]
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         self.with(|entries| entries.list())
     }
