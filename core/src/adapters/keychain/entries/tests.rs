@@ -214,7 +214,7 @@ impl<const MAC: bool> SecureStore for Process<MAC> {
         self.with(|entries| entries.delete(name))
     }
 
-    #[allow(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime, and not any")]
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime, not of each")]
     async fn list(&self) -> Result<Vec<EntryName>, StoreError> {
         self.with(|entries| entries.list())
     }
