@@ -32,7 +32,8 @@ pub(crate) async fn play(driver: &mut Driver) {
         (state.server.rules.odd, state.server.rules.hiccups) = (0, 0);
         (state.server.refuses_until, state.server.api_refuses_until) = (0, 0);
         (state.server.denied, state.server.next_oddity) = (None, None);
-        state.storage.repair();
+        let now = state.now();
+        state.storage.repair(now);
         for present in &mut state.processes {
             (present.killed_at, present.frozen_at) = (None, None);
         }

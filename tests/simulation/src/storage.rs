@@ -74,9 +74,11 @@ impl Storage {
         }
     }
 
-    pub(crate) fn repair(&mut self) {
+    pub(crate) fn repair(&mut self, now: u64) {
         self.downgrade();
-        (self.locked_until, self.full_until, self.failing_until, self.slow_until) = (0, 0, 0, 0);
+        (self.locked_until, self.full_until, self.failing_until) = (0, 0, 0);
+        // What was begun while it was slow still takes its time.
+        self.slow_until = self.slow_until.min(now);
         (self.failures, self.stale_reads, self.hidden_until) = (0, 0, 0);
     }
 }
