@@ -76,7 +76,7 @@ pub(crate) fn note_json(value: &Value) {
 }
 
 fn print(mut output: impl Write, text: &str) {
-    // Whoever read this has heard enough.
+    // A reader that has closed the pipe, as `head` does, is no failure.
     drop(writeln!(output, "{text}").and_then(|()| output.flush()));
 }
 

@@ -1,5 +1,5 @@
-//! `flock(2)`, by rustix: the standard library has no locks on Android. The owner alone may open the file, for whoever can
-//! open it can lock it and hold up every renewal.
+//! `flock(2)`, by rustix: the standard library has no locks on Android. Only the owner may open the file: a user who can
+//! open it can lock it, and hold up every renewal.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};

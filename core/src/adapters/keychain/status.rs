@@ -1,6 +1,6 @@
 //! What the Keychain's statuses mean (`SecBase.h` of Security 61901, and how `SecItem.m` there makes them).
 //!
-//! No status is a verdict. `errSecAuthFailed` stands for every error of `LocalAuthentication` but three: a phone call, the app
+//! No status ends a session. `errSecAuthFailed` stands for every error of `LocalAuthentication` but three: a phone call, the app
 //! in the background, too many attempts, biometry switched off in the Settings. And an item whose key is gone is not there
 //! any more when it is looked for, so that no status tells of it: see the marker in `entries.rs`.
 
