@@ -236,6 +236,21 @@ impl Record {
         }
     }
 
+    /// Takes the access tokens of `other`, a record of this process, that are surely later than those held here. Returns
+    /// whether there were any.
+    pub(crate) fn keep_later_grants_of(&mut self, other: &Self) -> bool {
+        let Some((signed_in, other)) = self.signed_in_mut().zip(other.signed_in()) else { return false };
+        let mut any = false;
+        for grant in &mut signed_in.grants {
+            if let Some(later) = other.grant(&grant.key).filter(|later| later.received.is_surely_after(grant.received))
+            {
+                grant.clone_from(later);
+                any = true;
+            }
+        }
+        any
+    }
+
     pub(crate) fn signed_in_mut(&mut self) -> Option<&mut SignedIn> {
         match &mut self.content {
             Content::SignedIn(signed_in) => Some(signed_in),

@@ -371,8 +371,16 @@ impl Vault {
         self.durable.as_ref().is_some_and(|durable| durable.version == Version::of(record))
     }
 
-    fn take_over(&mut self, record: Record, text: StoredValue) {
+    /// Takes `record`, which stands in the store as `text`. Access tokens that this process got later stay, and are not
+    /// saved yet: a store may show what it held before.
+    fn take_over(&mut self, mut record: Record, text: StoredValue) {
         self.durable = Some(Durable { version: Version::of(&record), text });
+        if let Some(ours) = self.record.as_ref().filter(|ours| ours.lineage == record.lineage)
+            && record.keep_later_grants_of(ours)
+        {
+            record.revision = record.revision.max(ours.revision).saturating_add(1);
+            record.writer.clone_from(&self.writer);
+        }
         self.replace(record);
         self.damaged = None;
     }

@@ -241,8 +241,10 @@ impl State {
     /// A logout says that the server has revoked the refresh token: then the one that lives is revoked.
     fn check_revoked(&mut self, process: usize) {
         let present = &self.processes[process];
-        // What a store that lost its key held of another process's renewals, nobody knows.
-        let is_unknown = present.hindered || self.ledger.passed_over || self.ledger.invalidated;
+        // What a store that lost its key, or showed nothing and was written over, held of another process's renewals, nobody
+        // knows.
+        let was_hidden = self.processes.iter().any(|process| process.found_hidden);
+        let is_unknown = present.hindered || was_hidden || self.ledger.passed_over || self.ledger.invalidated;
         let Some(family) = present.erased.filter(|_| !is_unknown) else { return };
         let Some(living) = self.server.families.get(family).map(|family| family.current) else { return };
         let in_flight =
