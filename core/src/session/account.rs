@@ -395,6 +395,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_logout_that_was_known_at_the_login_does_not_end_it_whatever_the_clocks_say() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(5_000, 4_000));
+        let before = account(&store, &clock, None);
+        sign_in(&before, &clock, Some("r0")).await.unwrap();
+        before.lock().await.erase().await.unwrap();
+        // The device restarts, and its clock is set back.
+        clock.set(2_000, 5);
+        let account = account(&store, &clock, None);
+        let mut guard = account.open().await.unwrap();
+        let session = signed_in("ada", 360_000, Some("r1"), now(&clock));
+        guard.begin("session-2".to_owned(), now(&clock), session, account.latest_intent()).await.unwrap();
+        drop(guard);
+        clock.set(6_000, 4_500);
+        store.delete(&entry("session")).await.unwrap();
+        drop(account.synchronized().await.unwrap());
+        assert_eq!(token(&account).as_deref(), Some("access-0"));
+    }
+
+    #[tokio::test]
     async fn a_session_that_began_after_a_logout_was_asked_for_is_told_from_the_one_before() {
         let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 10));
         let account = account(&store, &clock, None);

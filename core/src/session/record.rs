@@ -43,6 +43,9 @@ pub(crate) struct Record {
     /// has not heard of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) replaced: Vec<String>,
+    /// When the latest logout was that was known at the login, if one was: it is not about this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) logout_before: Option<Moment>,
     pub(crate) content: Content,
 }
 
@@ -346,4 +349,21 @@ impl SignedIn {
 fn check(body: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
     hexadecimal(&digest.as_ref()[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_with_all_that_it_may_hold_is_saved_again_as_it_was_read() {
+        let golden = include_str!("../../tests/engine/golden/record-1-asked.txt").trim_end();
+        let record = Record::from_stored(&StoredValue::new(golden)).unwrap();
+        let again = record.to_stored();
+        for name in ["begun", "replaced", "logout_before", "asked", "resource"] {
+            assert!(again.expose().contains(&format!("\"{name}\":")), "{name}");
+        }
+        let read_again = Record::from_stored(&again).unwrap().to_stored();
+        assert_eq!(read_again.expose(), again.expose());
+    }
 }

@@ -59,6 +59,11 @@ impl Tombstone {
         !lineage.is_empty() && self.0.iter().any(|logged_out| logged_out.session == lineage)
     }
 
+    /// When the latest logout was.
+    pub(crate) fn latest(&self) -> Option<Moment> {
+        self.0.last().map(|logged_out| logged_out.at)
+    }
+
     /// Whether somebody logged out between `moment` and `now`, as far as that can be told: by both clocks.
     pub(crate) fn is_later_than(&self, moment: Moment, now: Moment) -> bool {
         self.0.last().is_some_and(|logged_out| logged_out.at.is_between(moment, now))

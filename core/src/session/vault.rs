@@ -176,14 +176,11 @@ impl Vault {
     /// # Errors
     /// [`Error::Storage`] when it could not be saved; it is kept in memory, and saved by the next `synchronize`.
     pub(crate) async fn commit(&mut self, content: Content) -> Result<()> {
-        let record = self.record.as_ref();
-        let lineage = record.map(|record| record.lineage.clone()).unwrap_or_default();
-        let revision = record.map_or(0, |record| record.revision).saturating_add(1);
-        let begun = record.and_then(|record| record.begun);
-        let replaced = record.map(|record| record.replaced.clone()).unwrap_or_default();
-        let spent = record.and_then(refresh).map(|refresh| (refresh.generation, refresh.received));
+        let before = self.record.take().unwrap_or_else(|| signed_out(LoginReason::NotSignedIn));
+        let spent = refresh(&before).map(|refresh| (refresh.generation, refresh.received));
         self.ended_with = spent.filter(|_| matches!(content, Content::SignedOut(_)));
-        self.record = Some(Record { lineage, revision, writer: self.writer.clone(), begun, replaced, content });
+        let revision = before.revision.saturating_add(1);
+        self.record = Some(Record { revision, writer: self.writer.clone(), content, ..before });
         self.save().await
     }
 
@@ -217,6 +214,7 @@ impl Vault {
     ) -> Result<()> {
         // The session that this process knows is the one that the user signs in to replace, whatever the clocks say.
         let mut replaced = self.record.clone().map(Record::into_lineages).unwrap_or_default();
+        let mut logout_before = self.record.as_ref().and_then(|record| record.logout_before);
         let found = self.read().await;
         // Now, as the store may have taken its time.
         if !is_wanted() {
@@ -239,16 +237,22 @@ impl Vault {
             }
             Ok(Found::Record(stored, _)) => {
                 self.retire(stored.lineage.clone());
+                logout_before = stored.logout_before;
                 replaced = stored.into_lineages();
             }
             Ok(Found::Newer) => return Err(NEWER),
-            // Another process may have logged out while the code was exchanged.
-            Ok(Found::Absent) if self.tombstone().await.is_ok_and(|known| known.is_later_than(begun, now)) => {
-                self.has_been_logged_out();
-                return Err(Error::Cancelled);
+            Ok(Found::Absent) => {
+                if let Ok(tombstone) = self.tombstone().await {
+                    // Another process may have logged out while the code was exchanged.
+                    if tombstone.is_later_than(begun, now) {
+                        self.has_been_logged_out();
+                        return Err(Error::Cancelled);
+                    }
+                    logout_before = tombstone.latest();
+                }
             }
             // What cannot be read now cannot be saved now either; then the next `synchronize` looks again.
-            Ok(Found::Durable | Found::Absent | Found::Unreadable) | Err(_) => {}
+            Ok(Found::Durable | Found::Unreadable) | Err(_) => {}
         }
         self.opened = true;
         if let Some(damaged) = self.damaged.take()
@@ -258,7 +262,7 @@ impl Vault {
             return Err(error.into());
         }
         let writer = self.writer.clone();
-        self.replace(Record { lineage, revision: 1, writer, begun: Some(begun), replaced, content });
+        self.replace(Record { lineage, revision: 1, writer, begun: Some(begun), replaced, logout_before, content });
         self.durable = None;
         self.save().await
     }
@@ -310,7 +314,9 @@ impl Vault {
     async fn is_logged_out_elsewhere(&self, now: Moment) -> Result<bool> {
         let Some(record) = &self.record else { return Ok(false) };
         let tombstone = self.tombstone().await?;
-        let is_older = record.begun.is_some_and(|begun| tombstone.is_later_than(begun, now));
+        // A logout that was known at the login was before it, whatever the clocks say by now.
+        let is_known = tombstone.latest() == record.logout_before;
+        let is_older = !is_known && record.begun.is_some_and(|begun| tombstone.is_later_than(begun, now));
         Ok(tombstone.names(&record.lineage) || is_older)
     }
 
@@ -485,6 +491,7 @@ fn signed_out(reason: LoginReason) -> Record {
         writer: String::new(),
         begun: None,
         replaced: Vec::new(),
+        logout_before: None,
         content: Content::SignedOut(reason),
     }
 }

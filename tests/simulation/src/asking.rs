@@ -24,9 +24,9 @@ const LATER: u64 = 5 * WINDOW;
 const LOOK_AND_SAVE: u64 = 250;
 /// What a slow store still takes for an operation that it has begun. In milliseconds.
 const SLOWEST: u64 = 10_000;
-/// By how much a client may take the server's clock for slower than it is: its time is told in whole seconds, and answers
-/// travel. In milliseconds.
-const CLOCK_ERROR: u64 = 10_000;
+/// By how much a client may take the server's clock for slower than it is: an answer travels for as long as a request may
+/// take. In milliseconds.
+const CLOCK_ERROR: u64 = TIMEOUT;
 /// Until when after `invalid_grant` it has asked once more, in milliseconds.
 const SECOND_ASK: u64 = LATER;
 /// How often it may ask by itself.
