@@ -259,8 +259,9 @@ impl Driver {
             let mut state = world.state();
             let present = &state.processes[process];
             let was_suspended = present.frozen_until > begun;
-            // A store that shows nothing has no renewal to finish; the next caller who needs one asks again.
-            let was_hidden = present.found_hidden;
+            // A store that shows nothing, or lost its key, has no renewal to finish; the next caller who needs one asks
+            // again.
+            let was_hidden = present.found_hidden || state.ledger.invalidated;
             let excused =
                 !present.alive || present.hindered || was_suspended || was_hidden || !present.read_of.contains(&token);
             let lasts = state.storage.note().is_some_and(|(noted, _)| noted == token);
