@@ -343,7 +343,8 @@ impl State {
         for family in before {
             let signed_in = self.ledger.signed_in_at(self.server.families[family].login);
             let is_logging_out = self.ledger.logouts.get(&process).copied() > signed_in;
-            let over = self.processes[process].erased >= Some(family) || is_logging_out;
+            let is_logged_out = self.ledger.logged_out_at > signed_in;
+            let over = self.processes[process].erased >= Some(family) || is_logging_out || is_logged_out;
             if self.server.families[family].ended == Some(Ended::Collateral) && !over {
                 self.violate("a late revocation ends no living session", &format!("login {family} is over with it"));
             }
