@@ -214,6 +214,7 @@ impl State {
         let in_the_air = present.renewals.iter().any(|(renewed, _)| *renewed == token);
         !present.alive
             || in_the_air
+            || present.gave_up_unsent
             || was_suspended
             || is_passed
             || store_refuses

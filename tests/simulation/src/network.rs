@@ -48,7 +48,9 @@ impl Transport for Ports {
         let entered = self.world.state().now();
         // Calls of an API leave in an order that no seed decides, so they are no steps to be killed at.
         if endpoint != Endpoint::Api {
+            let leaving = Leaving(self);
             self.step().await;
+            std::mem::forget(leaving);
         }
         let journey = self.world.state().set_out(self.process, endpoint, request);
         let mut renewal = InFlight::begin(self, &journey, entered);
@@ -81,6 +83,15 @@ impl Transport for Ports {
             in_flight.expect_what_follows(landing);
         }
         outcome
+    }
+}
+
+/// A request about to leave. Whoever gives it up while the process is suspended takes it for lost, although it never left.
+struct Leaving<'a>(&'a Ports);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.world.state().processes[self.0.process].gave_up_unsent = true;
     }
 }
 

@@ -134,6 +134,8 @@ pub(crate) struct Process {
     pub(crate) read_of: BTreeSet<Refresh>,
     /// It was suspended once: a request may have been given up before it left.
     pub(crate) was_suspended: bool,
+    /// It gave up a request that had not left yet, which it cannot know.
+    pub(crate) gave_up_unsent: bool,
     /// When it last read the record.
     pub(crate) read_at: Option<u64>,
     /// The token of which it was told that it is over, and when.
@@ -236,6 +238,7 @@ impl State {
             noted: BTreeSet::new(),
             read_of: BTreeSet::new(),
             was_suspended: false,
+            gave_up_unsent: false,
             read_at: None,
             told_over: None,
             found_hidden: false,
