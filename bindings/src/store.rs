@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hallpass_core as core;
 use hallpass_core::adapters::{DangerPlainFiles, MemoryStore};
@@ -103,6 +102,7 @@ fn keychain(
     unlock: Option<Unlock>,
 ) -> core::Result<Arc<dyn core::ports::SecureStore>> {
     use core::adapters::{Keychain, keychain};
+    use std::time::Duration;
 
     let keychain = Keychain::new(service).protection(match protection {
         Protection::AfterFirstUnlock => keychain::Protection::AfterFirstUnlock,

@@ -37,6 +37,11 @@ pub(crate) enum Command {
         /// The targets to build. All of them when none is named.
         targets: Vec<AndroidTarget>,
     },
+    /// Builds Hallpass Lab as a package for Android: shrunk, aligned, signed and verified. A release takes the NDK, as above.
+    Apk {
+        /// The targets to build for. The one that the tests build when none is named.
+        targets: Vec<AndroidTarget>,
+    },
     /// Looks for a user who is signed out by accident: the engine in virtual time, with everything that goes wrong.
     Simulate(Simulate),
     /// Hands made-up inputs to whatever reads what others wrote: every target, or those named, for a while.
@@ -103,7 +108,7 @@ pub(crate) enum Suite {
     Apple,
     /// The library for Android, built and looked into.
     AndroidNative,
-    /// The Kotlin library over the real core, and the Android sources under Robolectric.
+    /// The Kotlin library over the real core, the Android sources under Robolectric, and the app as a package.
     Kotlin,
     /// One story at node-oidc-provider, in three shapes, and at django-oauth-toolkit.
     Interop,
@@ -132,7 +137,7 @@ pub(crate) enum Tool {
     Swift,
     /// Chromium and Node from the distribution, and what the browser tests take from npm.
     Browser,
-    /// A JDK and Maven from the distribution, and the linker of Android resources.
+    /// A JDK and Maven from the distribution, and what links Android's resources and signs its packages.
     Kotlin,
     /// The servers of `cargo xtask interop`, each from its own registry.
     Interop,

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands, the same for a developer and for continuous integration.
 
 mod android;
+mod apk;
 mod bench;
 mod bindgen;
 mod check;
@@ -47,6 +48,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Bindgen => bindgen::run().map(|()| true),
         Command::Xcframework { targets } => xcframework::run(&targets).map(|_| true),
         Command::Android { targets } => android::run(&targets).map(|_| true),
+        Command::Apk { targets } => apk::run(&targets).map(|_| true),
         Command::Simulate(asked) => simulate::run(&asked),
         Command::Bench(asked) => bench::run(&asked),
         Command::Soak(asked) => soak::run(&asked),

@@ -30,13 +30,15 @@ pub trait KeySigner: Send + Sync + 'static {
     /// [`SignerError`].
     async fn public_key(&self) -> Result<PublicKey, SignerError>;
 
-    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256.
+    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256. Each login has it sign a few bytes first, to know
+    /// before the browser opens whether the key still works.
     ///
     /// # Errors
     /// [`SignerError`]; [`SignerError::Invalidated`] when there is no key.
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
 
-    /// Deletes the key; it is no error when there is none. The next one is another.
+    /// Deletes the key; it is no error when there is none. The next one is another. A logout asks for it, and a login whose
+    /// key is gone or has failed for two seconds ([`SignerError::Failed`]).
     ///
     /// # Errors
     /// [`SignerError`]; the key is then still there.
@@ -72,7 +74,7 @@ pub enum SignerError {
     /// It is gone for good: a restored backup, a removed screen lock. What is bound to it is of no use any more.
     #[error("the signing key is gone")]
     Invalidated,
-    /// Anything else. Trying again may help.
+    /// Anything else. Trying again may help. It ends no session, and a login goes on with another key when it lasts.
     #[error("the signing key failed: {0}")]
     Failed(&'static str),
 }

@@ -26,10 +26,11 @@ use super::record::{Asked, Grant, GrantKey, Refresh, SignedIn};
 use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
 use super::state::User;
+use super::vault::NEWER;
 use super::wire::dpop::Undelivered;
 use super::wire::{LONGEST_REQUEST, Wire};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StorageProblem};
 use crate::ports::{Browser, EntryName, SecureStore, StoredValue, TransportError};
 
 /// How to log in; by default as the session's configuration says.
@@ -206,8 +207,15 @@ impl Logins {
         login: Login,
         redirect_uri: RedirectUri,
     ) -> Result<(StartedLogin, watch::Receiver<()>)> {
-        // A store that will not take the session has to be known before the user types a password.
-        drop(self.account.open().await?);
+        match self.account.open().await {
+            Ok(_) => {}
+            // What cannot be read keeps nobody out forever: the session that this login begins takes its place. That the
+            // store takes what is saved is seen below, before the user types a password.
+            Err(error @ Error::Storage { problem: StorageProblem::Failed(_) }) if error != NEWER => {
+                tracing::debug!(%error, "a login begins over a record that cannot be read");
+            }
+            Err(error) => return Err(error),
+        }
         let metadata = self.provider.metadata().await?;
         let entropy = LoginEntropy {
             state: self.wire.entropy()?,
@@ -278,7 +286,14 @@ impl Logins {
             let (code, pending, intent) = logins.take(callback, &metadata).await?;
             // Before the server made the tokens, so that a lifetime counted from here is over in time.
             let sent = logins.wire.now();
-            let tokens = logins.exchange_code(&code, &pending, &metadata).await?;
+            let tokens = match logins.exchange_code(&code, &pending, &metadata).await {
+                Ok(tokens) => tokens,
+                Err(NotExchanged::Unsent(error)) => {
+                    logins.keep(pending, intent).await;
+                    return Err(error);
+                }
+                Err(NotExchanged::Over(error)) => return Err(error),
+            };
             logins.install(tokens, sent, &pending, &metadata, came_back, intent).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
@@ -329,6 +344,19 @@ impl Logins {
         Ok((code, pending, intent))
     }
 
+    /// Puts the login back whose code nobody has seen, so that the same callback finishes it when there is a network again,
+    /// unless the user wanted something else meanwhile.
+    async fn keep(&self, pending: PendingLogin, intent: Intent) {
+        let Ok(stored) = serde_json::to_string(&StoredLogin { version: VERSION, pending }) else { return };
+        // With the login locked: a newer one is not overwritten.
+        let _present = self.present.lock().await;
+        if self.account.latest_intent() == intent
+            && let Err(error) = self.store.save(&self.entry, &StoredValue::new(stored)).await
+        {
+            tracing::debug!(%error, "a login whose code was not sent has to be begun again");
+        }
+    }
+
     /// Exchanges the code. Without an answer it is sent once more. RFC 6749 §4.1.2 lets a server revoke what a code's
     /// first use gave when it comes again, and what it gave is lost already; while a request that never arrived is the
     /// commoner case, and costs the user nothing then.
@@ -337,24 +365,27 @@ impl Logins {
         code: &AuthorizationCode,
         pending: &PendingLogin,
         metadata: &ProviderMetadata,
-    ) -> Result<TokenResponse> {
+    ) -> Result<TokenResponse, NotExchanged> {
         let bound_to = pending.dpop_jkt();
         let send = async |metadata: &ProviderMetadata| {
             let request = token::code_request(&self.config.client, metadata, code, pending);
             self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request).await
         };
-        let (mut response, was_lost) = match send(metadata).await {
-            Err(Undelivered::Transport(error @ (TransportError::NoAnswer | TransportError::Unreachable))) => {
+        let first = send(metadata).await;
+        let was_lost = matches!(first, Err(Undelivered::Transport(TransportError::NoAnswer)));
+        let sent = match first {
+            Err(Undelivered::Transport(TransportError::NoAnswer | TransportError::Unreachable)) => {
                 tokio::time::sleep(Duration::from_millis(100 + 2 * u64::from(self.wire.jitter()))).await;
-                (send(metadata).await?, error == TransportError::NoAnswer)
+                send(metadata).await
             }
-            other => (other?, false),
+            first => first,
         };
+        let mut response = sent.map_err(|error| NotExchanged::because(error, was_lost))?;
         // There is no token endpoint where the metadata says, so nobody has seen the code.
         if matches!(response.status, 404 | 410)
             && let Some(newer) = self.provider.moved(metadata).await
         {
-            response = send(&newer).await?;
+            response = send(&newer).await.map_err(|error| NotExchanged::because(error, was_lost))?;
         }
         self.wire.observe_time(&response);
         let error = match token::parse(&response, TokenType::bound_to(bound_to)) {
@@ -368,7 +399,7 @@ impl Logins {
             Err(error) => self.wire.unusable(&response, error),
         };
         self.revoke_unused(metadata, token::salvage(&response).as_ref(), None).await;
-        Err(error)
+        Err(NotExchanged::Over(error))
     }
 
     /// Validates the identity, saves the session and publishes it. A login that ends here without a session revokes what
@@ -454,6 +485,32 @@ impl Logins {
             organization: asked.organization.or_else(|| configured.organization.clone()),
             ..asked
         }
+    }
+}
+
+/// Why a code gave no tokens.
+enum NotExchanged {
+    /// No server has seen it.
+    Unsent(Error),
+    /// It is used, or may be.
+    Over(Error),
+}
+
+impl NotExchanged {
+    /// From what became of the last request; the one before it `was_lost`, or none was.
+    fn because(undelivered: Undelivered, was_lost: bool) -> Self {
+        let is_unsent = match &undelivered {
+            Undelivered::Transport(TransportError::Unreachable | TransportError::Tls) | Undelivered::KeyUnusable(_) => {
+                true
+            }
+            // A new login has another key.
+            Undelivered::KeyGone(_) => false,
+            Undelivered::Transport(
+                TransportError::NoAnswer | TransportError::TooLarge { .. } | TransportError::InvalidRequest,
+            )
+            | Undelivered::TooLate => false,
+        };
+        if is_unsent && !was_lost { Self::Unsent(undelivered.into()) } else { Self::Over(undelivered.into()) }
     }
 }
 

@@ -480,7 +480,8 @@ enum Found {
     Newer,
 }
 
-const NEWER: Error =
+/// The record is not for this version to read or to overwrite.
+pub(crate) const NEWER: Error =
     Error::Storage { problem: StorageProblem::Failed("a newer version wrote the record; update the app") };
 
 /// What stands in memory for a record that is not in the store.

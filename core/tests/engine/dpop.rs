@@ -16,7 +16,7 @@ use crate::support::proofs::Proof;
 use crate::support::server::{API, Fault, ISSUER};
 use crate::support::signer::TestSigner;
 use crate::support::store::Operation;
-use crate::support::{Device, login_required, settle, signed_out_reason, within};
+use crate::support::{Device, in_flight, live, login_required, settle, signed_out_reason, within};
 
 fn api_call() -> ApiRequest {
     ApiRequest::get(format!("{API}/expenses?month=2"))
@@ -342,6 +342,61 @@ async fn a_key_that_is_gone_ends_the_session_with_its_reason_and_the_next_login_
         device.log_in("ada").await.unwrap();
         assert_eq!(device.session().call(api_call()).await.unwrap().status, 200);
         assert_ne!(latest(&device, API).jkt, before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_never_works_again_keeps_nobody_from_signing_in() {
+    for shows_itself in [false, true] {
+        let signer = TestSigner::new();
+        let mut device = Device::bound_to(Some(signer.clone())).await;
+        let before = latest(&device, ISSUER).jkt;
+        if shows_itself {
+            signer.fall_numb();
+        } else {
+            signer.break_with(SignerError::Failed("the keystore is broken"));
+        }
+        device.restart();
+        device.session().renew().await.unwrap_err();
+        device.log_in("ada").await.unwrap();
+        assert_ne!(latest(&device, ISSUER).jkt, before);
+        device.session().renew().await.unwrap();
+        assert_eq!(device.session().call(api_call()).await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_fails_for_a_second_is_kept_by_a_login() {
+    let signer = TestSigner::new();
+    let device = Device::bound_to(Some(signer.clone())).await;
+    let before = latest(&device, ISSUER).jkt;
+    signer.break_with(SignerError::Failed("the keystore starts again"));
+    let session = device.session().clone();
+    let login = in_flight(async move { session.start_login(Login::default()).await }).await;
+    live(1).await;
+    signer.repair();
+    let started = within(login).await.unwrap().unwrap();
+    let callback = device.server.sign_in(&started.url, "ada");
+    device.session().resume(&callback).await.unwrap();
+    assert_eq!(latest(&device, ISSUER).jkt, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_locked_or_does_not_answer_is_not_replaced_by_a_login() {
+    for is_silent in [false, true] {
+        let signer = TestSigner::new();
+        let device = Device::bound_to(Some(signer.clone())).await;
+        let problem = if is_silent {
+            signer.fall_silent();
+            StorageProblem::Failed("the signer did not answer")
+        } else {
+            signer.break_with(SignerError::Locked);
+            StorageProblem::Locked
+        };
+        assert_eq!(device.log_in("ada").await.unwrap_err(), Error::Storage { problem });
+        signer.repair();
+        signer.speak();
+        device.session().renew().await.unwrap();
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::process::Process;
 use crate::support::server::{API, Fault, ISSUER};
-use crate::support::{Device, config, offline_cause, settle, still_works};
+use crate::support::{Device, config, in_flight, offline_cause, settle, still_works, within};
 
 #[tokio::test(start_paused = true)]
 async fn after_the_callback_one_request_remains() {
@@ -70,6 +70,73 @@ async fn rule_12_a_callback_is_good_once() {
     assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1, "{first:?} {second:?}");
     assert_eq!(device.server.count("token"), 1);
     device.access_token().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_a_callback_whose_code_was_never_sent_is_good_again() {
+    let mut device = Device::new();
+    // The metadata are stored, as of the last login.
+    device.log_in("ada").await.unwrap();
+    let started = device.session().start_login(Login::default()).await.unwrap();
+    let callback = device.server.sign_in(&started.url, "grace");
+    device.restart();
+    device.forget();
+    device.server.fail(vec![Fault::Unreachable; 4]);
+    for _ in 0..2 {
+        let error = within(device.session().resume(&callback)).await.unwrap_err();
+        assert_eq!(offline_cause(&error), Some(OfflineCause::Unreachable), "{error:?}");
+        assert_eq!(device.server.count("token"), 0);
+    }
+    assert_eq!(within(device.session().resume(&callback)).await.unwrap().sub(), "grace");
+    assert!(device.store.text("login").is_none(), "single use");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_a_callback_whose_code_may_have_arrived_is_used_up() {
+    for faults in [
+        [Fault::AnswerLost, Fault::Unreachable],
+        [Fault::RequestLost, Fault::Unreachable],
+        [Fault::Unreachable, Fault::AnswerLost],
+    ] {
+        let device = Device::new();
+        let started = device.session().start_login(Login::default()).await.unwrap();
+        let callback = device.server.sign_in(&started.url, "ada");
+        device.server.fail(faults);
+        within(device.session().resume(&callback)).await.unwrap_err();
+        assert!(device.store.text("login").is_none());
+        let error = within(device.session().resume(&callback)).await.unwrap_err();
+        assert!(matches!(error, Error::Untrusted { check: "callback_without_login" }), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_a_callback_whose_code_was_never_sent_comes_after_no_newer_login_and_no_logout() {
+    for newer in [false, true] {
+        let device = Device::new();
+        let started = device.session().start_login(Login::default()).await.unwrap();
+        let callback = device.server.sign_in(&started.url, "ada");
+        device.server.fail(vec![Fault::Unreachable; 2]);
+        let session = device.session().clone();
+        let resumed = in_flight({
+            let callback = callback.clone();
+            async move { session.resume(&callback).await }
+        })
+        .await;
+        let second = if newer {
+            Some(device.session().start_login(Login::default()).await.unwrap())
+        } else {
+            device.logout().await.unwrap();
+            None
+        };
+        within(resumed).await.unwrap().unwrap_err();
+        assert_eq!(device.server.faults_left(), 0);
+        let error = within(device.session().resume(&callback)).await.unwrap_err();
+        assert!(matches!(error, Error::Untrusted { .. }), "{error:?}");
+        if let Some(second) = second {
+            let callback = device.server.sign_in(&second.url, "grace");
+            assert_eq!(within(device.session().resume(&callback)).await.unwrap().sub(), "grace");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,7 +359,7 @@ async fn rule_1_calls_that_are_refused_at_the_same_time_renew_once() {
         tokio::spawn(async move { session.call(ApiRequest::get(API)).await })
     });
     for call in calls.collect::<Vec<_>>() {
-        assert_eq!(crate::support::within(call).await.unwrap().unwrap().status, 200);
+        assert_eq!(within(call).await.unwrap().unwrap().status, 200);
     }
     assert_eq!(device.server.count("token"), 1);
 }

@@ -1,10 +1,10 @@
 //! Rule 11: absent, locked, invalidated, failed and damaged are five things, and the record outlives all that it can.
 
 use hallpass_core::ports::StoreError;
-use hallpass_core::{Error, LoginReason, State, StorageProblem};
+use hallpass_core::{Error, Login, LoginReason, State, StorageProblem};
 
 use crate::support::store::Operation;
-use crate::support::{Device, login_required, signed_out_reason};
+use crate::support::{Device, login_required, signed_out_reason, within};
 
 #[tokio::test(start_paused = true)]
 async fn rule_11_a_restart_reads_the_store_once_and_sends_nothing() {
@@ -56,6 +56,32 @@ async fn rule_11_a_locked_store_stops_a_login_before_the_browser_opens() {
     device.restart();
     let error = device.log_in("ada").await.unwrap_err();
     assert_eq!(error, Error::Storage { problem: StorageProblem::Locked });
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_a_record_that_can_never_be_read_again_keeps_nobody_from_signing_in() {
+    let mut device = Device::signed_in().await;
+    device.store.spoil("session", StoreError::Failed("the key of the store is dead"));
+    let unread = device.store.text("session");
+    device.restart();
+    device.access_token().await.unwrap_err();
+    let started = device.session().start_login(Login::default()).await.unwrap();
+    assert_eq!(device.store.text("session"), unread, "nothing is overwritten before the login is done");
+    let callback = device.server.sign_in(&started.url, "grace");
+    assert_eq!(device.session().resume(&callback).await.unwrap().sub(), "grace");
+    assert_eq!(device.user().as_deref(), Some("grace"));
+    device.restart();
+    assert_eq!(device.state().await.user().unwrap().sub(), "grace");
+    device.access_token().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_a_store_that_takes_nothing_stops_a_login_before_the_browser_opens() {
+    let mut device = Device::signed_in().await;
+    device.store.break_with(StoreError::Failed("the disk is full"));
+    device.restart();
+    let error = within(device.session().start_login(Login::default())).await.unwrap_err();
+    assert_eq!(error, Error::Storage { problem: StorageProblem::Failed("the disk is full") });
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use super::{BUILD, Measured, median, peers};
 use crate::native_library;
 use crate::process;
 use crate::targets::{AndroidTarget, AppleTarget};
-use crate::{android, workspace, xcframework};
+use crate::{android, apk, workspace, xcframework};
 
 /// How often a process is started with each library.
 const ROUNDS: usize = 201;
@@ -59,6 +59,7 @@ pub(super) fn take() -> Result<Measured> {
 pub(super) fn of_libraries() -> Result<Vec<(String, u64)>> {
     let mut sizes = xcframework::run(&AppleTarget::TESTED)?;
     sizes.extend(android::run(&AndroidTarget::TESTED)?);
+    sizes.push((apk::NAME.to_owned(), apk::run(&AndroidTarget::TESTED)?));
     Ok(sizes)
 }
 

@@ -27,6 +27,14 @@ pub(crate) fn problems(
     Ok(Facts::read(library)?.judge(target, exports, system))
 }
 
+/// The least alignment of what of `library` is loaded, in bytes.
+///
+/// # Errors
+/// When it is no shared library in ELF, or nothing of it is loaded.
+pub(crate) fn least_alignment(library: &[u8]) -> Result<u64> {
+    Facts::read(library)?.alignments.into_iter().min().context("nothing of it is loaded")
+}
+
 #[derive(Debug, Clone)]
 struct Facts {
     architecture: Architecture,

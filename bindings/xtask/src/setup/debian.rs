@@ -50,6 +50,22 @@ pub(super) fn download(package: &str, version: &str, folder: &Path) -> Result<Pa
     bail!("no archive of Debian has {package} {version} any more")
 }
 
+/// Downloads, without installing them, `packages` of `suite` and nothing that they need. Needs no rights. Returns the files,
+/// which are in `folder`.
+///
+/// # Errors
+/// When the machine uses no archive of Debian, or `suite` lacks one of them.
+pub(super) fn download_alone(packages: &[&str], suite: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mirror = mirror()?;
+    fs::create_dir_all(folder.join("lists/partial"))?;
+    fs::create_dir_all(folder.join("empty"))?;
+    let apt = PrivateApt { folder, mirror: &mirror, suite };
+    fs::write(apt.source_list(), apt.source())?;
+    process::run(&mut apt.command("apt-get", &["update"]), LIMIT)?;
+    process::run(&mut apt.command("apt-get", &[&["download"], packages].concat()), LIMIT)?;
+    packages_in(folder)
+}
+
 /// Downloads, without installing them, `packages` of `suite` and all that they need to run on no system at all, not even
 /// this one. Needs no rights. Returns the files, which are in `folder`.
 ///
@@ -68,8 +84,12 @@ pub(super) fn download_with_dependencies(packages: &[&str], suite: &str, folder:
     process::run(&mut apt.command("apt-get", &[&["update"], &with_status[..]].concat()), LIMIT)?;
     let install = ["install", "--yes", "--download-only", "--no-install-recommends"];
     process::run(&mut apt.command("apt-get", &[&install[..], &with_status, packages].concat()), LIMIT)?;
+    packages_in(&folder.join("archives"))
+}
+
+fn packages_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder.join("archives")).context("apt-get left no packages")? {
+    for entry in fs::read_dir(folder).context("apt-get left no packages")? {
         let file = entry?.path();
         if file.extension().is_some_and(|ending| ending == "deb") {
             files.push(file);

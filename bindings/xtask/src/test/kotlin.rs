@@ -2,34 +2,40 @@
 //! classes, activities under Robolectric, resources through aapt2.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::{build_core, missing};
-use crate::process;
+use crate::bench::counts;
 use crate::report::{Outcome, Tally};
-use crate::setup;
-use crate::workspace;
+use crate::targets::{AndroidTarget, Target};
+use crate::{apk, process, setup, workspace};
 
 /// A first run also downloads the compiler, the framework and the libraries: about 1 GB.
 const TESTS: Duration = Duration::from_secs(40 * 60);
 
 /// Runs the suite.
 pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
-    let aapt2 = match setup::kotlin::prepare() {
-        Ok(aapt2) => aapt2,
+    let tools = match setup::kotlin::prepare() {
+        Ok(tools) => tools,
         Err(error) => return Ok(missing(&error)),
     };
+    for target in AndroidTarget::TESTED {
+        if let Err(error) = setup::cross::prepare(Target::Android(target)) {
+            return Ok(missing(&error));
+        }
+    }
     build_core()?;
-    let mut maven = maven(["--fail-at-end", "test"]);
-    maven.arg(format!("-Dhallpass.aapt2={}", aapt2.program.display()));
-    maven.arg(format!("-Dhallpass.framework.resources={}", aapt2.framework.display()));
+    let mut maven = tools.maven(["--fail-at-end", "test"]);
     let status = process::tee(&mut maven, TESTS, |line| add_surefire_line(tally, line))?;
     Ok(match (status.success(), tally.failed, tally.passed) {
         (true, 0, 0) => Outcome::Failed("no test was run".to_owned()),
-        (true, 0, _) => Outcome::Passed,
+        (true, 0, _) => {
+            // The app that the tests have just drawn.
+            counts::judge_size(apk::NAME, apk::pack(&tools, &AndroidTarget::TESTED)?)?;
+            Outcome::Passed
+        }
         (_, 0, _) => Outcome::Failed(format!("the tests did not run to their end ({status})")),
         (_, failed, _) => Outcome::Failed(format!("{failed} failed")),
     })
@@ -40,17 +46,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
 /// # Errors
 /// When there is no JDK or no Maven, or it does not compile.
 pub(crate) fn driver() -> Result<PathBuf> {
-    setup::kotlin::prepare()?;
+    let tools = setup::kotlin::prepare()?;
     build_core()?;
-    process::run(&mut maven(["--quiet", "--projects", "drive", "--also-make", "compile"]), TESTS)?;
+    process::run(&mut tools.maven(["--quiet", "--projects", "drive", "--also-make", "compile"]), TESTS)?;
     Ok(workspace::root().join("bindings/kotlin/drive/hallpass-drive"))
-}
-
-fn maven<const N: usize>(words: [&str; N]) -> Command {
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--no-transfer-progress"]).args(words);
-    maven.current_dir(workspace::root().join("bindings/kotlin"));
-    maven
 }
 
 /// Adds the totals of one module; any other line adds nothing, those of single classes among them.

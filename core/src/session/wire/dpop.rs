@@ -21,6 +21,16 @@ use crate::ports::{KeySigner, SignerError, TransportError};
 /// A clock that an answer sets right by more than this may be why a proof was refused, in milliseconds.
 const CLOCK_WAS_WRONG: u64 = 5_000;
 
+/// What a key signs to show that it does. No proof looks like this, so that the signature is of no use to anyone.
+const TRIAL: &[u8] = b"hallpass";
+
+/// How often a key fails before a login goes on with another, and how long to wait after each time: two seconds.
+const KEY_TRIES: usize = 4;
+const KEY_PAUSE: Duration = Duration::from_millis(500);
+
+/// A signer that never answers says nothing about its key.
+const SILENT: SignerError = SignerError::Failed("the signer did not answer");
+
 /// The key, and what servers want in its proofs.
 pub(crate) struct Prover {
     signer: Arc<dyn KeySigner>,
@@ -57,6 +67,13 @@ impl Prover {
         Ok(key)
     }
 
+    /// The name of the key, which signs: some show a key that their hardware refuses to use.
+    async fn proven_key(&self) -> Result<Thumbprint, SignerError> {
+        let (_, thumbprint) = self.key(true).await?;
+        with_limit(self.signer.sign(TRIAL)).await?;
+        Ok(thumbprint)
+    }
+
     fn nonce(&self, origin: &Origin) -> Option<ServerNonce> {
         lock(&self.nonces).get(origin).cloned()
     }
@@ -68,10 +85,12 @@ impl Prover {
 }
 
 impl Wire {
-    /// The key that a login binds its tokens to. One that is gone is replaced: what was bound to it is of no use already.
+    /// The key that a login binds its tokens to, proven by use. One that is gone is replaced: what was bound to it is of no
+    /// use already. So is one that still fails when it was asked again over two seconds: it keeps nobody from signing in. One
+    /// that is locked or does not answer is not.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] when the server takes no such proofs, [`Error::Storage`] when the key cannot be used.
+    /// [`Error::Misconfigured`] when the server takes no such proofs, [`Error::Storage`] when no key can be used.
     pub(crate) async fn login_key(&self, metadata: &ProviderMetadata) -> Result<Thumbprint> {
         if !metadata.takes_dpop_proofs() {
             return Err(Error::Misconfigured {
@@ -79,14 +98,16 @@ impl Wire {
                 fix: "this server takes no proofs signed with ES256; switch them on there, or leave `dpop` out",
             });
         }
-        let key = match self.prover.key(true).await {
-            Err(SignerError::Invalidated) => {
-                with_limit(self.prover.signer.delete()).await?;
-                self.prover.key(true).await?
+        for _ in 0..KEY_TRIES {
+            match self.prover.proven_key().await {
+                Ok(thumbprint) => return Ok(thumbprint),
+                Err(error @ (SignerError::Locked | SILENT)) => return Err(error.into()),
+                Err(SignerError::Invalidated) => break,
+                Err(SignerError::Failed(_)) => tokio::time::sleep(KEY_PAUSE).await,
             }
-            key => key?,
-        };
-        Ok(key.1)
+        }
+        with_limit(self.prover.signer.delete()).await?;
+        Ok(self.prover.proven_key().await?)
     }
 
     /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
@@ -222,7 +243,7 @@ impl Wire {
 /// Waits for a signer for as long as for a transport: one that asks the user to be there may take its time, and one
 /// that never answers keeps no caller for ever.
 async fn with_limit<T>(answer: impl Future<Output = Result<T, SignerError>>) -> Result<T, SignerError> {
-    tokio::time::timeout(LONGEST_REQUEST, answer).await.unwrap_or(Err(SignerError::Failed("the signer did not answer")))
+    tokio::time::timeout(LONGEST_REQUEST, answer).await.unwrap_or(Err(SILENT))
 }
 
 impl From<TransportError> for Undelivered {

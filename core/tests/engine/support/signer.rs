@@ -17,6 +17,8 @@ pub(crate) struct TestSigner {
     /// Signs in place of `key`, which is the one that is shown.
     signing: Arc<SoftwareSigner>,
     failure: Arc<Mutex<Option<SignerError>>>,
+    /// The key is shown, and does not sign any more.
+    numb: Arc<AtomicBool>,
     silent: Arc<AtomicBool>,
     /// Who uses it: one process knows nothing of what others have open.
     user: usize,
@@ -31,6 +33,7 @@ impl TestSigner {
             signing: Arc::clone(&key),
             key,
             failure: Arc::default(),
+            numb: Arc::default(),
             silent: Arc::default(),
             user: 0,
             hold: Arc::default(),
@@ -52,13 +55,24 @@ impl TestSigner {
         *self.failure.lock().unwrap() = Some(error);
     }
 
+    /// From now on the key that is there is shown and does not sign, until `repair`: a blob that the hardware refuses.
+    pub(crate) fn fall_numb(&self) {
+        self.numb.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn repair(&self) {
         *self.failure.lock().unwrap() = None;
+        self.numb.store(false, Ordering::SeqCst);
     }
 
     /// From now on nothing is ever answered.
     pub(crate) fn fall_silent(&self) {
         self.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// It answers again.
+    pub(crate) fn speak(&self) {
+        self.silent.store(false, Ordering::SeqCst);
     }
 
     /// The next call waits until what is returned is told something.
@@ -104,6 +118,9 @@ impl KeySigner for TestSigner {
 
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
         self.works().await?;
+        if self.numb.load(Ordering::SeqCst) {
+            return Err(SignerError::Failed("the hardware refuses the key"));
+        }
         self.signing.sign(message).await
     }
 

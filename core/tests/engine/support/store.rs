@@ -20,6 +20,8 @@ struct Shared {
     entries: BTreeMap<String, String>,
     /// Entries that are out of sight for now.
     hidden: BTreeMap<String, String>,
+    /// Entries whose present text cannot be read any more, and why.
+    spoilt: BTreeMap<String, StoreError>,
     /// What the next operations fail with.
     failures: VecDeque<Failure>,
     broken: Option<StoreError>,
@@ -63,6 +65,13 @@ impl TestStore {
     /// does not.
     pub(crate) fn fail_next_of(&self, kind: &str, operation: Operation, error: StoreError) {
         self.shared.lock().unwrap().failures.push_back(Failure { operation, kind: kind.to_owned(), error });
+    }
+
+    /// What stands under the only entry of this kind cannot be read any more; what is saved in its place can.
+    pub(crate) fn spoil(&self, kind: &str, error: StoreError) {
+        let mut shared = self.shared.lock().unwrap();
+        let name = shared.entries.keys().find(|name| name.starts_with(kind)).expect("an entry of that kind").clone();
+        shared.spoilt.insert(name, error);
     }
 
     /// From now on everything fails with `error`, until `repair`.
@@ -153,6 +162,16 @@ impl TestStore {
         shared.log.push((operation, name.to_string()));
         if let Some(error) = shared.broken {
             return Err(error);
+        }
+        match operation {
+            Operation::Load => {
+                if let Some(error) = shared.spoilt.get(name.as_str()) {
+                    return Err(*error);
+                }
+            }
+            Operation::Save | Operation::Delete => {
+                shared.spoilt.remove(name.as_str());
+            }
         }
         let next = shared
             .failures
