@@ -30,15 +30,15 @@ pub trait KeySigner: Send + Sync + 'static {
     /// [`SignerError`].
     async fn public_key(&self) -> Result<PublicKey, SignerError>;
 
-    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256. Each login has it sign a few bytes first, to know
-    /// before the browser opens whether the key still works.
+    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256. After a failure a login has it sign a few bytes
+    /// first, to know before the browser opens whether the key works again.
     ///
     /// # Errors
     /// [`SignerError`]; [`SignerError::Invalidated`] when there is no key.
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
 
-    /// Deletes the key; it is no error when there is none. The next one is another. A logout asks for it, and a login whose
-    /// key is gone or has failed for two seconds ([`SignerError::Failed`]).
+    /// Deletes the key; it is no error when there is none. The next one is another. A logout asks for it; so does a login
+    /// whose key is gone, or has failed for two seconds ([`SignerError::Failed`]) while no session is bound to it.
     ///
     /// # Errors
     /// [`SignerError`]; the key is then still there.

@@ -222,7 +222,13 @@ impl Logins {
             nonce: self.wire.entropy()?,
             code_verifier: self.wire.entropy()?,
         };
-        let dpop_jkt = if self.config.dpop { Some(self.wire.login_key(&metadata).await?) } else { None };
+        let dpop_jkt = if self.config.dpop {
+            let present = self.account.latest(&GrantKey::default());
+            let is_in_use = present.is_some_and(|present| present.bound_to().is_some());
+            Some(self.wire.login_key(&metadata, is_in_use).await?)
+        } else {
+            None
+        };
         let parameters = AuthorizationParameters { dpop_jkt, ..self.parameters(login) };
         let (url, pending) = authorize::start(
             &self.config.client,

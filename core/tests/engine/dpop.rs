@@ -346,7 +346,7 @@ async fn a_key_that_is_gone_ends_the_session_with_its_reason_and_the_next_login_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_never_works_again_keeps_nobody_from_signing_in() {
+async fn a_key_that_never_works_again_keeps_nobody_from_signing_in_after_a_logout() {
     for shows_itself in [false, true] {
         let signer = TestSigner::new();
         let mut device = Device::bound_to(Some(signer.clone())).await;
@@ -358,11 +358,30 @@ async fn a_key_that_never_works_again_keeps_nobody_from_signing_in() {
         }
         device.restart();
         device.session().renew().await.unwrap_err();
+        // It may work again, and then the session does as well.
+        let error = device.log_in("ada").await.unwrap_err();
+        assert!(
+            matches!(error, Error::Storage { problem: StorageProblem::Failed(why) } if why.contains("log out")),
+            "{error:?}"
+        );
+        device.session().logout(Logout::default()).await.unwrap();
         device.log_in("ada").await.unwrap();
         assert_ne!(latest(&device, ISSUER).jkt, before);
         device.session().renew().await.unwrap();
         assert_eq!(device.session().call(api_call()).await.unwrap().status, 200);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_fails_at_a_login_is_replaced_by_the_next_login() {
+    let signer = TestSigner::new();
+    let device = Device::bound_to(Some(signer.clone())).await;
+    device.session().logout(Logout::default()).await.unwrap();
+    signer.fall_numb();
+    let refused = StorageProblem::Failed("the hardware refuses the key");
+    assert_eq!(device.log_in("ada").await.unwrap_err(), Error::Storage { problem: refused });
+    device.log_in("ada").await.unwrap();
+    device.session().renew().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,11 +4,12 @@
 //! login. A bearer session passes through here without a request, a write or an allocation more.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hallpass_protocol::discovery::ProviderMetadata;
-use hallpass_protocol::dpop::{self, ProofClaims, PublicKey, ServerNonce, Thumbprint};
+use hallpass_protocol::dpop::{self, ProofClaims, PublicKey, ServerNonce, Signature, Thumbprint};
 use hallpass_protocol::error::ErrorCode;
 use hallpass_protocol::http::{Method, Request, Response};
 use hallpass_protocol::secret::AccessToken;
@@ -21,7 +22,7 @@ use crate::ports::{KeySigner, SignerError, TransportError};
 /// A clock that an answer sets right by more than this may be why a proof was refused, in milliseconds.
 const CLOCK_WAS_WRONG: u64 = 5_000;
 
-/// What a key signs to show that it does. No proof looks like this, so that the signature is of no use to anyone.
+/// What a key that has failed signs to show that it works again. No proof looks like this, so that the signature is of no use to anyone.
 const TRIAL: &[u8] = b"hallpass";
 
 /// How often a key fails before a login goes on with another, and how long to wait after each time: two seconds.
@@ -38,6 +39,8 @@ pub(crate) struct Prover {
     key: Mutex<Option<(PublicKey, Thumbprint)>>,
     /// By origin, and never shared between two: a nonce is a word of one server's to itself.
     nonces: Mutex<HashMap<Origin, ServerNonce>>,
+    /// Whether it failed when it was to sign last.
+    has_failed: AtomicBool,
 }
 
 /// Why a request that may need a proof has no answer.
@@ -53,7 +56,7 @@ pub(crate) enum Undelivered {
 
 impl Prover {
     pub(crate) fn new(signer: Arc<dyn KeySigner>) -> Self {
-        Self { signer, key: Mutex::default(), nonces: Mutex::default() }
+        Self { signer, key: Mutex::default(), nonces: Mutex::default(), has_failed: AtomicBool::new(false) }
     }
 
     async fn key(&self, ask_again: bool) -> Result<(PublicKey, Thumbprint), SignerError> {
@@ -67,10 +70,19 @@ impl Prover {
         Ok(key)
     }
 
-    /// The name of the key, which signs: some show a key that their hardware refuses to use.
-    async fn proven_key(&self) -> Result<Thumbprint, SignerError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
+        let signed = with_limit(self.signer.sign(message)).await;
+        self.has_failed.store(matches!(signed, Err(SignerError::Failed(_))), Ordering::Relaxed);
+        signed
+    }
+
+    /// The name of the key. One that has failed has to sign first: some are shown although their hardware refuses to use
+    /// them. A key that works is not asked to, as it may ask its user.
+    async fn working_key(&self) -> Result<Thumbprint, SignerError> {
         let (_, thumbprint) = self.key(true).await?;
-        with_limit(self.signer.sign(TRIAL)).await?;
+        if self.has_failed.load(Ordering::Relaxed) {
+            self.sign(TRIAL).await?;
+        }
         Ok(thumbprint)
     }
 
@@ -85,13 +97,13 @@ impl Prover {
 }
 
 impl Wire {
-    /// The key that a login binds its tokens to, proven by use. One that is gone is replaced: what was bound to it is of no
-    /// use already. So is one that still fails when it was asked again over two seconds: it keeps nobody from signing in. One
-    /// that is locked or does not answer is not.
+    /// The key that a login binds its tokens to. One that is gone is replaced: what was bound to it is of no use already. So
+    /// is one that still fails when it was asked again over two seconds, unless a session's tokens are bound to it: then
+    /// `is_in_use`, and only a logout gives it up. One that is locked or does not answer stays.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the server takes no such proofs, [`Error::Storage`] when no key can be used.
-    pub(crate) async fn login_key(&self, metadata: &ProviderMetadata) -> Result<Thumbprint> {
+    pub(crate) async fn login_key(&self, metadata: &ProviderMetadata, is_in_use: bool) -> Result<Thumbprint> {
         if !metadata.takes_dpop_proofs() {
             return Err(Error::Misconfigured {
                 field: "dpop",
@@ -99,15 +111,23 @@ impl Wire {
             });
         }
         for _ in 0..KEY_TRIES {
-            match self.prover.proven_key().await {
+            match self.prover.working_key().await {
                 Ok(thumbprint) => return Ok(thumbprint),
                 Err(error @ (SignerError::Locked | SILENT)) => return Err(error.into()),
-                Err(SignerError::Invalidated) => break,
+                Err(SignerError::Invalidated) => return Ok(self.new_key().await?),
                 Err(SignerError::Failed(_)) => tokio::time::sleep(KEY_PAUSE).await,
             }
         }
+        if is_in_use {
+            return Err(SignerError::Failed("the key of the present session fails; log out to have a new one").into());
+        }
+        Ok(self.new_key().await?)
+    }
+
+    async fn new_key(&self) -> Result<Thumbprint, SignerError> {
         with_limit(self.prover.signer.delete()).await?;
-        Ok(self.prover.proven_key().await?)
+        self.prover.has_failed.store(false, Ordering::Relaxed);
+        self.prover.working_key().await
     }
 
     /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
@@ -228,7 +248,7 @@ impl Wire {
                 continue;
             }
             let unsigned = claims.unsigned(&key);
-            let signature = with_limit(self.prover.signer.sign(unsigned.signing_input())).await.map_err(failed)?;
+            let signature = self.prover.sign(unsigned.signing_input()).await.map_err(failed)?;
             match unsigned.signed(&signature) {
                 Ok(proof) => return Ok(proof),
                 Err(dpop::SignatureMismatch) => {
