@@ -12,6 +12,7 @@ use hallpass_protocol::discovery::DiscoveryError;
 use hallpass_protocol::error::{ErrorCode, ServerError};
 use hallpass_protocol::id_token::IdTokenError;
 use hallpass_protocol::jwk::JwkError;
+use hallpass_protocol::par::ParError;
 use hallpass_protocol::token::TokenError;
 use hallpass_protocol::userinfo::UserInfoError;
 
@@ -344,6 +345,15 @@ impl From<ServerError> for Error {
             offline(OfflineCause::RateLimited)
         } else {
             Error::Denied { code: error.code }
+        }
+    }
+}
+
+impl From<ParError> for Error {
+    fn from(error: ParError) -> Self {
+        match error {
+            ParError::Server(refusal) => refusal.into(),
+            ParError::RequestUri => Error::Untrusted { check: error.code() },
         }
     }
 }

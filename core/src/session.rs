@@ -19,6 +19,7 @@ mod moment;
 mod observer;
 mod provider;
 mod published;
+mod pushed;
 mod record;
 mod registry;
 mod renewal;

@@ -5,7 +5,7 @@
 //! it; when, how often and what to keep is the business of `hallpass-core`.
 //!
 //! A login, in the order in which the modules are used: [`client`] describes who asks whom; [`discovery`] finds the
-//! endpoints; [`authorize`] starts a login and [`callback`] reads its answer; [`token`] exchanges the code and later
+//! endpoints; [`authorize`] starts a login, [`par`] pushes it and [`callback`] reads its answer; [`token`] exchanges the code and later
 //! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow. Where tokens are
 //! bound to a key, [`dpop`] goes with each request.
 #![no_std]
@@ -32,6 +32,7 @@ pub mod id_token;
 pub mod jwk;
 pub mod jws;
 pub mod logout;
+pub mod par;
 pub mod pkce;
 pub mod revoke;
 pub mod scope;

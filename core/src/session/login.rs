@@ -22,6 +22,7 @@ use super::account::{Account, Intent};
 use super::identity::Identity;
 use super::moment::Moment;
 use super::provider::Provider;
+use super::pushed;
 use super::record::{Asked, Grant, GrantKey, Refresh, SignedIn};
 use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
@@ -187,8 +188,9 @@ impl Logins {
             field: "browser",
             fix: "give the session a browser, or use `start_login` and `resume`",
         })?;
-        let visit = browser.begin(&self.config.redirect_uri).await?;
+        let mut visit = browser.begin(&self.config.redirect_uri).await?;
         let (started, mut over) = self.start(login, visit.redirect_uri()).await?;
+        visit.expect_state(&started.state);
         let mut release = Release { logins: Some(Arc::clone(self)), state: started.state.clone() };
         let callback = tokio::select! {
             callback = visit.navigate(started.url) => callback?,
@@ -225,6 +227,11 @@ impl Logins {
             self.wire.device_now(),
             self.config.login_lifetime,
         )?;
+        let url = if pushed::is_wanted(&self.config, &metadata) {
+            pushed::pushed(&self.config, &self.wire, &metadata, &url).await?
+        } else {
+            url
+        };
 
         let state = pending.state().expose().to_owned();
         let stored = serde_json::to_string(&StoredLogin { version: VERSION, pending })

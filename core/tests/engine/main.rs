@@ -24,6 +24,7 @@ mod lost;
 mod many_processes;
 mod observer;
 mod odd_answers;
+mod par;
 mod provider;
 mod refused;
 mod renewal;

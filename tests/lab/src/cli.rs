@@ -214,6 +214,10 @@ pub struct TenantArguments {
     /// Have the tokens of a login bound to a key of this device (DPoP), so that a stolen one is of no use elsewhere.
     #[arg(long)]
     pub dpop: bool,
+    /// Push the parameters of a login to the server before the browser opens (PAR). It is done without being asked for where
+    /// the server's metadata requires it.
+    #[arg(long)]
+    pub par: bool,
     /// Allow plain HTTP to a tenant and an API on this very machine, such as `lab serve`.
     #[arg(long)]
     pub danger_allow_loopback_http: bool,
@@ -251,6 +255,7 @@ impl TenantArguments {
             Setting::Account => one(&self.account),
             Setting::Store => one(&self.store),
             Setting::Dpop => on(self.dpop),
+            Setting::Par => on(self.par),
             Setting::DangerAllowLoopbackHttp => on(self.danger_allow_loopback_http),
         }
     }

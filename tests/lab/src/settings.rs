@@ -261,6 +261,9 @@ impl Settings {
         if self.is_on(Setting::Dpop) {
             config = config.dpop();
         }
+        if self.is_on(Setting::Par) {
+            config = config.par();
+        }
         Ok(if allows_http { config.danger_allow_loopback_http() } else { config })
     }
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Endpoint {
     /// `/authorize`
     Authorization,
+    /// `/oauth/par`
+    PushedAuthorizationRequest,
     /// `/u/login`, the login page.
     Login,
     /// `/u/consent`, the consent page.
@@ -36,7 +38,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them, in the order in which a dashboard would list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Token,
         Self::Api,
         Self::Userinfo,
@@ -45,6 +47,7 @@ impl Endpoint {
         Self::AuthorizationServerMetadata,
         Self::KeySet,
         Self::Authorization,
+        Self::PushedAuthorizationRequest,
         Self::Login,
         Self::Consent,
         Self::Logout,
@@ -56,6 +59,7 @@ impl Endpoint {
     pub(crate) fn at(path: &str) -> Self {
         match path {
             "/authorize" => Self::Authorization,
+            "/oauth/par" => Self::PushedAuthorizationRequest,
             "/u/login" => Self::Login,
             "/u/consent" => Self::Consent,
             "/oauth/token" => Self::Token,
@@ -74,6 +78,7 @@ impl Endpoint {
     pub(crate) const fn shares_with_other_origins(self) -> bool {
         match self {
             Self::Token
+            | Self::PushedAuthorizationRequest
             | Self::Userinfo
             | Self::Revocation
             | Self::OpenidConfiguration

@@ -53,6 +53,7 @@ mod odd_body;
 mod options;
 mod pages;
 mod parameters;
+mod pushed_requests;
 mod random;
 mod rate_limit;
 mod request_log;

@@ -16,6 +16,7 @@ pub(crate) enum Purpose {
     AuthorizationCode,
     KeyId,
     Login,
+    PushedRequest,
     RefreshToken,
     Session,
     SessionCookie,

@@ -42,6 +42,9 @@ pub struct Settings {
     pub metadata_max_age_seconds: u64,
     /// Whether authorization responses carry `iss`, and the metadata says so (RFC 9207).
     pub issuer_in_authorization_response: bool,
+    /// Whether an authorization request has to be pushed, and the metadata says so (RFC 9126 §5). One that is pushed is taken
+    /// in any case.
+    pub require_pushed_authorization_requests: bool,
     /// Whether a user is asked for consent to scopes not consented to before. `prompt=consent` asks in any case.
     pub require_consent: bool,
     /// The audiences for which tokens may be asked. A `*` stands for one or more characters other than `/`.
@@ -95,6 +98,7 @@ impl Default for Settings {
             publish_previous_keys: true,
             metadata_max_age_seconds: 15,
             issuer_in_authorization_response: true,
+            require_pushed_authorization_requests: false,
             require_consent: false,
             audiences: vec!["https://expenses-api".to_owned(), "https://api-*.example".to_owned()],
             default_audience: None,

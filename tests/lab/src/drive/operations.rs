@@ -6,7 +6,7 @@ use hallpass_core::protocol::authorize::Prompt;
 use hallpass_core::protocol::http::{Headers, Method};
 use hallpass_core::protocol::time::Timestamp;
 use hallpass_core::{
-    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Login, Logout, MinTtl, State, User,
+    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Error, Event, Login, Logout, MinTtl, State, User,
 };
 use serde_json::{Map, Value, json};
 
@@ -21,7 +21,7 @@ impl Driver {
         match operation {
             Operation::Open(open) => self.open(*open).await,
             Operation::LoginStart(start) => {
-                let started = of(&start.session)?.start_login(login(start.params)).await?;
+                let started = of(&start.session)?.start_login(login(start.params)?).await?;
                 Ok(json!({ "url": started.url.as_str(), "state": started.state }))
             }
             Operation::LoginFinish(finish) => {
@@ -103,16 +103,24 @@ impl Driver {
     }
 }
 
-fn login(parameters: LoginParameters) -> Login {
+fn login(parameters: LoginParameters) -> Result<Login, Error> {
     let mut login = Login::new();
-    if let Some(prompt) = parameters.prompt {
+    for prompt in parameters.prompt.0 {
         login = login.prompt(match prompt {
             OpenPrompt::None => Prompt::None,
             OpenPrompt::Login => Prompt::Login,
             OpenPrompt::Consent => Prompt::Consent,
             OpenPrompt::SelectAccount => Prompt::SelectAccount,
+            OpenPrompt::Create => Prompt::Create,
         });
     }
+    if let Some(scope) = parameters.scope {
+        login = login.scope(&scope)?;
+    }
+    if let Some(audience) = parameters.audience {
+        login = login.audience(audience);
+    }
+    login = parameters.resource.into_iter().fold(login, Login::resource);
     if let Some(hint) = parameters.login_hint {
         login = login.login_hint(hint);
     }
@@ -134,7 +142,7 @@ fn login(parameters: LoginParameters) -> Login {
     if let Some(connection) = parameters.connection {
         login = login.connection(connection);
     }
-    parameters.extra.into_iter().fold(login, |login, (name, value)| login.extra(name, value))
+    Ok(parameters.extra.into_iter().fold(login, |login, (name, value)| login.extra(name, value)))
 }
 
 fn credentials_request(wanted: CredentialsOf) -> Result<CredentialsRequest, Failure> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 pub use members::{
     Advance, Call, CredentialsOf, EventsOf, LoginFinish, LoginParameters, LoginStart, LogoutUrl, OfSession, Open,
-    OpenConfig, OpenDialect, OpenPrompt,
+    OpenConfig, OpenDialect, OpenPrompt, OpenPrompts,
 };
 
 /// A longer line is not read, in bytes. A callback URL of a megabyte has to fit.

@@ -151,6 +151,21 @@ fn config(open: &OpenConfig) -> Result<Config, Error> {
     if open.dpop {
         config = config.dpop();
     }
+    if open.par {
+        config = config.par();
+    }
+    if let Some(url) = &open.metadata_url {
+        config = config.metadata_url(url)?;
+    }
+    if let Some(template) = &open.issuer_template {
+        config = config.issuer_template(template)?;
+    }
+    if open.accept_missing_nonce {
+        config = config.danger_accept_missing_nonce();
+    }
+    if open.allow_any_redirect_scheme {
+        config = config.danger_allow_any_redirect_scheme();
+    }
     Ok(if open.allow_loopback_http { config.danger_allow_loopback_http() } else { config })
 }
 

@@ -130,6 +130,12 @@ pub(crate) const GROUPS: [Group; 7] = [
         title: "Login",
         fields: &[
             field("require_consent", "Ask for consent", "", Control::Switch),
+            field(
+                "require_pushed_authorization_requests",
+                "Take pushed authorization requests only",
+                "RFC 9126.",
+                Control::Switch,
+            ),
             field("issuer_in_authorization_response", "iss in authorization responses", "RFC 9207.", Control::Switch),
             field("code_lifetime_seconds", "Authorization code expires (seconds)", "", Control::Number),
             field("session_lifetime_seconds", "Browser session expires (seconds)", "", Control::Number),

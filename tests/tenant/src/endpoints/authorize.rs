@@ -22,13 +22,22 @@ pub(super) async fn authorize(
 ) -> Response {
     let mut state = shared.state();
     let parameters = exchange.parameters();
+    // Taken away: a reference is good for once (RFC 9126 §7.3).
+    let pushed = match state.pushed_requests.take(&parameters, exchange.now) {
+        None => None,
+        Some(Ok(pushed)) => Some(pushed),
+        Some(Err(text)) => return impossible(text.to_owned()),
+    };
+    let is_pushed = pushed.is_some();
+    let parameters = pushed.unwrap_or(parameters);
     let request = AuthorizationRequest::parse(&parameters, &state.clients, &state.organizations, &state.settings);
     let request = match request {
-        Ok(request) => request,
-        Err(Refusal::Page(text)) => {
-            let page = pages::problem("This app asked for a login that is not possible", &text);
-            return answer::noted(pages::response(StatusCode::BAD_REQUEST, page), text);
+        Ok(request) if state.settings.require_pushed_authorization_requests && !is_pushed => {
+            let description = "a pushed authorization request is required";
+            return refuse(&request.target, &exchange, &state.settings, "invalid_request", description);
         }
+        Ok(request) => request,
+        Err(Refusal::Page(text)) => return impossible(text),
         Err(Refusal::Redirect(target, error, description)) => {
             return refuse(&target, &exchange, &state.settings, error, &description);
         }
@@ -45,6 +54,12 @@ pub(super) async fn authorize(
         Step::Consent => wait_at("/u/consent", &mut state, request, &exchange, StatusCode::FOUND),
         Step::Finish(session) => finish(&mut state, &request, &session, &exchange, StatusCode::FOUND),
     }
+}
+
+/// Nothing is sent to the app: the browser must not go to an address that nobody registered.
+fn impossible(text: String) -> Response {
+    let page = pages::problem("This app asked for a login that is not possible", &text);
+    answer::noted(pages::response(StatusCode::BAD_REQUEST, page), text)
 }
 
 /// What a request needs before it can be answered.

@@ -4,6 +4,7 @@ mod authorize;
 mod consent;
 mod login;
 mod logout;
+mod par;
 mod revoke;
 mod token;
 mod userinfo;
@@ -22,6 +23,7 @@ use crate::shared::Shared;
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/authorize", get(authorize::authorize).post(authorize::authorize))
+        .route("/oauth/par", post(par::push))
         .route("/u/login", get(login::show).post(login::submit))
         .route("/u/consent", get(consent::show).post(consent::submit))
         .route("/oauth/token", post(token::token))

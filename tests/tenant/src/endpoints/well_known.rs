@@ -41,6 +41,8 @@ fn document(named_issuer: &str, issuer: &str, settings: &Settings) -> Value {
         "userinfo_endpoint": at("userinfo"),
         "revocation_endpoint": at("oauth/revoke"),
         "end_session_endpoint": at("oidc/logout"),
+        "pushed_authorization_request_endpoint": at("oauth/par"),
+        "require_pushed_authorization_requests": settings.require_pushed_authorization_requests,
         "jwks_uri": at(".well-known/jwks.json"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],

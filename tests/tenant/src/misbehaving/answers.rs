@@ -34,6 +34,7 @@ impl Issuer {
         let answered = match (asked.method.as_str(), asked.path) {
             ("GET", ".well-known/openid-configuration") => self.discovery(),
             ("GET", "jwks") => self.key_set(),
+            (_, "par") => self.par(asked),
             (_, "token") => self.token(asked),
             ("GET", "userinfo") => self.userinfo(asked),
             ("POST", "revoke") => self.revocation(asked),
@@ -61,6 +62,8 @@ impl Issuer {
             "userinfo_endpoint": self.url("userinfo"),
             "revocation_endpoint": self.url("revoke"),
             "end_session_endpoint": self.url("end_session"),
+            "pushed_authorization_request_endpoint": self.url("par"),
+            "require_pushed_authorization_requests": self.behaviour.requires_par,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported":
@@ -69,6 +72,22 @@ impl Issuer {
             "dpop_signing_alg_values_supported": ["ES256"],
         });
         self.document(document, &answer)
+    }
+
+    fn par(&mut self, asked: &Asked<'_>) -> Result<Response, TemplateError> {
+        match self.push(asked.method, asked.headers, asked.body) {
+            Ok(reference) => {
+                self.saw("par");
+                let answer = self.next_answer("par");
+                let answer = Answer { status: answer.status.or(Some(201)), ..answer };
+                self.document(json!({ "request_uri": reference, "expires_in": 60 }), &answer)
+            }
+            Err(why) => {
+                self.saw(format!("{} /par, refused: {why}", asked.method));
+                let answer = Answer { status: Some(400), ..Answer::default() };
+                self.document(json!({ "error": "invalid_request" }), &answer)
+            }
+        }
     }
 
     fn key_set(&mut self) -> Result<Response, TemplateError> {

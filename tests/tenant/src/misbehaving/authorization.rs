@@ -26,6 +26,9 @@ pub enum AuthorizeError {
     /// The URL cannot be read, or goes to another endpoint than the issuer's.
     #[error("the authorization request goes to `{0}`")]
     Elsewhere(String),
+    /// The issuer takes pushed requests only (RFC 9126 §4), and this one was not.
+    #[error("the authorization request was not pushed")]
+    NotPushed,
     /// A parameter is missing, or not what it has to be.
     #[error("the authorization request has no right `{0}`")]
     Parameter(&'static str),

@@ -7,6 +7,7 @@ mod login;
 mod misbehaving;
 mod operator;
 mod possession;
+mod pushed;
 mod resources;
 mod support;
 mod tokens;
