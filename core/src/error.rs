@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hallpass_protocol::callback::CallbackError;
 use hallpass_protocol::client::ConfigError;
+use hallpass_protocol::device::DeviceError;
 use hallpass_protocol::discovery::DiscoveryError;
 use hallpass_protocol::error::{ErrorCode, ServerError};
 use hallpass_protocol::id_token::IdTokenError;
@@ -345,6 +346,15 @@ impl From<ServerError> for Error {
             offline(OfflineCause::RateLimited)
         } else {
             Error::Denied { code: error.code }
+        }
+    }
+}
+
+impl From<DeviceError> for Error {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Server(refusal) => refusal.into(),
+            DeviceError::Malformed(_) => Error::Untrusted { check: error.code() },
         }
     }
 }

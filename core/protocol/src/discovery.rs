@@ -39,6 +39,8 @@ pub struct ProviderMetadata {
     /// Whether the server takes pushed authorization requests only (RFC 9126 §5).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// Where a device without a browser asks for a code (RFC 8628 §4), if anywhere.
+    pub device_authorization_endpoint: Option<Url>,
     /// Whether every callback has `iss` (RFC 9207 §3), so that one without it is refused.
     pub authorization_response_iss_parameter_supported: bool,
     /// The algorithms of ID tokens that this crate knows too; empty when the server does not say.
@@ -76,6 +78,7 @@ impl ProviderMetadata {
             ("revocation_endpoint", self.revocation_endpoint.as_ref()),
             ("end_session_endpoint", self.end_session_endpoint.as_ref()),
             ("pushed_authorization_request_endpoint", self.pushed_authorization_request_endpoint.as_ref()),
+            ("device_authorization_endpoint", self.device_authorization_endpoint.as_ref()),
         ] {
             if endpoint.is_some_and(|url| !may_be_used(url, loopback)) {
                 return Err(DiscoveryError::Insecure { member });
@@ -104,6 +107,7 @@ impl ProviderMetadata {
             end_session_endpoint: Some(endpoint(paths.end_session)),
             pushed_authorization_request_endpoint: Some(endpoint(paths.pushed_authorization_request)),
             require_pushed_authorization_requests: false,
+            device_authorization_endpoint: Some(endpoint(paths.device_authorization)),
             authorization_response_iss_parameter_supported: false,
             id_token_signing_alg_values_supported: Vec::new(),
             code_challenge_methods_supported: None,
@@ -188,6 +192,7 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
         pushed_authorization_request_endpoint: optional(document.pushed_authorization_request_endpoint),
         require_pushed_authorization_requests: document.require_pushed_authorization_requests
             == Some(Value::Bool(true)),
+        device_authorization_endpoint: optional(document.device_authorization_endpoint),
         // Anything but a boolean says nothing, and an `iss` that comes is checked in any case.
         authorization_response_iss_parameter_supported: document.authorization_response_iss_parameter_supported
             == Some(Value::Bool(true)),
@@ -216,6 +221,7 @@ struct Document {
     end_session_endpoint: Option<Value>,
     pushed_authorization_request_endpoint: Option<Value>,
     require_pushed_authorization_requests: Option<Value>,
+    device_authorization_endpoint: Option<Value>,
     response_types_supported: Option<Value>,
     authorization_response_iss_parameter_supported: Option<Value>,
     id_token_signing_alg_values_supported: Option<Value>,
@@ -352,6 +358,7 @@ mod tests {
             "dpop_signing_alg_values_supported",
             "pushed_authorization_request_endpoint",
             "require_pushed_authorization_requests",
+            "device_authorization_endpoint",
         ] {
             stored.as_object_mut().unwrap().remove(member).unwrap();
         }
@@ -422,6 +429,7 @@ mod tests {
             assert_eq!(read("end_session_endpoint").end_session_endpoint, None, "{value}");
             let member = "pushed_authorization_request_endpoint";
             assert_eq!(read(member).pushed_authorization_request_endpoint, None, "{value}");
+            assert_eq!(read("device_authorization_endpoint").device_authorization_endpoint, None, "{value}");
         }
         let url = "https://op.example/x";
         assert_eq!(read_with("revocation_endpoint", json!(url)).unwrap().revocation_endpoint.unwrap().as_str(), url);
@@ -484,7 +492,7 @@ mod tests {
         assert_eq!(checked(&good), Ok(()));
         assert_eq!(good.check(&auth0(), Loopback::RequireHttps), Err(DiscoveryError::IssuerMismatch));
         type Change = fn(&mut ProviderMetadata, Url);
-        let changes: [(&str, Change); 7] = [
+        let changes: [(&str, Change); 8] = [
             ("authorization_endpoint", |metadata, url| metadata.authorization_endpoint = url),
             ("token_endpoint", |metadata, url| metadata.token_endpoint = url),
             ("jwks_uri", |metadata, url| metadata.jwks_uri = url),
@@ -494,6 +502,7 @@ mod tests {
             ("pushed_authorization_request_endpoint", |metadata, url| {
                 metadata.pushed_authorization_request_endpoint = Some(url);
             }),
+            ("device_authorization_endpoint", |metadata, url| metadata.device_authorization_endpoint = Some(url)),
         ];
         for (member, change) in changes {
             for (url, allowed_on_loopback) in
@@ -581,6 +590,7 @@ mod tests {
             (provider.revocation_endpoint.as_ref().unwrap(), "oauth/revoke"),
             (provider.end_session_endpoint.as_ref().unwrap(), "oidc/logout"),
             (provider.pushed_authorization_request_endpoint.as_ref().unwrap(), "oauth/par"),
+            (provider.device_authorization_endpoint.as_ref().unwrap(), "oauth/device/code"),
         ] {
             assert_eq!(endpoint.as_str(), format!("{}{path}", auth0().issuer));
         }

@@ -52,6 +52,7 @@ pub(crate) fn openid_provider() -> ProviderMetadata {
         end_session_endpoint: Some(endpoint("logout")),
         pushed_authorization_request_endpoint: Some(endpoint("par")),
         require_pushed_authorization_requests: false,
+        device_authorization_endpoint: Some(endpoint("device")),
         authorization_response_iss_parameter_supported: true,
         id_token_signing_alg_values_supported: alloc::vec![],
         code_challenge_methods_supported: None,

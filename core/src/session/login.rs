@@ -23,10 +23,11 @@ use super::identity::Identity;
 use super::moment::Moment;
 use super::provider::Provider;
 use super::pushed;
-use super::record::{Asked, Grant, GrantKey, Refresh, SignedIn};
+use super::record::{Grant, GrantKey, Refresh, SignedIn};
 use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
 use super::state::User;
+use super::terms::Terms;
 use super::wire::dpop::Undelivered;
 use super::wire::{LONGEST_REQUEST, Wire};
 use crate::config::Config;
@@ -50,9 +51,22 @@ pub struct StartedLogin {
 
 /// The login in progress, as this process knows it.
 pub(crate) struct Transaction {
+    /// Its name: the `state` of a login in a browser.
     state: String,
     /// Dropping it tells the login that it is over.
     _alive: watch::Sender<()>,
+}
+
+impl Transaction {
+    /// A login called `state`, and what tells when it is over.
+    pub(crate) fn new(state: String) -> (Self, watch::Receiver<()>) {
+        let (alive, over) = watch::channel(());
+        (Self { state, _alive: alive }, over)
+    }
+
+    pub(crate) fn is(&self, state: &str) -> bool {
+        self.state == state
+    }
 }
 
 /// The login in progress, as it is stored.
@@ -63,6 +77,12 @@ struct StoredLogin {
 }
 
 const VERSION: u32 = 1;
+
+/// A login whose tokens are bearer tokens although they were to be bound to a key.
+pub(crate) const NOT_BOUND: Error = Error::Misconfigured {
+    field: "dpop",
+    fix: "this server gives tokens that are not bound to a key; switch DPoP on there, or leave `dpop` out",
+};
 
 impl Login {
     /// A login as configured.
@@ -191,13 +211,13 @@ impl Logins {
         let mut visit = browser.begin(&self.config.redirect_uri).await?;
         let (started, mut over) = self.start(login, visit.redirect_uri()).await?;
         visit.expect_state(&started.state);
-        let mut release = Release { logins: Some(Arc::clone(self)), state: started.state.clone() };
+        let mut release = Release::of(self, &started.state);
         let callback = tokio::select! {
             callback = visit.navigate(started.url) => callback?,
             _ = over.changed() => return Err(Error::Cancelled),
         };
         // From here on the callback decides, and an exchange is not given up.
-        release.logins = None;
+        release.forget();
         self.finish(&callback).await
     }
 
@@ -236,12 +256,12 @@ impl Logins {
         let state = pending.state().expose().to_owned();
         let stored = serde_json::to_string(&StoredLogin { version: VERSION, pending })
             .map_err(|_| Error::Internal { reference: "pending_login_not_json" })?;
-        let (alive, over) = watch::channel(());
+        let (transaction, over) = Transaction::new(state.clone());
         let mut present = self.present.lock().await;
         self.store.save(&self.entry, &StoredValue::new(stored)).await?;
         // The latest intent wins: an older login whose code is being exchanged installs nothing any more.
         self.account.new_intent();
-        *present = Some(Transaction { state: state.clone(), _alive: alive });
+        *present = Some(transaction);
         drop(present);
 
         // While the user types, so that one request remains to be made after the callback.
@@ -286,7 +306,7 @@ impl Logins {
             // Before the server made the tokens, so that a lifetime counted from here is over in time.
             let sent = logins.wire.now();
             let tokens = logins.exchange_code(&code, &pending, &metadata).await?;
-            logins.install(tokens, sent, &pending, &metadata, came_back, intent).await
+            logins.install(tokens, sent, Terms::of_browser(&pending), &metadata, came_back, intent).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
     }
@@ -368,10 +388,7 @@ impl Logins {
             Ok(tokens) => return Ok(tokens),
             // The code was used by the request whose answer was lost. The server refuses nothing; another login will do.
             Err(error) if was_lost && error.is_invalid_grant() => TransportError::NoAnswer.into(),
-            Err(TokenError::NotSenderConstrained) => Error::Misconfigured {
-                field: "dpop",
-                fix: "this server gives tokens that are not bound to a key; switch DPoP on there, or leave `dpop` out",
-            },
+            Err(TokenError::NotSenderConstrained) => NOT_BOUND,
             Err(error) => self.wire.unusable(&response, error),
         };
         self.revoke_unused(metadata, token::salvage(&response).as_ref(), None).await;
@@ -380,17 +397,17 @@ impl Logins {
 
     /// Validates the identity, saves the session and publishes it. A login that ends here without a session revokes what
     /// the server gave it.
-    async fn install(
+    pub(crate) async fn install(
         &self,
         tokens: TokenResponse,
         received: Moment,
-        pending: &PendingLogin,
+        terms: Terms<'_>,
         metadata: &ProviderMetadata,
         came_back: Moment,
         intent: Intent,
     ) -> Result<User> {
         let identity = match &tokens.id_token {
-            Some(id_token) => self.identity.of_login(id_token, &tokens.access_token, pending, metadata).await,
+            Some(id_token) => self.identity.of_login(id_token, &tokens.access_token, terms, metadata).await,
             None => Err(Error::Untrusted { check: "id_token_missing" }),
         };
         let (identity, id_token) = match (identity, tokens.id_token) {
@@ -410,16 +427,12 @@ impl Logins {
                 key: GrantKey::default(),
                 access_token: tokens.access_token,
                 // The server leaves it out when it granted what was asked for (RFC 6749 §5.1).
-                scope: tokens.scope.unwrap_or_else(|| pending.scope().clone()),
+                scope: tokens.scope.unwrap_or_else(|| terms.scope.clone()),
                 received,
                 lifetime: tokens.lifetime,
             }],
-            dpop_jkt: pending.dpop_jkt(),
-            asked: Some(Asked {
-                scope: pending.scope().clone(),
-                audience: pending.audience().map(str::to_owned),
-                resources: pending.resource().to_vec(),
-            }),
+            dpop_jkt: terms.dpop_jkt,
+            asked: Some(terms.asked()),
         };
         let lineage = self.wire.random_name()?;
         // Not while another process is renewing: its answer must not overwrite this login.
@@ -438,7 +451,12 @@ impl Logins {
 
     /// Revokes what a login got that installs nothing. Not where somebody is signed in who may be the same `user`: with
     /// some servers a revocation ends all that a user has at a client.
-    async fn revoke_unused(&self, metadata: &ProviderMetadata, token: Option<&RefreshToken>, user: Option<&User>) {
+    pub(crate) async fn revoke_unused(
+        &self,
+        metadata: &ProviderMetadata,
+        token: Option<&RefreshToken>,
+        user: Option<&User>,
+    ) {
         let Some(token) = token else { return };
         let may_be_the_same = match user {
             Some(user) => self.account.is_signed_in_as(user.sub()),
@@ -450,7 +468,7 @@ impl Logins {
     }
 
     /// What is asked for: the configuration's settings where the login does not say otherwise.
-    fn parameters(&self, login: Login) -> AuthorizationParameters {
+    pub(crate) fn parameters(&self, login: Login) -> AuthorizationParameters {
         let configured = &self.config;
         let asked = login.parameters;
         AuthorizationParameters {
@@ -471,9 +489,20 @@ fn is_of_another(error: &CallbackError) -> bool {
 }
 
 /// Releases a login whose caller went away, or whose browser failed, before its callback came.
-struct Release {
+pub(crate) struct Release {
     logins: Option<Arc<Logins>>,
     state: String,
+}
+
+impl Release {
+    pub(crate) fn of(logins: &Arc<Logins>, state: &str) -> Self {
+        Self { logins: Some(Arc::clone(logins)), state: state.to_owned() }
+    }
+
+    /// The login goes on, whoever waits for it.
+    pub(crate) fn forget(&mut self) {
+        self.logins = None;
+    }
 }
 
 impl Drop for Release {
@@ -483,7 +512,7 @@ impl Drop for Release {
         let runtime = logins.runtime.clone();
         runtime.spawn(async move {
             let mut present = logins.present.lock().await;
-            if present.as_ref().is_some_and(|transaction| transaction.state == state) {
+            if present.as_ref().is_some_and(|transaction| transaction.is(&state)) {
                 *present = None;
                 if let Err(error) = logins.store.delete(&logins.entry).await {
                     tracing::debug!(%error, "a login that was given up stays stored until it expires");

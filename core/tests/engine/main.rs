@@ -12,6 +12,7 @@ mod bounded;
 mod browser_login;
 mod callers;
 mod calls;
+mod device_login;
 mod doubt;
 mod dpop;
 mod intent;

@@ -286,6 +286,9 @@ pub struct LoginArguments {
     /// For a machine without a browser, and for a redirect URI that leads to an app.
     #[arg(long, conflicts_with_all = ["open", "no_open"])]
     pub paste: bool,
+    /// Show a code to enter in a browser on any other device, for a machine without a browser (RFC 8628).
+    #[arg(long, conflicts_with_all = ["open", "no_open", "paste", "prompt"])]
+    pub device: bool,
     /// Then write the settings to hallpass.toml in this folder, so that the next commands need no options.
     #[arg(long)]
     pub save: bool,

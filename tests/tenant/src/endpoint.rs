@@ -10,6 +10,10 @@ pub enum Endpoint {
     Authorization,
     /// `/oauth/par`
     PushedAuthorizationRequest,
+    /// `/oauth/device/code`
+    DeviceAuthorization,
+    /// `/activate`, the page on which a device's code is entered.
+    Activation,
     /// `/u/login`, the login page.
     Login,
     /// `/u/consent`, the consent page.
@@ -38,7 +42,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them, in the order in which a dashboard would list them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Token,
         Self::Api,
         Self::Userinfo,
@@ -48,6 +52,8 @@ impl Endpoint {
         Self::KeySet,
         Self::Authorization,
         Self::PushedAuthorizationRequest,
+        Self::DeviceAuthorization,
+        Self::Activation,
         Self::Login,
         Self::Consent,
         Self::Logout,
@@ -60,6 +66,8 @@ impl Endpoint {
         match path {
             "/authorize" => Self::Authorization,
             "/oauth/par" => Self::PushedAuthorizationRequest,
+            "/oauth/device/code" => Self::DeviceAuthorization,
+            "/activate" => Self::Activation,
             "/u/login" => Self::Login,
             "/u/consent" => Self::Consent,
             "/oauth/token" => Self::Token,
@@ -79,15 +87,20 @@ impl Endpoint {
         match self {
             Self::Token
             | Self::PushedAuthorizationRequest
+            | Self::DeviceAuthorization
             | Self::Userinfo
             | Self::Revocation
             | Self::OpenidConfiguration
             | Self::AuthorizationServerMetadata
             | Self::KeySet
             | Self::Api => true,
-            Self::Authorization | Self::Login | Self::Consent | Self::Logout | Self::EndSession | Self::Elsewhere => {
-                false
-            }
+            Self::Authorization
+            | Self::Activation
+            | Self::Login
+            | Self::Consent
+            | Self::Logout
+            | Self::EndSession
+            | Self::Elsewhere => false,
         }
     }
 

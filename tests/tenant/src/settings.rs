@@ -17,6 +17,10 @@ pub struct Settings {
     pub id_token_lifetime_seconds: u64,
     /// Lifetime of an authorization code in seconds.
     pub code_lifetime_seconds: u64,
+    /// Lifetime of a device code in seconds (RFC 8628).
+    pub device_code_lifetime_seconds: u64,
+    /// How long a device has to wait between two questions, in seconds; one that asks earlier is told to slow down.
+    pub device_interval_seconds: u64,
     /// How long the browser stays signed in, in seconds from the login.
     pub session_lifetime_seconds: u64,
     /// *Rotation*: each renewal answers with a new refresh token and supersedes the one that was used.
@@ -86,6 +90,8 @@ impl Default for Settings {
             token_expiration_seconds: 3_600,
             id_token_lifetime_seconds: 36_000,
             code_lifetime_seconds: 60,
+            device_code_lifetime_seconds: 900,
+            device_interval_seconds: 5,
             session_lifetime_seconds: 3 * 86_400,
             refresh_token_rotation: false,
             refresh_token_reuse_interval_seconds: 0,

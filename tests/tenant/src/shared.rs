@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
     clock::Clock,
+    devices::Devices,
     directory::{Client, Organization, User},
     dpop::UsedProofs,
     faults::FaultPlan,
@@ -39,6 +40,7 @@ pub(crate) struct State {
     pub(crate) keys: KeyRing,
     pub(crate) grants: Grants,
     pub(crate) pushed_requests: PushedRequests,
+    pub(crate) devices: Devices,
     pub(crate) used_proofs: UsedProofs,
     pub(crate) sessions: Sessions,
     pub(crate) faults: FaultPlan,
@@ -97,6 +99,7 @@ impl State {
             random,
             grants: Grants::default(),
             pushed_requests: PushedRequests::default(),
+            devices: Devices::default(),
             used_proofs: UsedProofs::default(),
             sessions: Sessions::default(),
             faults: FaultPlan::default(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hallpass_core::ports::UserCode;
 use hallpass_core::protocol::authorize::Prompt;
 use hallpass_core::protocol::http::{Headers, Method};
 use hallpass_core::protocol::time::Timestamp;
@@ -9,6 +10,8 @@ use hallpass_core::{
     ApiRequest, ApiResponse, Credentials, CredentialsRequest, Error, Event, Login, Logout, MinTtl, State, User,
 };
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use url::Url;
 
 use super::answer::Failure;
 use super::request::{Call, CredentialsOf, LoginParameters, OpenPrompt, Operation, RefusalCode};
@@ -27,6 +30,19 @@ impl Driver {
             Operation::LoginFinish(finish) => {
                 let open = self.session(&finish.session)?;
                 let user = open.session.resume(&finish.callback).await?;
+                Ok(self.signed_in(&open, &user).await)
+            }
+            Operation::DeviceStart(start) => {
+                let open = self.session(&start.session)?;
+                start_device_login(&open, login(start.params)?).await
+            }
+            Operation::DeviceFinish(finish) => {
+                let open = self.session(&finish.session)?;
+                let ended = open.device.lock().await.join_next().await.ok_or_else(|| Failure::Request {
+                    code: RefusalCode::NotARequest,
+                    message: "`device_finish`: no device login was started".to_owned(),
+                })?;
+                let user = ended.map_err(|_| Error::Internal { reference: "lab_task_ended" })??;
                 Ok(self.signed_in(&open, &user).await)
             }
             Operation::LoginCancel(cancel) => {
@@ -100,6 +116,30 @@ impl Driver {
             "expires_in": expires_in.map(|left| left.as_secs_f64().round()),
             "has_refresh_token": open.counters.has_refresh_token(),
         })
+    }
+}
+
+/// Begins a device login, and returns what it shows.
+async fn start_device_login(open: &OpenSession, login: Login) -> Result<Value, Failure> {
+    let (show, mut shown) = mpsc::unbounded_channel();
+    let session = open.session.clone();
+    let mut device = open.device.lock().await;
+    device.spawn(async move {
+        let display = move |code: UserCode| drop(show.send(code));
+        session.device_login(login, display).await
+    });
+    match shown.recv().await {
+        Some(code) => Ok(json!({
+            "user_code": code.code,
+            "verification_uri": code.verification_uri.as_str(),
+            "verification_uri_complete": code.verification_uri_complete.as_ref().map(Url::as_str),
+            "expires_in": code.lifetime.as_secs(),
+        })),
+        // It ended before it had a code.
+        None => match device.join_next().await {
+            Some(Ok(Err(error))) => Err(error.into()),
+            Some(_) | None => Err(Error::Internal { reference: "lab_task_ended" }.into()),
+        },
     }
 }
 

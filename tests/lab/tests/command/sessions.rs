@@ -529,3 +529,40 @@ async fn login_that_should_have_been_pushed_is_refused() {
     let ended = Ended::of_child(child).await;
     assert_eq!(ended.code, 5);
 }
+
+#[tokio::test]
+async fn device_login_shows_a_code_and_ends_when_it_was_entered() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.device_interval_seconds = 1);
+    for json in [false, true] {
+        let folder = folder(&tenant, "");
+        let arguments: &[&str] = if json { &["login", "--device", "--json"] } else { &["login", "--device"] };
+        let mut command = lab(arguments);
+        command.current_dir(folder.path());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Ok(shown) = serde_json::from_str::<Value>(&line) {
+                    return shown["verification_uri_complete"].as_str().unwrap().to_owned();
+                }
+                if line.starts_with("http://") {
+                    return line;
+                }
+            }
+            panic!("it showed no code")
+        };
+        let address = timeout(PATIENCE, address).await.expect("in time");
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut browser = hallpass_tenant::browser::Browser::new();
+        let page = browser.open(&address).await.unwrap().page().unwrap();
+        let login = browser.submit(&page, &[]).await.unwrap().page().unwrap();
+        let fields = [("username", "ada@example.com"), ("password", "correct horse"), ("action", "continue")];
+        assert_eq!(browser.submit(&login, &fields).await.unwrap().page().unwrap().title(), "Device connected");
+        let ended = Ended::of_child(child).await;
+        assert_eq!(ended.code, 0);
+        assert!(ended.stdout.contains("Ada Lovelace"), "{}", ended.stdout);
+        let ended = run(&folder, &["call", "-f", &tenant.api_url()]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use url::Url;
 
+use super::device;
 use crate::{
     answer,
     authorization_request::{AuthorizationRequest, Refusal, ResponseTarget},
@@ -69,7 +70,7 @@ pub(super) enum Step {
     Finish(BrowserSession),
 }
 
-fn next_step(
+pub(super) fn next_step(
     state: &shared::State,
     request: &AuthorizationRequest,
     session: Option<&BrowserSession>,
@@ -119,6 +120,9 @@ pub(super) fn finish(
 ) -> Response {
     if let Some(organization) = &request.organization {
         let member = state.user(&session.subject).is_some_and(|user| user.organizations.contains(&organization.id));
+        if let (false, Some(user_code)) = (member, &request.device) {
+            return device::decided(state, user_code, Err(()));
+        }
         if !member {
             let description = format!("user {} is not part of the {} organization", session.subject, organization.id);
             return respond(
@@ -139,6 +143,10 @@ pub(super) fn finish(
         authenticated_at: session.authenticated_at,
         session_id: session.id.clone(),
     };
+    if let Some(user_code) = &request.device {
+        let grant = state.grants.add(grant);
+        return device::decided(state, user_code, Ok(grant));
+    }
     let binding = CodeBinding {
         redirect_uri: request.target.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod consent;
+mod device;
 mod login;
 mod logout;
 mod par;
@@ -24,6 +25,8 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/oauth/par", post(par::push))
+        .route("/oauth/device/code", post(device::authorize_device))
+        .route("/activate", get(device::show).post(device::submit))
         .route("/u/login", get(login::show).post(login::submit))
         .route("/u/consent", get(consent::show).post(consent::submit))
         .route("/oauth/token", post(token::token))

@@ -35,6 +35,7 @@ impl Issuer {
             ("GET", ".well-known/openid-configuration") => self.discovery(),
             ("GET", "jwks") => self.key_set(),
             (_, "par") => self.par(asked),
+            ("POST", "device") => self.device(asked),
             (_, "token") => self.token(asked),
             ("GET", "userinfo") => self.userinfo(asked),
             ("POST", "revoke") => self.revocation(asked),
@@ -63,6 +64,7 @@ impl Issuer {
             "revocation_endpoint": self.url("revoke"),
             "end_session_endpoint": self.url("end_session"),
             "pushed_authorization_request_endpoint": self.url("par"),
+            "device_authorization_endpoint": self.url("device"),
             "require_pushed_authorization_requests": self.behaviour.requires_par,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
@@ -88,6 +90,18 @@ impl Issuer {
                 self.document(json!({ "error": "invalid_request" }), &answer)
             }
         }
+    }
+
+    fn device(&mut self, asked: &Asked<'_>) -> Result<Response, TemplateError> {
+        let (device_code, user_code) = self.begin_device(asked.body);
+        self.saw("device");
+        let answer = self.next_answer("device");
+        let page = self.url("activate");
+        let document = json!({
+            "device_code": device_code, "user_code": user_code, "verification_uri": page,
+            "verification_uri_complete": format!("{page}?user_code={user_code}"), "expires_in": 600, "interval": 1,
+        });
+        self.document(document, &answer)
     }
 
     fn key_set(&mut self) -> Result<Response, TemplateError> {

@@ -27,6 +27,8 @@ pub struct Behaviour {
     pub key_set: Sequence<Answer>,
     /// The answers of `/par`.
     pub par: Sequence<Answer>,
+    /// The answers of `/device`, which every user approves at once.
+    pub device: Sequence<Answer>,
     /// The answers of `/token`, whatever the grant.
     pub token: Sequence<Answer>,
     /// The ID tokens in them.

@@ -21,6 +21,8 @@ use crate::{
     jwt,
 };
 
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// The state of one issuer.
 pub(super) struct Issuer {
     pub(super) behaviour: Behaviour,
@@ -33,6 +35,7 @@ pub(super) struct Issuer {
     /// The request that was pushed and not used yet, under its reference.
     pushed: Option<(String, String)>,
     pushes: usize,
+    devices: usize,
     /// The code that was not used yet.
     code: Option<String>,
     codes: usize,
@@ -53,6 +56,7 @@ pub(super) enum Refused {
 /// A token request that is in order.
 pub(super) enum Grant {
     Code,
+    Device,
     Refresh,
 }
 
@@ -66,6 +70,7 @@ impl Issuer {
             authorized: None,
             pushed: None,
             pushes: 0,
+            devices: 0,
             code: None,
             codes: 0,
             access_tokens: 0,
@@ -155,6 +160,15 @@ impl Issuer {
         Ok(reference)
     }
 
+    /// Gives out a device code and a user code (RFC 8628 §3.2), for a user who approves at once.
+    pub(super) fn begin_device(&mut self, body: &Bytes) -> (String, String) {
+        let parameters: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+        self.authorized = Some(Request::of_device(parameters));
+        self.auth_time = now();
+        self.devices += 1;
+        (format!("dc-{}", self.devices), format!("UC-{}", self.devices))
+    }
+
     /// Judges a token request as RFC 6749 §4.1.3 and §6, RFC 7636 §4.6 and RFC 9449 §5 have it, and notes it down.
     pub(super) fn grant(&mut self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<Grant, Refused> {
         let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
@@ -177,6 +191,10 @@ impl Issuer {
                     None
                 }
             }
+            Some(_) if parameter("grant_type") == Some(DEVICE_CODE) => {
+                let is_known = parameter("device_code") == Some(format!("dc-{}", self.devices).as_str());
+                if is_known && self.devices > 0 { None } else { Some("device_code") }
+            }
             Some(_) if parameter("grant_type") == Some("refresh_token") => {
                 let presented = parameter("refresh_token");
                 let is = |number: usize| presented == Some(format!("rt-{number}").as_str());
@@ -190,7 +208,11 @@ impl Issuer {
             self.saw(format!("{method} /token, refused: {why}"));
             return Err(Refused::Grant);
         }
-        let grant = if parameter("refresh_token").is_some() { Grant::Refresh } else { Grant::Code };
+        let grant = match (parameter("refresh_token"), parameter("device_code")) {
+            (Some(_), _) => Grant::Refresh,
+            (None, Some(_)) => Grant::Device,
+            (None, None) => Grant::Code,
+        };
         let url = self.url("token");
         let request = proven(method, &url, headers);
         let asked_for = self.authorized.as_ref().and_then(|request| request.parameters.get("dpop_jkt"));
@@ -208,9 +230,10 @@ impl Issuer {
                 return Err(Refused::Proof(refusal));
             }
         };
-        match parameter("refresh_token") {
-            Some(token) => self.saw(format!("refresh {token}{proved}")),
-            None => {
+        match (parameter("refresh_token"), parameter("device_code")) {
+            (Some(token), _) => self.saw(format!("refresh {token}{proved}")),
+            (None, Some(code)) => self.saw(format!("ask {code}{proved}")),
+            (None, None) => {
                 self.code = None;
                 self.saw(format!("code{proved}"));
             }
@@ -222,7 +245,7 @@ impl Issuer {
     pub(super) fn next_tokens(&mut self, grant: &Grant) -> (String, Option<String>) {
         self.access_tokens += 1;
         let brings_refresh_token = match grant {
-            Grant::Code => true,
+            Grant::Code | Grant::Device => true,
             Grant::Refresh => self.behaviour.rotation,
         };
         self.refresh_tokens += usize::from(brings_refresh_token);
@@ -283,6 +306,7 @@ impl Issuer {
             "discovery" => &behaviour.discovery,
             "keys" => &behaviour.key_set,
             "par" => &behaviour.par,
+            "device" => &behaviour.device,
             "token" => &behaviour.token,
             "userinfo" => &behaviour.userinfo,
             "revoke" => &behaviour.revocation,

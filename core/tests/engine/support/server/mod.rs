@@ -3,6 +3,7 @@
 //! works once, a revocation is of one token, and a code is for the one who has its verifier.
 
 mod behaviour;
+mod device;
 mod fault;
 mod id_token;
 mod odd_body;
@@ -60,6 +61,8 @@ struct Inner {
     codes: BTreeMap<String, Code>,
     /// By reference: the authorization requests that were pushed.
     pushed: BTreeMap<String, BTreeMap<String, String>>,
+    /// By device code.
+    devices: BTreeMap<String, device::Device>,
     families: Vec<Family>,
     access_tokens: BTreeMap<String, AccessToken>,
     proofs: Proofs,
@@ -87,6 +90,7 @@ impl Server {
             user: "ada".to_owned(),
             codes: BTreeMap::new(),
             pushed: BTreeMap::new(),
+            devices: BTreeMap::new(),
             families: Vec::new(),
             access_tokens: BTreeMap::new(),
             proofs: Proofs::default(),
@@ -251,8 +255,8 @@ impl Server {
         self.with(|inner| inner.faults.get("token").map_or(0, VecDeque::len))
     }
 
-    /// The requests seen at `endpoint`: `token`, `keys`, `metadata`, `userinfo`, `revocation`, `par`, `api`, or
-    /// `nowhere`.
+    /// The requests seen at `endpoint`: `token`, `keys`, `metadata`, `userinfo`, `revocation`, `par`, `device`, `api`,
+    /// or `nowhere`.
     pub(crate) fn seen(&self, endpoint: &str) -> Vec<Seen> {
         self.with(|inner| inner.requests.iter().filter(|seen| seen.endpoint == endpoint).cloned().collect())
     }
@@ -318,6 +322,7 @@ impl Server {
             "token" => inner.token(&parameters, jkt, now),
             "revocation" => inner.revoke(&parameters),
             "par" => inner.push(&parameters),
+            "device" => inner.device(&parameters, now),
             "userinfo" => inner.userinfo(request, jkt.as_ref(), now),
             "api" => inner.api(request, jkt.as_ref(), now),
             other => panic!("no endpoint {other}"),

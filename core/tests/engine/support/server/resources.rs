@@ -20,6 +20,7 @@ impl Inner {
             "revocation_endpoint": format!("{ISSUER}/revoke"),
             "end_session_endpoint": format!("{ISSUER}/logout"),
             "pushed_authorization_request_endpoint": format!("{ISSUER}/par"),
+            "device_authorization_endpoint": format!("{ISSUER}/device"),
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": self.keys.algorithms(),

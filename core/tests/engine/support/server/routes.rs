@@ -23,6 +23,7 @@ impl Server {
             (ISSUER, path) if path == token => "token",
             (ISSUER, "/revoke") => "revocation",
             (ISSUER, "/par") => "par",
+            (ISSUER, "/device") => "device",
             (ISSUER, "/userinfo") => "userinfo",
             (API, _) => "api",
             _ => "nowhere",
