@@ -24,7 +24,7 @@ use crate::terminal::{note, note_json, say, say_json};
 use crate::watch::Watched;
 
 /// How long a user may take in the browser.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Signs in, stores the session and says who it is.
 pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
@@ -128,7 +128,7 @@ fn code_display(as_json: bool) -> impl CodeDisplay {
 }
 
 /// What may be wrong when nobody comes back.
-fn hint(account: &Account) -> String {
+pub(super) fn hint(account: &Account) -> String {
     let redirect_uri = account.settings().text(Setting::RedirectUri).unwrap_or(crate::settings::REDIRECT_URI);
     format!(
         "Still waiting for the browser. If the page shows an error instead of a login, check `client_id`, and that \
