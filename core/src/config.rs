@@ -34,6 +34,7 @@ pub struct Config {
     pub(crate) post_logout_redirect_uri: Option<RedirectUri>,
     pub(crate) loopback: Loopback,
     pub(crate) dpop: bool,
+    pub(crate) par: bool,
     pub(crate) metadata_url: Option<Url>,
     pub(crate) accepts_missing_nonce: bool,
     allows_any_scheme: bool,
@@ -85,6 +86,7 @@ impl Config {
             post_logout_redirect_uri: None,
             loopback: Loopback::RequireHttps,
             dpop: false,
+            par: false,
             metadata_url: None,
             accepts_missing_nonce: false,
             allows_any_scheme: false,
@@ -186,6 +188,18 @@ impl Config {
     #[must_use]
     pub fn dpop(mut self) -> Self {
         self.dpop = true;
+        self
+    }
+
+    /// Has the parameters of a login pushed to the server before the browser opens, which then carries a reference alone
+    /// (RFC 9126). Where the server's metadata says that it requires this, it is done without being asked for; Auth0's
+    /// metadata is not read, so a tenant that requires it needs this setting.
+    ///
+    /// It costs a login one request, and a login that cannot reach the server opens no page. A server without the endpoint is
+    /// [`Error::Misconfigured`] naming `par`.
+    #[must_use]
+    pub fn par(mut self) -> Self {
+        self.par = true;
         self
     }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use hallpass_protocol::callback::CallbackError;
 use hallpass_protocol::client::ConfigError;
+use hallpass_protocol::device::DeviceError;
 use hallpass_protocol::discovery::DiscoveryError;
 use hallpass_protocol::error::{ErrorCode, ServerError};
 use hallpass_protocol::id_token::IdTokenError;
 use hallpass_protocol::jwk::JwkError;
+use hallpass_protocol::par::ParError;
 use hallpass_protocol::token::TokenError;
 use hallpass_protocol::userinfo::UserInfoError;
 
@@ -344,6 +346,24 @@ impl From<ServerError> for Error {
             offline(OfflineCause::RateLimited)
         } else {
             Error::Denied { code: error.code }
+        }
+    }
+}
+
+impl From<DeviceError> for Error {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Server(refusal) => refusal.into(),
+            DeviceError::Malformed(_) => Error::Untrusted { check: error.code() },
+        }
+    }
+}
+
+impl From<ParError> for Error {
+    fn from(error: ParError) -> Self {
+        match error {
+            ParError::Server(refusal) => refusal.into(),
+            ParError::RequestUri => Error::Untrusted { check: error.code() },
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod browser;
 mod clock;
+mod code_display;
 mod lease;
 mod random;
 mod signer;
@@ -13,6 +14,7 @@ mod transport;
 
 pub use browser::{Browser, BrowserError, Visit};
 pub use clock::Clock;
+pub use code_display::{CodeDisplay, UserCode};
 pub use lease::{Lease, LeaseBusy, LeaseGuard};
 pub use random::{Random, RandomUnavailable};
 pub use signer::{KeySigner, SignerError};

@@ -8,6 +8,7 @@ mod account;
 mod builder;
 mod call;
 mod credentials;
+mod device_login;
 #[cfg(test)]
 mod fakes;
 mod hexadecimal;
@@ -19,11 +20,13 @@ mod moment;
 mod observer;
 mod provider;
 mod published;
+mod pushed;
 mod record;
 mod registry;
 mod renewal;
 mod state;
 mod store_limit;
+mod terms;
 mod tombstone;
 mod vault;
 mod wire;
@@ -57,6 +60,7 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::ports::CodeDisplay;
 
 /// The session of one account. Cheap to clone; all clones are the same session.
 ///
@@ -99,6 +103,23 @@ impl Session {
     pub async fn login(&self, login: Login) -> Result<User> {
         let engine = Arc::clone(&self.engine);
         self.unless_dropped(async move { engine.logins.login(login).await }).await
+    }
+
+    /// Signs the user in without a browser on this device (RFC 8628): `display` shows a code, the user enters it in a browser
+    /// elsewhere, and the server is asked until that has happened, as often as it allows. What `login` says of the page's
+    /// behaviour (`prompt`, `invitation`, `connection`) has no meaning here and is not sent.
+    ///
+    /// Dropping the future, `cancel_login`, a logout or another login withdraws it: tokens that come all the same are revoked.
+    /// A login that waits in the browser is withdrawn when this begins.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] when the code is over before it was entered, or the login was withdrawn; [`Error::Denied`] with
+    /// `access_denied` when the user said no; [`Error::Misconfigured`] naming `issuer` when the provider has no such endpoint;
+    /// [`Error::Offline`] when there is no code to show, or the answer with the tokens was lost and the server gives no other;
+    /// else as for [`Session::login`]. A server that does not answer while it is asked is asked again, ever more rarely.
+    pub async fn device_login(&self, login: Login, display: impl CodeDisplay) -> Result<User> {
+        let engine = Arc::clone(&self.engine);
+        self.unless_dropped(async move { engine.logins.device_login(login, &display).await }).await
     }
 
     /// Begins a login whose page the app opens itself, and stores it, so that it survives the end of the process. A

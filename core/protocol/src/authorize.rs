@@ -257,7 +257,7 @@ const PROTOCOL_PARAMETERS: [&str; 22] = [
     "request_uri",
 ];
 
-fn check(client: &Client, parameters: &AuthorizationParameters) -> Result<(), ConfigError> {
+pub(crate) fn check(client: &Client, parameters: &AuthorizationParameters) -> Result<(), ConfigError> {
     let telemetry = client.dialect.data().telemetry.as_ref();
     let reserved =
         |name: &str| PROTOCOL_PARAMETERS.contains(&name) || telemetry.is_some_and(|names| names.parameter == name);

@@ -34,6 +34,13 @@ pub struct ProviderMetadata {
     pub revocation_endpoint: Option<Url>,
     /// Where the browser logs out (OpenID Connect RP-Initiated Logout 1.0), if anywhere.
     pub end_session_endpoint: Option<Url>,
+    /// Where authorization requests are pushed (RFC 9126 §5), if anywhere.
+    pub pushed_authorization_request_endpoint: Option<Url>,
+    /// Whether the server takes pushed authorization requests only (RFC 9126 §5).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// Where a device without a browser asks for a code (RFC 8628 §4), if anywhere.
+    pub device_authorization_endpoint: Option<Url>,
     /// Whether every callback has `iss` (RFC 9207 §3), so that one without it is refused.
     pub authorization_response_iss_parameter_supported: bool,
     /// The algorithms of ID tokens that this crate knows too; empty when the server does not say.
@@ -70,6 +77,8 @@ impl ProviderMetadata {
             ("userinfo_endpoint", self.userinfo_endpoint.as_ref()),
             ("revocation_endpoint", self.revocation_endpoint.as_ref()),
             ("end_session_endpoint", self.end_session_endpoint.as_ref()),
+            ("pushed_authorization_request_endpoint", self.pushed_authorization_request_endpoint.as_ref()),
+            ("device_authorization_endpoint", self.device_authorization_endpoint.as_ref()),
         ] {
             if endpoint.is_some_and(|url| !may_be_used(url, loopback)) {
                 return Err(DiscoveryError::Insecure { member });
@@ -96,6 +105,9 @@ impl ProviderMetadata {
             userinfo_endpoint: Some(endpoint(paths.userinfo)),
             revocation_endpoint: Some(endpoint(paths.revocation)),
             end_session_endpoint: Some(endpoint(paths.end_session)),
+            pushed_authorization_request_endpoint: Some(endpoint(paths.pushed_authorization_request)),
+            require_pushed_authorization_requests: false,
+            device_authorization_endpoint: Some(endpoint(paths.device_authorization)),
             authorization_response_iss_parameter_supported: false,
             id_token_signing_alg_values_supported: Vec::new(),
             code_challenge_methods_supported: None,
@@ -177,6 +189,10 @@ pub fn parse(response: &Response, client: &Client, loopback: Loopback) -> Result
         userinfo_endpoint: optional(document.userinfo_endpoint),
         revocation_endpoint: optional(document.revocation_endpoint),
         end_session_endpoint: optional(document.end_session_endpoint),
+        pushed_authorization_request_endpoint: optional(document.pushed_authorization_request_endpoint),
+        require_pushed_authorization_requests: document.require_pushed_authorization_requests
+            == Some(Value::Bool(true)),
+        device_authorization_endpoint: optional(document.device_authorization_endpoint),
         // Anything but a boolean says nothing, and an `iss` that comes is checked in any case.
         authorization_response_iss_parameter_supported: document.authorization_response_iss_parameter_supported
             == Some(Value::Bool(true)),
@@ -203,6 +219,9 @@ struct Document {
     userinfo_endpoint: Option<Value>,
     revocation_endpoint: Option<Value>,
     end_session_endpoint: Option<Value>,
+    pushed_authorization_request_endpoint: Option<Value>,
+    require_pushed_authorization_requests: Option<Value>,
+    device_authorization_endpoint: Option<Value>,
     response_types_supported: Option<Value>,
     authorization_response_iss_parameter_supported: Option<Value>,
     id_token_signing_alg_values_supported: Option<Value>,
@@ -335,7 +354,14 @@ mod tests {
     #[test]
     fn metadata_stored_before_a_member_was_known_is_read() {
         let mut stored = serde_json::to_value(read(&document()).unwrap()).unwrap();
-        stored.as_object_mut().unwrap().remove("dpop_signing_alg_values_supported").unwrap();
+        for member in [
+            "dpop_signing_alg_values_supported",
+            "pushed_authorization_request_endpoint",
+            "require_pushed_authorization_requests",
+            "device_authorization_endpoint",
+        ] {
+            stored.as_object_mut().unwrap().remove(member).unwrap();
+        }
         assert_eq!(serde_json::from_value::<ProviderMetadata>(stored).unwrap(), read(&document()).unwrap());
     }
 
@@ -401,6 +427,9 @@ mod tests {
             assert_eq!(read("userinfo_endpoint").userinfo_endpoint, None, "{value}");
             assert_eq!(read("revocation_endpoint").revocation_endpoint, None, "{value}");
             assert_eq!(read("end_session_endpoint").end_session_endpoint, None, "{value}");
+            let member = "pushed_authorization_request_endpoint";
+            assert_eq!(read(member).pushed_authorization_request_endpoint, None, "{value}");
+            assert_eq!(read("device_authorization_endpoint").device_authorization_endpoint, None, "{value}");
         }
         let url = "https://op.example/x";
         assert_eq!(read_with("revocation_endpoint", json!(url)).unwrap().revocation_endpoint.unwrap().as_str(), url);
@@ -438,6 +467,19 @@ mod tests {
     }
 
     #[test]
+    fn pushed_requests_are_required_only_by_a_boolean_that_says_so() {
+        let required = |value| {
+            let member = "require_pushed_authorization_requests";
+            read_with(member, value).unwrap().require_pushed_authorization_requests
+        };
+        assert!(required(json!(true)));
+        for value in [json!(false), json!("true"), json!(1), json!(null)] {
+            assert!(!required(value.clone()), "{value}");
+        }
+        assert!(!read(&document()).unwrap().require_pushed_authorization_requests);
+    }
+
+    #[test]
     fn a_document_behind_a_byte_order_mark_is_read() {
         let answer = response(200, "application/json", &format!("\u{feff}{}", document()));
         assert!(parse(&answer, &openid(), Loopback::RequireHttps).is_ok());
@@ -450,13 +492,17 @@ mod tests {
         assert_eq!(checked(&good), Ok(()));
         assert_eq!(good.check(&auth0(), Loopback::RequireHttps), Err(DiscoveryError::IssuerMismatch));
         type Change = fn(&mut ProviderMetadata, Url);
-        let changes: [(&str, Change); 6] = [
+        let changes: [(&str, Change); 8] = [
             ("authorization_endpoint", |metadata, url| metadata.authorization_endpoint = url),
             ("token_endpoint", |metadata, url| metadata.token_endpoint = url),
             ("jwks_uri", |metadata, url| metadata.jwks_uri = url),
             ("userinfo_endpoint", |metadata, url| metadata.userinfo_endpoint = Some(url)),
             ("revocation_endpoint", |metadata, url| metadata.revocation_endpoint = Some(url)),
             ("end_session_endpoint", |metadata, url| metadata.end_session_endpoint = Some(url)),
+            ("pushed_authorization_request_endpoint", |metadata, url| {
+                metadata.pushed_authorization_request_endpoint = Some(url);
+            }),
+            ("device_authorization_endpoint", |metadata, url| metadata.device_authorization_endpoint = Some(url)),
         ];
         for (member, change) in changes {
             for (url, allowed_on_loopback) in
@@ -543,6 +589,8 @@ mod tests {
             (provider.userinfo_endpoint.as_ref().unwrap(), "userinfo"),
             (provider.revocation_endpoint.as_ref().unwrap(), "oauth/revoke"),
             (provider.end_session_endpoint.as_ref().unwrap(), "oidc/logout"),
+            (provider.pushed_authorization_request_endpoint.as_ref().unwrap(), "oauth/par"),
+            (provider.device_authorization_endpoint.as_ref().unwrap(), "oauth/device/code"),
         ] {
             assert_eq!(endpoint.as_str(), format!("{}{path}", auth0().issuer));
         }

@@ -5,8 +5,8 @@
 //! it; when, how often and what to keep is the business of `hallpass-core`.
 //!
 //! A login, in the order in which the modules are used: [`client`] describes who asks whom; [`discovery`] finds the
-//! endpoints; [`authorize`] starts a login and [`callback`] reads its answer; [`token`] exchanges the code and later
-//! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow. Where tokens are
+//! endpoints; [`authorize`] starts a login, [`par`] pushes it and [`callback`] reads its answer; [`token`] exchanges the code and later
+//! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow. [`device`] is the login of a device without a browser. Where tokens are
 //! bound to a key, [`dpop`] goes with each request.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,6 +24,7 @@ mod lenient;
 pub mod authorize;
 pub mod callback;
 pub mod client;
+pub mod device;
 pub mod discovery;
 pub mod dpop;
 pub mod error;
@@ -32,6 +33,7 @@ pub mod id_token;
 pub mod jwk;
 pub mod jws;
 pub mod logout;
+pub mod par;
 pub mod pkce;
 pub mod revoke;
 pub mod scope;

@@ -86,6 +86,10 @@ secret! {
     AuthorizationCode
 }
 secret! {
+    /// A device code (RFC 8628 §3.2): whoever has it gets the tokens once the user has approved.
+    DeviceCode
+}
+secret! {
     /// A PKCE `code_verifier` (RFC 7636 §4.1).
     CodeVerifier
 }

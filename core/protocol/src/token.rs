@@ -4,7 +4,8 @@ mod request;
 mod response;
 mod salvage;
 
-pub(crate) use self::request::post;
 pub use self::request::{code_request, refresh_request};
+pub(crate) use self::request::{post, post_as};
+pub(crate) use self::response::seconds;
 pub use self::response::{MAX_LIFETIME, TokenError, TokenResponse, TokenType, parse};
 pub use self::salvage::salvage;

@@ -105,7 +105,7 @@ impl fmt::Debug for LoopbackBrowser {
 impl Browser for LoopbackBrowser {
     async fn begin(&self, configured: &RedirectUri) -> Result<Box<dyn Visit>, BrowserError> {
         let (listeners, redirect_uri) = listener::bind(configured)?;
-        Ok(Box::new(LoopbackVisit { browser: self.clone(), listeners, redirect_uri }))
+        Ok(Box::new(LoopbackVisit { browser: self.clone(), listeners, redirect_uri, state: None }))
     }
 }
 
@@ -113,6 +113,8 @@ struct LoopbackVisit {
     browser: LoopbackBrowser,
     listeners: Listeners,
     redirect_uri: RedirectUri,
+    /// Of the login, where the page's URL need not have it.
+    state: Option<State>,
 }
 
 #[async_trait]
@@ -121,9 +123,13 @@ impl Visit for LoopbackVisit {
         self.redirect_uri.clone()
     }
 
+    fn expect_state(&mut self, state: &str) {
+        self.state = Some(State::new(state));
+    }
+
     async fn navigate(self: Box<Self>, url: Url) -> Result<String, BrowserError> {
-        let Self { browser, listeners, redirect_uri } = *self;
-        let expected = Expected::new(redirect_uri, back_from(&url)?);
+        let Self { browser, listeners, redirect_uri, state } = *self;
+        let expected = Expected::new(redirect_uri, back_from(&url, state)?);
         let redirect = async {
             tokio::select! {
                 redirect = server::receive(listeners, expected, browser.listener) => Ok(redirect),
@@ -136,12 +142,12 @@ impl Visit for LoopbackVisit {
 
 /// What has to come back from the page: a logout says where to return under one of two names (OpenID Connect RP-Initiated
 /// Logout 1.0 §2, Auth0's own), which no login has.
-fn back_from(page: &Url) -> Result<Back, BrowserError> {
+fn back_from(page: &Url, state: Option<State>) -> Result<Back, BrowserError> {
     let value = |wanted: &str| page.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value);
     if value("post_logout_redirect_uri").or_else(|| value("returnTo")).is_some() {
         return Ok(Back::Logout);
     }
-    let state = value("state").map(State::new);
+    let state = state.or_else(|| value("state").map(State::new));
     state.map(Back::Login).ok_or(BrowserError::Failed("the page's URL has no state to tell its answer by"))
 }
 

@@ -23,6 +23,13 @@ pub trait Visit: Send {
     /// Where the authorization server is to send the user back: the configured URI, with its port chosen.
     fn redirect_uri(&self) -> RedirectUri;
 
+    /// Told before [`navigate`](Self::navigate) at a login: the `state` that its redirect carries. The page's URL has it too,
+    /// unless the request was pushed (RFC 9126). A visit that can tell redirects apart by it ends for no other; the session
+    /// checks it in any case. Unless implemented, nothing is done.
+    fn expect_state(&mut self, state: &str) {
+        let _ = state;
+    }
+
     /// Shows `url` to the user and returns the URL that came back, unparsed.
     ///
     /// # Errors

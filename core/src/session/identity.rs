@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use hallpass_protocol::authorize::PendingLogin;
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::id_token::{self, Claims, Expectations, IdTokenError};
 use hallpass_protocol::jwk::KeySet;
@@ -11,6 +10,7 @@ use hallpass_protocol::secret::{AccessToken, RawIdToken};
 use hallpass_protocol::time::Timestamp;
 
 use super::provider::Provider;
+use super::terms::Terms;
 use super::wire::Wire;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -50,16 +50,16 @@ impl Identity {
         &self,
         id_token: &RawIdToken,
         access_token: &AccessToken,
-        pending: &PendingLogin,
+        terms: Terms<'_>,
         metadata: &ProviderMetadata,
     ) -> Result<Claims> {
         let check = |metadata: &ProviderMetadata, keys: &KeySet| {
             self.by_either_clock(metadata, |expected| {
                 let expected = Expectations {
-                    nonce: Some(pending.nonce()),
+                    nonce: terms.nonce,
                     access_token: Some(access_token),
-                    max_age: pending.max_age(),
-                    organization: pending.organization(),
+                    max_age: terms.max_age,
+                    organization: terms.organization,
                     ..expected
                 };
                 match id_token::validate(id_token, keys, &expected) {
@@ -87,7 +87,7 @@ impl Identity {
             }
             Err(error) => return Err(error),
         };
-        outcome.map_err(|error| of_login(error, pending))
+        outcome.map_err(|error| of_login(error, terms))
     }
 
     /// Judges the ID token of a renewal with the keys that are at hand. Asks nobody, and nothing is decided where keys
@@ -196,8 +196,8 @@ fn judged(outcome: Result<Claims, IdTokenError>) -> Judgement {
 }
 
 /// The error of a login whose ID token fails a check.
-fn of_login(error: IdTokenError, pending: &PendingLogin) -> Error {
-    if error == IdTokenError::AuthTimeMissing && pending.max_age().is_some() {
+fn of_login(error: IdTokenError, terms: Terms<'_>) -> Error {
+    if error == IdTokenError::AuthTimeMissing && terms.max_age.is_some() {
         Error::Misconfigured {
             field: "max_age",
             fix: "this provider does not say when the user signed in (`auth_time`); leave `max_age` out",

@@ -11,6 +11,7 @@ use hallpass_protocol::authorize::{self, AuthorizationParameters, LoginEntropy, 
 use hallpass_protocol::callback::{Callback, CallbackError};
 use hallpass_protocol::client::RedirectUri;
 use hallpass_protocol::discovery::ProviderMetadata;
+use hallpass_protocol::dpop::Thumbprint;
 use hallpass_protocol::secret::{AuthorizationCode, RefreshToken};
 use hallpass_protocol::token::{self, TokenError, TokenResponse, TokenType};
 use serde::{Deserialize, Serialize};
@@ -22,10 +23,12 @@ use super::account::{Account, Intent};
 use super::identity::Identity;
 use super::moment::Moment;
 use super::provider::Provider;
-use super::record::{Asked, Grant, GrantKey, Refresh, SignedIn};
+use super::pushed;
+use super::record::{Grant, GrantKey, Refresh, SignedIn};
 use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
 use super::state::User;
+use super::terms::Terms;
 use super::vault::NEWER;
 use super::wire::dpop::Undelivered;
 use super::wire::{LONGEST_REQUEST, Wire};
@@ -50,9 +53,22 @@ pub struct StartedLogin {
 
 /// The login in progress, as this process knows it.
 pub(crate) struct Transaction {
+    /// Its name: the `state` of a login in a browser.
     state: String,
     /// Dropping it tells the login that it is over.
     _alive: watch::Sender<()>,
+}
+
+impl Transaction {
+    /// A login called `state`, and what tells when it is over.
+    pub(crate) fn new(state: String) -> (Self, watch::Receiver<()>) {
+        let (alive, over) = watch::channel(());
+        (Self { state, _alive: alive }, over)
+    }
+
+    pub(crate) fn is(&self, state: &str) -> bool {
+        self.state == state
+    }
 }
 
 /// The login in progress, as it is stored.
@@ -63,6 +79,12 @@ struct StoredLogin {
 }
 
 const VERSION: u32 = 1;
+
+/// A login whose tokens are bearer tokens although they were to be bound to a key.
+pub(crate) const NOT_BOUND: Error = Error::Misconfigured {
+    field: "dpop",
+    fix: "this server gives tokens that are not bound to a key; switch DPoP on there, or leave `dpop` out",
+};
 
 impl Login {
     /// A login as configured.
@@ -188,16 +210,46 @@ impl Logins {
             field: "browser",
             fix: "give the session a browser, or use `start_login` and `resume`",
         })?;
-        let visit = browser.begin(&self.config.redirect_uri).await?;
+        let mut visit = browser.begin(&self.config.redirect_uri).await?;
         let (started, mut over) = self.start(login, visit.redirect_uri()).await?;
-        let mut release = Release { logins: Some(Arc::clone(self)), state: started.state.clone() };
+        visit.expect_state(&started.state);
+        let mut release = Release::of(self, &started.state);
         let callback = tokio::select! {
             callback = visit.navigate(started.url) => callback?,
             _ = over.changed() => return Err(Error::Cancelled),
         };
         // From here on the callback decides, and an exchange is not given up.
-        release.logins = None;
+        release.forget();
         self.finish(&callback).await
+    }
+
+    /// Reads the record, if that can be done. One that cannot be read keeps nobody out forever: the session that a login
+    /// begins takes its place.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the store is locked, or a newer version wrote the record.
+    pub(crate) async fn open(&self) -> Result<()> {
+        match self.account.open().await {
+            Ok(_) => Ok(()),
+            Err(error @ Error::Storage { problem: StorageProblem::Failed(_) }) if error != NEWER => {
+                tracing::debug!(%error, "a login begins over a record that cannot be read");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The key that the tokens of a login are bound to, where the app asks for one.
+    ///
+    /// # Errors
+    /// As for [`Wire::login_key`].
+    pub(crate) async fn key(&self, metadata: &ProviderMetadata) -> Result<Option<Thumbprint>> {
+        if !self.config.dpop {
+            return Ok(None);
+        }
+        let present = self.account.latest(&GrantKey::default());
+        let is_in_use = present.is_some_and(|present| present.bound_to().is_some());
+        self.wire.login_key(metadata, is_in_use).await.map(Some)
     }
 
     /// Writes the login down and returns the page to open, and what tells when another login or a cancellation has
@@ -207,28 +259,14 @@ impl Logins {
         login: Login,
         redirect_uri: RedirectUri,
     ) -> Result<(StartedLogin, watch::Receiver<()>)> {
-        match self.account.open().await {
-            Ok(_) => {}
-            // What cannot be read keeps nobody out forever: the session that this login begins takes its place. That the
-            // store takes what is saved is seen below, before the user types a password.
-            Err(error @ Error::Storage { problem: StorageProblem::Failed(_) }) if error != NEWER => {
-                tracing::debug!(%error, "a login begins over a record that cannot be read");
-            }
-            Err(error) => return Err(error),
-        }
+        self.open().await?;
         let metadata = self.provider.metadata().await?;
         let entropy = LoginEntropy {
             state: self.wire.entropy()?,
             nonce: self.wire.entropy()?,
             code_verifier: self.wire.entropy()?,
         };
-        let dpop_jkt = if self.config.dpop {
-            let present = self.account.latest(&GrantKey::default());
-            let is_in_use = present.is_some_and(|present| present.bound_to().is_some());
-            Some(self.wire.login_key(&metadata, is_in_use).await?)
-        } else {
-            None
-        };
+        let dpop_jkt = self.key(&metadata).await?;
         let parameters = AuthorizationParameters { dpop_jkt, ..self.parameters(login) };
         let (url, pending) = authorize::start(
             &self.config.client,
@@ -239,16 +277,21 @@ impl Logins {
             self.wire.device_now(),
             self.config.login_lifetime,
         )?;
+        let url = if pushed::is_wanted(&self.config, &metadata) {
+            pushed::pushed(&self.config, &self.wire, &metadata, &url).await?
+        } else {
+            url
+        };
 
         let state = pending.state().expose().to_owned();
         let stored = serde_json::to_string(&StoredLogin { version: VERSION, pending })
             .map_err(|_| Error::Internal { reference: "pending_login_not_json" })?;
-        let (alive, over) = watch::channel(());
+        let (transaction, over) = Transaction::new(state.clone());
         let mut present = self.present.lock().await;
         self.store.save(&self.entry, &StoredValue::new(stored)).await?;
         // The latest intent wins: an older login whose code is being exchanged installs nothing any more.
         self.account.new_intent();
-        *present = Some(Transaction { state: state.clone(), _alive: alive });
+        *present = Some(transaction);
         drop(present);
 
         // While the user types, so that one request remains to be made after the callback.
@@ -300,7 +343,7 @@ impl Logins {
                 }
                 Err(NotExchanged::Over(error)) => return Err(error),
             };
-            logins.install(tokens, sent, &pending, &metadata, came_back, intent).await
+            logins.install(tokens, sent, Terms::of_browser(&pending), &metadata, came_back, intent).await
         });
         exchange.await.unwrap_or(Err(Error::Internal { reference: "login_task_ended" }))
     }
@@ -398,10 +441,7 @@ impl Logins {
             Ok(tokens) => return Ok(tokens),
             // The code was used by the request whose answer was lost. The server refuses nothing; another login will do.
             Err(error) if was_lost && error.is_invalid_grant() => TransportError::NoAnswer.into(),
-            Err(TokenError::NotSenderConstrained) => Error::Misconfigured {
-                field: "dpop",
-                fix: "this server gives tokens that are not bound to a key; switch DPoP on there, or leave `dpop` out",
-            },
+            Err(TokenError::NotSenderConstrained) => NOT_BOUND,
             Err(error) => self.wire.unusable(&response, error),
         };
         self.revoke_unused(metadata, token::salvage(&response).as_ref(), None).await;
@@ -410,17 +450,17 @@ impl Logins {
 
     /// Validates the identity, saves the session and publishes it. A login that ends here without a session revokes what
     /// the server gave it.
-    async fn install(
+    pub(crate) async fn install(
         &self,
         tokens: TokenResponse,
         received: Moment,
-        pending: &PendingLogin,
+        terms: Terms<'_>,
         metadata: &ProviderMetadata,
         came_back: Moment,
         intent: Intent,
     ) -> Result<User> {
         let identity = match &tokens.id_token {
-            Some(id_token) => self.identity.of_login(id_token, &tokens.access_token, pending, metadata).await,
+            Some(id_token) => self.identity.of_login(id_token, &tokens.access_token, terms, metadata).await,
             None => Err(Error::Untrusted { check: "id_token_missing" }),
         };
         let (identity, id_token) = match (identity, tokens.id_token) {
@@ -440,16 +480,12 @@ impl Logins {
                 key: GrantKey::default(),
                 access_token: tokens.access_token,
                 // The server leaves it out when it granted what was asked for (RFC 6749 §5.1).
-                scope: tokens.scope.unwrap_or_else(|| pending.scope().clone()),
+                scope: tokens.scope.unwrap_or_else(|| terms.scope.clone()),
                 received,
                 lifetime: tokens.lifetime,
             }],
-            dpop_jkt: pending.dpop_jkt(),
-            asked: Some(Asked {
-                scope: pending.scope().clone(),
-                audience: pending.audience().map(str::to_owned),
-                resources: pending.resource().to_vec(),
-            }),
+            dpop_jkt: terms.dpop_jkt,
+            asked: Some(terms.asked()),
         };
         let lineage = self.wire.random_name()?;
         // Not while another process is renewing: its answer must not overwrite this login.
@@ -468,7 +504,12 @@ impl Logins {
 
     /// Revokes what a login got that installs nothing. Not where somebody is signed in who may be the same `user`: with
     /// some servers a revocation ends all that a user has at a client.
-    async fn revoke_unused(&self, metadata: &ProviderMetadata, token: Option<&RefreshToken>, user: Option<&User>) {
+    pub(crate) async fn revoke_unused(
+        &self,
+        metadata: &ProviderMetadata,
+        token: Option<&RefreshToken>,
+        user: Option<&User>,
+    ) {
         let Some(token) = token else { return };
         let may_be_the_same = match user {
             Some(user) => self.account.is_signed_in_as(user.sub()),
@@ -480,7 +521,7 @@ impl Logins {
     }
 
     /// What is asked for: the configuration's settings where the login does not say otherwise.
-    fn parameters(&self, login: Login) -> AuthorizationParameters {
+    pub(crate) fn parameters(&self, login: Login) -> AuthorizationParameters {
         let configured = &self.config;
         let asked = login.parameters;
         AuthorizationParameters {
@@ -527,9 +568,20 @@ fn is_of_another(error: &CallbackError) -> bool {
 }
 
 /// Releases a login whose caller went away, or whose browser failed, before its callback came.
-struct Release {
+pub(crate) struct Release {
     logins: Option<Arc<Logins>>,
     state: String,
+}
+
+impl Release {
+    pub(crate) fn of(logins: &Arc<Logins>, state: &str) -> Self {
+        Self { logins: Some(Arc::clone(logins)), state: state.to_owned() }
+    }
+
+    /// The login goes on, whoever waits for it.
+    pub(crate) fn forget(&mut self) {
+        self.logins = None;
+    }
 }
 
 impl Drop for Release {
@@ -539,7 +591,7 @@ impl Drop for Release {
         let runtime = logins.runtime.clone();
         runtime.spawn(async move {
             let mut present = logins.present.lock().await;
-            if present.as_ref().is_some_and(|transaction| transaction.state == state) {
+            if present.as_ref().is_some_and(|transaction| transaction.is(&state)) {
                 *present = None;
                 if let Err(error) = logins.store.delete(&logins.entry).await {
                     tracing::debug!(%error, "a login that was given up stays stored until it expires");

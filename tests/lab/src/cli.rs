@@ -10,7 +10,8 @@ use crate::settings::Setting;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   a step of the exercise failed, or a defect of Hallpass (report it)
+  1   a step of the exercise failed, `doctor` found something to be changed, or a
+      defect of Hallpass (report it)
   2   wrong command line, settings or property file
   3   a login is required
   4   offline: no answer, or none of use; try again later
@@ -108,6 +109,29 @@ pub enum Command {
     /// Use another account from now on: writes `account` to hallpass.toml.
     #[command(after_long_help = SETTINGS)]
     Switch(SwitchArguments),
+    /// Check a tenant, and say what to change there or in the settings.
+    ///
+    /// Reads the provider's metadata and keys, asks it about the redirect URI without showing a page, and says of each thing
+    /// whether it is as an app needs it, and how to mend it. With --login it signs in once more, beside the session that is
+    /// stored, and measures what only tokens tell: whether a refresh token is given, whether it rotates, and for how long a
+    /// spent one is taken again, on which it depends whether a lost answer can sign a user out. What it got is revoked.
+    ///
+    /// Exits with 1 when something has to be changed.
+    #[command(after_long_help = SETTINGS)]
+    Doctor(DoctorArguments),
+    /// Give git an access token for a server in `api_origins` (git's credential helper protocol).
+    ///
+    /// To use it: `git config --global credential.https://git.example.com.helper '!lab git-credential'`. The token goes to the
+    /// origins in `api_origins` and to no other; git is told nothing about any other host.
+    #[command(after_long_help = SETTINGS)]
+    GitCredential(GitCredentialArguments),
+    /// Print a script that completes words of `lab` in a shell.
+    ///
+    /// bash: `lab completion bash > ~/.local/share/bash-completion/completions/lab`. zsh: `lab completion zsh > "${fpath[1]}/_lab"`.
+    /// fish: `lab completion fish > ~/.config/fish/completions/lab.fish`.
+    Completion(CompletionArguments),
+    /// Print a manual page: `lab man | man -l -`, or `lab man login | man -l -` for a command's.
+    Man(ManArguments),
     /// Drive the core by JSON lines on standard input, for test suites in any language.
     ///
     /// One request object a line on standard input, one answer a line on standard output with the same `id`, in any
@@ -129,7 +153,13 @@ impl Command {
             | Command::Accounts(arguments) => arguments.json,
             Command::Token(arguments) => arguments.json,
             Command::Logout(arguments) => arguments.json,
-            Command::Call(_) | Command::Switch(_) | Command::Drive => false,
+            Command::Doctor(arguments) => arguments.json,
+            Command::Call(_)
+            | Command::Switch(_)
+            | Command::GitCredential(_)
+            | Command::Completion(_)
+            | Command::Man(_)
+            | Command::Drive => false,
         }
     }
 }
@@ -214,6 +244,10 @@ pub struct TenantArguments {
     /// Have the tokens of a login bound to a key of this device (DPoP), so that a stolen one is of no use elsewhere.
     #[arg(long)]
     pub dpop: bool,
+    /// Push the parameters of a login to the server before the browser opens (PAR). It is done without being asked for where
+    /// the server's metadata requires it.
+    #[arg(long)]
+    pub par: bool,
     /// Allow plain HTTP to a tenant and an API on this very machine, such as `lab serve`.
     #[arg(long)]
     pub danger_allow_loopback_http: bool,
@@ -251,6 +285,7 @@ impl TenantArguments {
             Setting::Account => one(&self.account),
             Setting::Store => one(&self.store),
             Setting::Dpop => on(self.dpop),
+            Setting::Par => on(self.par),
             Setting::DangerAllowLoopbackHttp => on(self.danger_allow_loopback_http),
         }
     }
@@ -281,6 +316,9 @@ pub struct LoginArguments {
     /// For a machine without a browser, and for a redirect URI that leads to an app.
     #[arg(long, conflicts_with_all = ["open", "no_open"])]
     pub paste: bool,
+    /// Show a code to enter in a browser on any other device, for a machine without a browser (RFC 8628).
+    #[arg(long, conflicts_with_all = ["open", "no_open", "paste", "prompt"])]
+    pub device: bool,
     /// Then write the settings to hallpass.toml in this folder, so that the next commands need no options.
     #[arg(long)]
     pub save: bool,
@@ -321,11 +359,15 @@ pub struct CallArguments {
     /// The body as it is given, also when it begins with `@`.
     #[arg(long, value_name = "DATA", conflicts_with = "data")]
     pub data_raw: Option<String>,
+    /// A part of the body, percent-encoded as curl does it: CONTENT, =CONTENT, NAME=CONTENT, @FILE or NAME@FILE; may be given
+    /// several times, and after --data.
+    #[arg(long, value_name = "DATA")]
+    pub data_urlencode: Vec<String>,
     /// Show the status and the header fields of the answer before its body.
     #[arg(short = 'i', long)]
     pub include: bool,
     /// Ask for the header fields alone (HEAD), and show them.
-    #[arg(short = 'I', long, conflicts_with_all = ["data", "data_raw", "method"])]
+    #[arg(short = 'I', long, conflicts_with_all = ["data", "data_raw", "data_urlencode", "method"])]
     pub head: bool,
     /// Follow redirects, to origins that may get the access token only.
     #[arg(short = 'L', long)]
@@ -350,12 +392,75 @@ pub struct TokenArguments {
     /// For how long it has to be valid at least, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub min_ttl: u64,
+    /// Write it as kubectl takes it from a plugin (`ExecCredential` of client.authentication.k8s.io), with its end.
+    #[arg(long, conflicts_with = "json")]
+    pub exec_credential: bool,
     /// Write JSON for machines: the token, its type, its scope and when it expires.
     #[arg(long)]
     pub json: bool,
     /// Which tenant, client and account. --audience and --scope choose another access token than the login's.
     #[command(flatten)]
     pub tenant: TenantArguments,
+}
+
+/// Options of `lab doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Sign in in the system browser as well, and measure what only tokens tell. The stored session is not touched.
+    #[arg(long)]
+    pub login: bool,
+    /// Do not open a browser for it: print the address, to be opened on this machine.
+    #[arg(long, requires = "login")]
+    pub no_open: bool,
+    /// For how long at most to look for the reuse interval of refresh tokens, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "login")]
+    pub reuse_limit: u64,
+    /// Write JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab git-credential`.
+#[derive(Debug, Args)]
+pub struct GitCredentialArguments {
+    /// What git wants: `get` a credential, `store` one that worked, or `erase` one that did not.
+    #[arg(value_name = "OPERATION")]
+    pub operation: String,
+    /// The user name that goes with the token, where git does not say one.
+    #[arg(long, value_name = "NAME", default_value = "oauth2")]
+    pub username: String,
+    /// Which tenant, client and account. --audience and --scope choose another access token than the login's.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab completion`.
+#[derive(Debug, Args)]
+pub struct CompletionArguments {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// The shells that `lab completion` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// Options of `lab man`.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// The command whose page it is; that of `lab` itself when none is given.
+    pub command: Option<String>,
 }
 
 /// Options of `lab switch`.

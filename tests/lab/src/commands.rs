@@ -4,8 +4,12 @@ mod account;
 mod accounts;
 mod browser;
 mod call;
+mod doctor;
+mod exec_credential;
+mod git_credential;
 mod login;
 mod logout;
+mod shell;
 mod status;
 
 use hallpass_core::protocol::time::Timestamp;
@@ -20,8 +24,11 @@ use account::Account;
 
 pub(crate) use accounts::{accounts, switch};
 pub(crate) use call::call;
+pub(crate) use doctor::doctor;
+pub(crate) use git_credential::git_credential;
 pub(crate) use login::login;
 pub(crate) use logout::logout;
+pub(crate) use shell::{completion, man};
 pub(crate) use status::status;
 
 /// `lab renew`
@@ -48,6 +55,9 @@ pub(crate) async fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     let asking = async { session.credentials(wanted).await.map_err(|error| account.explained(error)) };
     let credentials = account.in_time(asking).await?;
     let token_type = credentials.token_type();
+    if arguments.exec_credential {
+        return exec_credential::say_credential(&credentials);
+    }
     if arguments.json {
         say_json(&json!({
             "access_token": credentials.access_token().expose(),

@@ -9,7 +9,7 @@ use hallpass_core::Error;
 pub enum Exit {
     /// Done.
     Done,
-    /// A step of the exercise failed, or a defect.
+    /// A step of the exercise failed, the doctor found something to be changed, or a defect.
     Failed,
     /// Wrong command line, settings or property file.
     Misconfigured,

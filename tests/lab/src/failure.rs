@@ -154,8 +154,7 @@ fn of_words(error: &Error, words: &Words) -> Option<String> {
     let any = |texts: &[&str]| texts.iter().any(|text| words.mention(text));
     Some(
         if any(&["pushed authorization", "pushed_authorization", "request_uri"]) {
-            "this client has to push its authorization requests (PAR, RFC 9126), which is not done here: switch that \
-             requirement off for it at the provider"
+            "this client has to push its authorization requests (PAR, RFC 9126): add --par, or `par = true`"
         } else if any(&["dpop"]) {
             "this client has to bind its tokens to a key: add --dpop, or `dpop = true`"
         } else if any(&["redirect_uri", "redirect uri", "callback url", "redirect url"]) {
@@ -310,7 +309,7 @@ mod tests {
             words: Some(Box::new(Words { code: Some(code.as_str().to_owned()), description: Some(said.to_owned()) })),
         };
         for (failure, next) in [
-            (denied(ErrorCode::InvalidRequest, "Pushed Authorization Request must be used"), "PAR"),
+            (denied(ErrorCode::InvalidRequest, "Pushed Authorization Request must be used"), "--par"),
             (denied(ErrorCode::InvalidGrant, "DPoP proof JWT not provided"), "--dpop"),
             (denied(ErrorCode::AccessDenied, "Service not found: https://x"), "`audience`"),
             (denied(ErrorCode::InvalidRequest, "redirect_uri did not match"), "`redirect_uri`"),

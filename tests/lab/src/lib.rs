@@ -56,6 +56,10 @@ async fn perform(command: Command) -> Result<Exit, Failure> {
         Command::Token(arguments) => commands::token(&arguments).await?,
         Command::Logout(arguments) => commands::logout(&arguments).await?,
         Command::Accounts(arguments) => commands::accounts(&arguments).await?,
+        Command::Doctor(arguments) => return commands::doctor(&arguments).await,
+        Command::GitCredential(arguments) => commands::git_credential(&arguments).await?,
+        Command::Completion(arguments) => commands::completion(arguments.shell)?,
+        Command::Man(arguments) => commands::man(arguments.command.as_deref())?,
         Command::Drive => drive::drive(BufReader::new(stdin()), stdout())
             .await
             .map_err(|error| Failure::InputOutput(format!("the driver cannot go on: {error}")))?,

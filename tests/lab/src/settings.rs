@@ -138,7 +138,8 @@ impl Settings {
         self.values.get(&setting).map_or(&[], |value| &value.values)
     }
 
-    fn is_on(&self, setting: Setting) -> bool {
+    /// Whether a switch is on.
+    pub fn is_on(&self, setting: Setting) -> bool {
         self.text(setting) == Some("true")
     }
 
@@ -190,6 +191,13 @@ impl Settings {
     /// Whether the user named the origins that may get the access token.
     pub fn names_api_origins(&self) -> bool {
         self.has(Setting::ApiOrigins)
+    }
+
+    /// Whether the user said that this origin may get the access token.
+    pub fn may_get_token(&self, origin: &str) -> bool {
+        let of = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
+        let wanted = of(origin);
+        wanted.is_some() && self.list(Setting::ApiOrigins).iter().any(|allowed| of(allowed) == wanted)
     }
 
     /// A property file that says the same.
@@ -260,6 +268,9 @@ impl Settings {
         }
         if self.is_on(Setting::Dpop) {
             config = config.dpop();
+        }
+        if self.is_on(Setting::Par) {
+            config = config.par();
         }
         Ok(if allows_http { config.danger_allow_loopback_http() } else { config })
     }

@@ -114,9 +114,15 @@ impl OAuthError {
     fn usual(self, style: ErrorStyle) -> Response {
         let status = match (self.error, style) {
             ("invalid_client", _) => StatusCode::UNAUTHORIZED,
-            ("invalid_grant" | "unsupported_grant_type", ErrorStyle::Auth0 | ErrorStyle::Auth0Legacy) => {
-                StatusCode::FORBIDDEN
-            }
+            (
+                "invalid_grant"
+                | "unsupported_grant_type"
+                | "authorization_pending"
+                | "access_denied"
+                | "expired_token",
+                ErrorStyle::Auth0 | ErrorStyle::Auth0Legacy,
+            ) => StatusCode::FORBIDDEN,
+            ("slow_down", ErrorStyle::Auth0 | ErrorStyle::Auth0Legacy) => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::BAD_REQUEST,
         };
         let Self { error, description, .. } = self;

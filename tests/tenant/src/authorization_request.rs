@@ -26,6 +26,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) prompt: Prompt,
     pub(crate) max_age: Option<u64>,
     pub(crate) login_hint: Option<String>,
+    /// The user code, when a device asks and not a browser (RFC 8628).
+    pub(crate) device: Option<String>,
 }
 
 /// Where an authorization response goes.
@@ -145,7 +147,29 @@ impl AuthorizationRequest {
             prompt,
             max_age,
             target,
+            device: None,
         })
+    }
+
+    /// What a device asks for: the same but for all that is the browser's (RFC 8628 §3.1).
+    pub(crate) fn of_device(
+        parameters: &Parameters,
+        client: &Client,
+        clients: &[Client],
+        organizations: &[Organization],
+        settings: &Settings,
+    ) -> Result<Self, Refusal> {
+        let redirect_uri = client.redirect_uris.first().map_or("", String::as_str);
+        let of_browser = [
+            ("response_type", "code"),
+            ("redirect_uri", redirect_uri),
+            ("code_challenge_method", "S256"),
+            // Of no code: none is ever issued for it.
+            ("code_challenge", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        ];
+        let mut all = parameters.clone();
+        all.append(of_browser.into_iter().collect());
+        Self::parse(&all, clients, organizations, settings)
     }
 }
 

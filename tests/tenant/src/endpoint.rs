@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 pub enum Endpoint {
     /// `/authorize`
     Authorization,
+    /// `/oauth/par`
+    PushedAuthorizationRequest,
+    /// `/oauth/device/code`
+    DeviceAuthorization,
+    /// `/activate`, the page on which a device's code is entered.
+    Activation,
     /// `/u/login`, the login page.
     Login,
     /// `/u/consent`, the consent page.
@@ -36,7 +42,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them, in the order in which a dashboard would list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Token,
         Self::Api,
         Self::Userinfo,
@@ -45,6 +51,9 @@ impl Endpoint {
         Self::AuthorizationServerMetadata,
         Self::KeySet,
         Self::Authorization,
+        Self::PushedAuthorizationRequest,
+        Self::DeviceAuthorization,
+        Self::Activation,
         Self::Login,
         Self::Consent,
         Self::Logout,
@@ -56,6 +65,9 @@ impl Endpoint {
     pub(crate) fn at(path: &str) -> Self {
         match path {
             "/authorize" => Self::Authorization,
+            "/oauth/par" => Self::PushedAuthorizationRequest,
+            "/oauth/device/code" => Self::DeviceAuthorization,
+            "/activate" => Self::Activation,
             "/u/login" => Self::Login,
             "/u/consent" => Self::Consent,
             "/oauth/token" => Self::Token,
@@ -74,15 +86,21 @@ impl Endpoint {
     pub(crate) const fn shares_with_other_origins(self) -> bool {
         match self {
             Self::Token
+            | Self::PushedAuthorizationRequest
+            | Self::DeviceAuthorization
             | Self::Userinfo
             | Self::Revocation
             | Self::OpenidConfiguration
             | Self::AuthorizationServerMetadata
             | Self::KeySet
             | Self::Api => true,
-            Self::Authorization | Self::Login | Self::Consent | Self::Logout | Self::EndSession | Self::Elsewhere => {
-                false
-            }
+            Self::Authorization
+            | Self::Activation
+            | Self::Login
+            | Self::Consent
+            | Self::Logout
+            | Self::EndSession
+            | Self::Elsewhere => false,
         }
     }
 

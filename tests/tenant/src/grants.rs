@@ -121,6 +121,13 @@ pub(crate) struct Renewal {
 }
 
 impl Grants {
+    /// Keeps a grant that has no code, such as a device's.
+    pub(crate) fn add(&mut self, grant: Grant) -> GrantId {
+        let id = GrantId(self.grants.len() as u64);
+        self.grants.insert(id, grant);
+        id
+    }
+
     /// Issues a code for a grant. Codes that expired are forgotten an hour later.
     pub(crate) fn issue_code(
         &mut self,
@@ -130,8 +137,7 @@ impl Grants {
         now: Timestamp,
     ) -> String {
         self.codes.retain(|_, code| !now.is_past(code.issued_at, 3_600));
-        let id = GrantId(self.grants.len() as u64);
-        self.grants.insert(id, grant);
+        let id = self.add(grant);
         let code = random.token(Purpose::AuthorizationCode);
         self.codes.insert(code.clone(), AuthorizationCode { grant: id, binding, issued_at: now, spent: false });
         code

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! # What is there
-//! - Endpoints: `/authorize`, `/u/login`, `/u/consent`, `/oauth/token`, `/userinfo`, `/oauth/revoke`, `/v2/logout`,
+//! - Endpoints: `/authorize`, `/oauth/par`, `/oauth/device/code`, `/activate`, `/u/login`, `/u/consent`, `/oauth/token`, `/userinfo`, `/oauth/revoke`, `/v2/logout`,
 //!   `/oidc/logout`, `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server`,
 //!   `/.well-known/jwks.json`. On the second port the expenses API: `GET /` and `GET /expenses`.
 //! - [`Settings`]: what the tenant does when nothing is wrong. [`Fault`]: what goes wrong, where and how often.
@@ -39,6 +39,7 @@ mod authorization_request;
 pub mod browser;
 mod clock;
 mod dashboard;
+mod devices;
 mod directory;
 mod dpop;
 mod endpoint;
@@ -53,6 +54,7 @@ mod odd_body;
 mod options;
 mod pages;
 mod parameters;
+mod pushed_requests;
 mod random;
 mod rate_limit;
 mod request_log;

@@ -14,11 +14,14 @@ use ring::{
 pub(crate) enum Purpose {
     AccessToken,
     AuthorizationCode,
+    DeviceCode,
     KeyId,
     Login,
+    PushedRequest,
     RefreshToken,
     Session,
     SessionCookie,
+    UserCode,
 }
 
 /// HMAC-SHA256 in counter mode over a seed.

@@ -11,11 +11,12 @@ use crate::{clock::Timestamp, endpoint::Endpoint, parameters::Parameters};
 const CAPACITY: usize = 20_000;
 
 /// Parameters of which the log keeps a fingerprint.
-const SECRETS: [&str; 11] = [
+const SECRETS: [&str; 12] = [
     "access_token",
     "client_secret",
     "code",
     "code_verifier",
+    "device_code",
     "id_token_hint",
     "invitation",
     "nonce",

@@ -17,6 +17,10 @@ pub struct Settings {
     pub id_token_lifetime_seconds: u64,
     /// Lifetime of an authorization code in seconds.
     pub code_lifetime_seconds: u64,
+    /// Lifetime of a device code in seconds (RFC 8628).
+    pub device_code_lifetime_seconds: u64,
+    /// How long a device has to wait between two questions, in seconds; one that asks earlier is told to slow down.
+    pub device_interval_seconds: u64,
     /// How long the browser stays signed in, in seconds from the login.
     pub session_lifetime_seconds: u64,
     /// *Rotation*: each renewal answers with a new refresh token and supersedes the one that was used.
@@ -42,6 +46,9 @@ pub struct Settings {
     pub metadata_max_age_seconds: u64,
     /// Whether authorization responses carry `iss`, and the metadata says so (RFC 9207).
     pub issuer_in_authorization_response: bool,
+    /// Whether an authorization request has to be pushed, and the metadata says so (RFC 9126 §5). One that is pushed is taken
+    /// in any case.
+    pub require_pushed_authorization_requests: bool,
     /// Whether a user is asked for consent to scopes not consented to before. `prompt=consent` asks in any case.
     pub require_consent: bool,
     /// The audiences for which tokens may be asked. A `*` stands for one or more characters other than `/`.
@@ -83,6 +90,8 @@ impl Default for Settings {
             token_expiration_seconds: 3_600,
             id_token_lifetime_seconds: 36_000,
             code_lifetime_seconds: 60,
+            device_code_lifetime_seconds: 900,
+            device_interval_seconds: 5,
             session_lifetime_seconds: 3 * 86_400,
             refresh_token_rotation: false,
             refresh_token_reuse_interval_seconds: 0,
@@ -95,6 +104,7 @@ impl Default for Settings {
             publish_previous_keys: true,
             metadata_max_age_seconds: 15,
             issuer_in_authorization_response: true,
+            require_pushed_authorization_requests: false,
             require_consent: false,
             audiences: vec!["https://expenses-api".to_owned(), "https://api-*.example".to_owned()],
             default_audience: None,

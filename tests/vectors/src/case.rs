@@ -93,6 +93,10 @@ pub enum Action {
     Start,
     /// Hands a callback over.
     Finish,
+    /// Asks for a device code; then the user approves.
+    DeviceStart,
+    /// Waits until the device login has ended.
+    DeviceFinish,
     /// Gives the login in progress up.
     Cancel,
     /// Renews.

@@ -85,6 +85,8 @@ impl Play<'_> {
             },
             Action::Start => self.start(step, &mut differences).await?,
             Action::Finish => self.finish(step).await?,
+            Action::DeviceStart => self.ask("device_start", step.with.clone()).await?,
+            Action::DeviceFinish => self.ask("device_finish", step.with.clone()).await?,
             Action::Cancel => self.ask("login_cancel", step.with.clone()).await?,
             Action::Renew => self.ask("renew", step.with.clone()).await?,
             Action::Credentials => self.ask("credentials", step.with.clone()).await?,

@@ -53,6 +53,10 @@ pub struct EndpointPaths {
     pub revocation: &'static str,
     /// `end_session_endpoint`
     pub end_session: &'static str,
+    /// `pushed_authorization_request_endpoint`
+    pub pushed_authorization_request: &'static str,
+    /// `device_authorization_endpoint`
+    pub device_authorization: &'static str,
 }
 
 /// How members of a request's body are encoded.
@@ -109,6 +113,8 @@ const AUTH0: DialectData = DialectData {
         userinfo: "userinfo",
         revocation: "oauth/revoke",
         end_session: "oidc/logout",
+        pushed_authorization_request: "oauth/par",
+        device_authorization: "oauth/device/code",
     }),
     encoding: TokenEncoding::Json,
     revocation: &[RevocationMember::ClientId, RevocationMember::Token],

@@ -63,12 +63,22 @@ fn resources(resources: &[String]) -> impl Iterator<Item = (&'static str, Option
 
 /// A POST of `members`, in order and without those that are `None`, encoded as the dialect says.
 pub(crate) fn post(client: &Client, endpoint: &Url, members: &[(&str, Option<&str>)]) -> Request {
+    post_as(client.dialect.data().encoding, client, endpoint, members)
+}
+
+/// The same in an encoding that does not depend on the dialect.
+pub(crate) fn post_as(
+    encoding: TokenEncoding,
+    client: &Client,
+    endpoint: &Url,
+    members: &[(&str, Option<&str>)],
+) -> Request {
     let dialect = client.dialect.data();
     let mut headers = Headers::new();
     if let (Some(names), Some(telemetry)) = (&dialect.telemetry, &client.telemetry) {
         headers.push(names.header, telemetry.encoded());
     }
-    let (content_type, body) = match dialect.encoding {
+    let (content_type, body) = match encoding {
         TokenEncoding::Form => ("application/x-www-form-urlencoded", form(members)),
         TokenEncoding::Json => ("application/json", json(members)),
     };

@@ -107,7 +107,7 @@ pub fn parse(response: &Response, asked: TokenType) -> Result<TokenResponse, Tok
     Ok(TokenResponse {
         access_token,
         token_type: token_type(&members.take("token_type"), asked)?,
-        lifetime: once(members.take("expires_in")).as_ref().and_then(lifetime),
+        lifetime: once(members.take("expires_in")).as_ref().and_then(seconds),
         refresh_token: token(members.take("refresh_token"))
             .map_err(|Twice| TokenError::Malformed("refresh_token twice"))?
             .map(RefreshToken::new),
@@ -158,7 +158,8 @@ fn token(member: Member) -> Result<Option<String>, Twice> {
     }
 }
 
-fn lifetime(expires_in: &Value) -> Option<Duration> {
+/// A number of seconds, or one in a string; at most [`MAX_LIFETIME`].
+pub(crate) fn seconds(expires_in: &Value) -> Option<Duration> {
     let seconds = match expires_in {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),

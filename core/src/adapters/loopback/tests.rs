@@ -30,7 +30,21 @@ impl Underway {
         let redirect_uri = visit.redirect_uri();
         let port = redirect_uri.url().port().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let page = Url::parse("https://issuer.example/authorize?client_id=a&state=ours").unwrap();
+        Self::navigate(visit, redirect_uri, address, "client_id=a&state=ours")
+    }
+
+    /// A visit whose page was pushed, so that its URL has no `state`.
+    async fn begin_pushed(configured: &str) -> Self {
+        let browser = LoopbackBrowser::with_opener(|_| Ok(()));
+        let mut visit = browser.begin(&RedirectUri::parse(configured).unwrap()).await.unwrap();
+        visit.expect_state("ours");
+        let redirect_uri = visit.redirect_uri();
+        let address = SocketAddr::from(([127, 0, 0, 1], redirect_uri.url().port().unwrap()));
+        Self::navigate(visit, redirect_uri, address, "client_id=a&request_uri=urn%3A1")
+    }
+
+    fn navigate(visit: Box<dyn Visit>, redirect_uri: RedirectUri, address: SocketAddr, query: &str) -> Self {
+        let page = Url::parse(&format!("https://issuer.example/authorize?{query}")).unwrap();
         let visit = tokio::spawn(async move { timeout(LIMIT, visit.navigate(page)).await.expect("the visit hangs") });
         Self { redirect_uri, address, visit }
     }
@@ -62,6 +76,15 @@ async fn send(address: SocketAddr, request: &str) -> String {
         response
     };
     timeout(LIMIT, exchange).await.expect("the request hangs")
+}
+
+#[tokio::test]
+async fn a_pushed_login_is_told_by_the_state_that_the_session_expects() {
+    let visit = Underway::begin_pushed("http://127.0.0.1/callback").await;
+    visit.get("/callback?code=1&state=another").await;
+    let redirect = format!("http://{}/callback?code=1&state=ours", visit.authority());
+    visit.get("/callback?code=1&state=ours").await;
+    assert_eq!(visit.finish().await.unwrap(), redirect);
 }
 
 #[tokio::test]

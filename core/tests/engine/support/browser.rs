@@ -34,6 +34,7 @@ pub(crate) struct TestBrowser {
 struct Page {
     browser: TestBrowser,
     redirect_uri: RedirectUri,
+    expected: Option<String>,
 }
 
 impl TestBrowser {
@@ -62,7 +63,7 @@ impl Browser for TestBrowser {
     async fn begin(&self, configured: &RedirectUri) -> Result<Box<dyn Visit>, BrowserError> {
         tokio::task::yield_now().await;
         self.open.fetch_add(1, Ordering::SeqCst);
-        Ok(Box::new(Page { browser: self.clone(), redirect_uri: configured.clone() }))
+        Ok(Box::new(Page { browser: self.clone(), redirect_uri: configured.clone(), expected: None }))
     }
 }
 
@@ -72,7 +73,16 @@ impl Visit for Page {
         self.redirect_uri.clone()
     }
 
+    fn expect_state(&mut self, state: &str) {
+        self.expected = Some(state.to_owned());
+    }
+
     async fn navigate(self: Box<Self>, url: Url) -> Result<String, BrowserError> {
+        let told = url.query_pairs().find(|(name, _)| name == "state").map(|(_, value)| value.into_owned());
+        if url.path() == "/authorize" {
+            let expected = self.expected.as_ref().expect("the session says which redirect it waits for");
+            assert!(told.is_none_or(|told| told == *expected), "{url}");
+        }
         self.browser.shown.lock().unwrap().push(url.clone());
         tokio::task::yield_now().await;
         let user = self.browser.user.lock().unwrap().clone();

@@ -37,6 +37,8 @@ pub(crate) struct Device {
     pub(crate) witness: Witness,
     /// Whether the app asks for tokens that are bound to a key, from when it starts next.
     pub(crate) dpop: bool,
+    /// Whether the app asks for its logins to be pushed, from when it starts next.
+    pub(crate) par: bool,
     /// The key, where it is not the one in software that is the default.
     pub(crate) signer: Option<TestSigner>,
     pub(crate) process: Process,
@@ -51,8 +53,18 @@ impl Device {
         let store = TestStore::new(&process);
         let witness = Witness::default();
         let browser = TestBrowser::new(&server);
-        let mut device =
-            Self { clock, server, store, browser, witness, dpop: false, signer: None, process, session: None };
+        let mut device = Self {
+            clock,
+            server,
+            store,
+            browser,
+            witness,
+            dpop: false,
+            par: false,
+            signer: None,
+            process,
+            session: None,
+        };
         device.open();
         device
     }
@@ -145,6 +157,7 @@ impl Device {
             browser: self.browser.clone(),
             witness: Witness::default(),
             dpop: self.dpop,
+            par: self.par,
             signer: self.signer.clone(),
             process,
             session: None,
@@ -162,6 +175,7 @@ impl Device {
 
     pub(crate) fn build(&self, store: TestStore) -> hallpass_core::Result<Session> {
         let config = if self.dpop { config().dpop() } else { config() };
+        let config = if self.par { config.par() } else { config };
         let builder = Session::builder(config)
             .store(store)
             .transport(Network { process: self.process.clone(), server: self.server.clone() })

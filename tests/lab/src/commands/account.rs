@@ -73,6 +73,10 @@ impl Account {
         &self.watch
     }
 
+    pub(super) fn allows_loopback_http(&self) -> bool {
+        self.settings.is_on(Setting::DangerAllowLoopbackHttp)
+    }
+
     /// The issuer or domain, as it was set.
     pub(super) fn provider(&self) -> &str {
         self.settings.text(Setting::Issuer).or(self.settings.text(Setting::Domain)).unwrap_or_default()

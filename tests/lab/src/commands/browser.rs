@@ -101,6 +101,10 @@ impl Visit for TalkingVisit {
         self.inner.redirect_uri()
     }
 
+    fn expect_state(&mut self, state: &str) {
+        self.inner.expect_state(state);
+    }
+
     async fn navigate(self: Box<Self>, url: Url) -> Result<String, BrowserError> {
         let Self { inner, watch, hint } = *self;
         let mut coming_back = inner.navigate(url);

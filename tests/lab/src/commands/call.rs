@@ -83,11 +83,18 @@ async fn send(
 
 impl Call {
     fn of(arguments: &CallArguments) -> Result<Self, Failure> {
-        let body = match (&arguments.data, &arguments.data_raw) {
+        let mut body = match (&arguments.data, &arguments.data_raw) {
             (Some(data), _) => Some(body(data)?),
             (None, Some(raw)) => Some(raw.as_bytes().to_vec()),
             (None, None) => None,
         };
+        for part in &arguments.data_urlencode {
+            let part = encoded(part)?;
+            body = Some(match body {
+                Some(before) => [&before, &b"&"[..], part.as_bytes()].concat(),
+                None => part.into_bytes(),
+            });
+        }
         let default = match (arguments.head, &body) {
             (true, _) => "HEAD",
             (false, Some(_)) => "POST",
@@ -148,6 +155,19 @@ fn body(data: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// A part of a form, as curl's `--data-urlencode` reads it: what comes first of `=` and `@` says where the content is.
+fn encoded(part: &str) -> Result<String, Failure> {
+    let (name, content) = match part.find(['=', '@']) {
+        Some(at) if part[at..].starts_with('@') => (&part[..at], body(&part[at..])?),
+        Some(at) => (&part[..at], part[at + 1..].as_bytes().to_vec()),
+        None => ("", part.as_bytes().to_vec()),
+    };
+    let content: String = url::form_urlencoded::byte_serialize(&content).collect();
+    // A space is `+` in a form; curl writes what every reader of either understands.
+    let content = content.replace('+', "%20");
+    Ok(if name.is_empty() { content } else { format!("{name}={content}") })
+}
+
 fn show(response: &ApiResponse, arguments: &CallArguments) -> Result<(), Failure> {
     let unwritable = |error: io::Error| Failure::InputOutput(format!("the answer cannot be written: {error}"));
     if arguments.include || arguments.head {
@@ -180,6 +200,22 @@ mod tests {
         assert_eq!(header("Empty:").unwrap(), ("Empty", ""));
         assert!(header("no colon").unwrap_err().next_step().contains("Name: value"));
         assert!(header("authorization: Bearer x").is_err());
+    }
+
+    #[test]
+    fn part_of_a_form_is_encoded_as_curl_does_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "a b\n").unwrap();
+        let path = file.path().display();
+        for (part, expected) in [
+            ("a b&c", "a%20b%26c".to_owned()),
+            ("=a=b", "a%3Db".to_owned()),
+            ("q=Zoë @home+", "q=Zo%C3%AB%20%40home%2B".to_owned()),
+            (&format!("@{path}"), "a%20b%0A".to_owned()),
+            (&format!("q@{path}"), "q=a%20b%0A".to_owned()),
+        ] {
+            assert_eq!(encoded(part).unwrap(), expected, "{part}");
+        }
     }
 
     #[test]

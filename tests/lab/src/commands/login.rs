@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use hallpass_core::ports::{Transport, TransportError};
+use hallpass_core::ports::{CodeDisplay, Transport, TransportError, UserCode};
 use hallpass_core::protocol::authorize::Prompt;
 use hallpass_core::protocol::http::{Body, Headers, Method, Request};
 use hallpass_core::protocol::time::Timestamp;
@@ -20,11 +20,11 @@ use crate::adapters;
 use crate::cli::LoginArguments;
 use crate::failure::Failure;
 use crate::settings::{FILE_NAME, Setting};
-use crate::terminal::{note, say, say_json};
+use crate::terminal::{note, note_json, say, say_json};
 use crate::watch::Watched;
 
 /// How long a user may take in the browser.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Signs in, stores the session and says who it is.
 pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
@@ -40,7 +40,13 @@ pub(crate) async fn login(arguments: &LoginArguments) -> Result<(), Failure> {
         tracing::warn!("tokens will be in plain text in {}", path.display());
     }
     let login = parameters(arguments);
-    let (session, user) = if arguments.paste {
+    let (session, user) = if arguments.device {
+        let session = builder.build().map_err(|error| account.explained(error))?;
+        let display = code_display(arguments.json);
+        let signing_in = async { session.device_login(login, display).await.map_err(|error| account.explained(error)) };
+        let user = account.in_time(signing_in).await?;
+        (session, user)
+    } else if arguments.paste {
         let session = builder.build().map_err(|error| account.explained(error))?;
         let user = account.in_time(by_paste(&account, &session, login)).await?;
         (session, user)
@@ -98,8 +104,31 @@ fn tell(arguments: &LoginArguments, user: &User, credentials: &Credentials, gran
     }
 }
 
+/// Says what to enter and where, beside the result: for people, or for a program that shows it to them.
+fn code_display(as_json: bool) -> impl CodeDisplay {
+    move |code: UserCode| {
+        let complete = code.verification_uri_complete.as_ref().map(Url::as_str);
+        if as_json {
+            return note_json(&json!({
+                "user_code": code.code,
+                "verification_uri": code.verification_uri.as_str(),
+                "verification_uri_complete": complete,
+                "expires_in": code.lifetime.as_secs(),
+            }));
+        }
+        let or =
+            complete.map(|url| format!("or open this address, and compare the code:\n\n{url}\n\n")).unwrap_or_default();
+        note(&format!(
+            "Open {} on any device, and enter this code:\n\n    {}\n\n{or}Waiting for it, for {} min. Control-C stops the waiting.",
+            code.verification_uri,
+            code.code,
+            code.lifetime.as_secs().div_ceil(60),
+        ));
+    }
+}
+
 /// What may be wrong when nobody comes back.
-fn hint(account: &Account) -> String {
+pub(super) fn hint(account: &Account) -> String {
     let redirect_uri = account.settings().text(Setting::RedirectUri).unwrap_or(crate::settings::REDIRECT_URI);
     format!(
         "Still waiting for the browser. If the page shows an error instead of a login, check `client_id`, and that \

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use hallpass_core::ports::UserCode;
 use hallpass_core::protocol::authorize::Prompt;
 use hallpass_core::protocol::http::{Headers, Method};
 use hallpass_core::protocol::time::Timestamp;
 use hallpass_core::{
-    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Login, Logout, MinTtl, State, User,
+    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Error, Event, Login, Logout, MinTtl, State, User,
 };
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use url::Url;
 
 use super::answer::Failure;
 use super::request::{Call, CredentialsOf, LoginParameters, OpenPrompt, Operation, RefusalCode};
@@ -21,12 +24,25 @@ impl Driver {
         match operation {
             Operation::Open(open) => self.open(*open).await,
             Operation::LoginStart(start) => {
-                let started = of(&start.session)?.start_login(login(start.params)).await?;
+                let started = of(&start.session)?.start_login(login(start.params)?).await?;
                 Ok(json!({ "url": started.url.as_str(), "state": started.state }))
             }
             Operation::LoginFinish(finish) => {
                 let open = self.session(&finish.session)?;
                 let user = open.session.resume(&finish.callback).await?;
+                Ok(self.signed_in(&open, &user).await)
+            }
+            Operation::DeviceStart(start) => {
+                let open = self.session(&start.session)?;
+                start_device_login(&open, login(start.params)?).await
+            }
+            Operation::DeviceFinish(finish) => {
+                let open = self.session(&finish.session)?;
+                let ended = open.device.lock().await.join_next().await.ok_or_else(|| Failure::Request {
+                    code: RefusalCode::NotARequest,
+                    message: "`device_finish`: no device login was started".to_owned(),
+                })?;
+                let user = ended.map_err(|_| Error::Internal { reference: "lab_task_ended" })??;
                 Ok(self.signed_in(&open, &user).await)
             }
             Operation::LoginCancel(cancel) => {
@@ -103,16 +119,48 @@ impl Driver {
     }
 }
 
-fn login(parameters: LoginParameters) -> Login {
+/// Begins a device login, and returns what it shows.
+async fn start_device_login(open: &OpenSession, login: Login) -> Result<Value, Failure> {
+    let (show, mut shown) = mpsc::unbounded_channel();
+    let session = open.session.clone();
+    let mut device = open.device.lock().await;
+    device.spawn(async move {
+        let display = move |code: UserCode| drop(show.send(code));
+        session.device_login(login, display).await
+    });
+    match shown.recv().await {
+        Some(code) => Ok(json!({
+            "user_code": code.code,
+            "verification_uri": code.verification_uri.as_str(),
+            "verification_uri_complete": code.verification_uri_complete.as_ref().map(Url::as_str),
+            "expires_in": code.lifetime.as_secs(),
+        })),
+        // It ended before it had a code.
+        None => match device.join_next().await {
+            Some(Ok(Err(error))) => Err(error.into()),
+            Some(_) | None => Err(Error::Internal { reference: "lab_task_ended" }.into()),
+        },
+    }
+}
+
+fn login(parameters: LoginParameters) -> Result<Login, Error> {
     let mut login = Login::new();
-    if let Some(prompt) = parameters.prompt {
+    for prompt in parameters.prompt.0 {
         login = login.prompt(match prompt {
             OpenPrompt::None => Prompt::None,
             OpenPrompt::Login => Prompt::Login,
             OpenPrompt::Consent => Prompt::Consent,
             OpenPrompt::SelectAccount => Prompt::SelectAccount,
+            OpenPrompt::Create => Prompt::Create,
         });
     }
+    if let Some(scope) = parameters.scope {
+        login = login.scope(&scope)?;
+    }
+    if let Some(audience) = parameters.audience {
+        login = login.audience(audience);
+    }
+    login = parameters.resource.into_iter().fold(login, Login::resource);
     if let Some(hint) = parameters.login_hint {
         login = login.login_hint(hint);
     }
@@ -134,7 +182,7 @@ fn login(parameters: LoginParameters) -> Login {
     if let Some(connection) = parameters.connection {
         login = login.connection(connection);
     }
-    parameters.extra.into_iter().fold(login, |login, (name, value)| login.extra(name, value))
+    Ok(parameters.extra.into_iter().fold(login, |login, (name, value)| login.extra(name, value)))
 }
 
 fn credentials_request(wanted: CredentialsOf) -> Result<CredentialsRequest, Failure> {

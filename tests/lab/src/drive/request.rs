@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 pub use members::{
     Advance, Call, CredentialsOf, EventsOf, LoginFinish, LoginParameters, LoginStart, LogoutUrl, OfSession, Open,
-    OpenConfig, OpenDialect, OpenPrompt,
+    OpenConfig, OpenDialect, OpenPrompt, OpenPrompts,
 };
 
 /// A longer line is not read, in bytes. A callback URL of a megabyte has to fit.
@@ -74,9 +74,13 @@ pub enum Operation {
     /// Opens a session.
     Open(Box<Open>),
     /// Begins a login.
-    LoginStart(LoginStart),
+    LoginStart(Box<LoginStart>),
     /// Finishes a login.
     LoginFinish(LoginFinish),
+    /// Begins a device login.
+    DeviceStart(Box<LoginStart>),
+    /// Waits for the end of a device login.
+    DeviceFinish(OfSession),
     /// Cancels the login in progress.
     LoginCancel(OfSession),
     /// Returns a valid access token.
@@ -111,10 +115,12 @@ pub enum Operation {
 
 impl Operation {
     /// The names of all operations.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 20] = [
         "open",
         "login_start",
         "login_finish",
+        "device_start",
+        "device_finish",
         "login_cancel",
         "credentials",
         "renew",
@@ -135,8 +141,10 @@ impl Operation {
     fn read(name: &str, members: Map<String, Value>) -> Result<Self, Problem> {
         Ok(match name {
             "open" => Operation::Open(Box::new(of(members)?)),
-            "login_start" => Operation::LoginStart(of(members)?),
+            "login_start" => Operation::LoginStart(Box::new(of(members)?)),
             "login_finish" => Operation::LoginFinish(of(members)?),
+            "device_start" => Operation::DeviceStart(Box::new(of(members)?)),
+            "device_finish" => Operation::DeviceFinish(of(members)?),
             "login_cancel" => Operation::LoginCancel(of(members)?),
             "credentials" => Operation::Credentials(of(members)?),
             "renew" => Operation::Renew(of(members)?),

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use hallpass_core::adapters::{MemoryStore, Reqwest};
 use hallpass_core::ports::SecureStore;
-use hallpass_core::{Config, Error, Session};
+use hallpass_core::{Config, Error, Session, User};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::answer::Failure;
 use super::clock::MovableClock;
@@ -37,6 +38,8 @@ pub(super) struct OpenSession {
     pub(super) session: Session,
     pub(super) counters: Arc<Counters>,
     pub(super) events: EventLog,
+    /// The device login that waits for its user, if there is one. It ends when the session is closed.
+    pub(super) device: Arc<tokio::sync::Mutex<JoinSet<hallpass_core::Result<User>>>>,
 }
 
 impl Driver {
@@ -75,14 +78,15 @@ impl Driver {
             }
         };
         let name = format!("s{}", self.opened.fetch_add(1, Ordering::SeqCst) + 1);
-        self.sessions().insert(name.clone(), OpenSession { session, counters, events });
+        self.sessions().insert(name.clone(), OpenSession { session, counters, events, device: Arc::default() });
         Ok(json!({ "session": name, "state": operations::state(&state) }))
     }
 
     /// Closes the session called `name`, and waits until all its work has ended: then the account may be opened again.
     pub(super) async fn close(&self, name: &str) -> Result<Value, Failure> {
-        let OpenSession { session, counters, events: _ } = self.sessions().remove(name).ok_or_else(|| unknown(name))?;
-        drop(session);
+        let OpenSession { session, counters, events: _, device } =
+            self.sessions().remove(name).ok_or_else(|| unknown(name))?;
+        drop((session, device));
         // The ports of the session hold the counters for as long as the session lives.
         let closed = async {
             while Arc::strong_count(&counters) > 1 {
@@ -150,6 +154,21 @@ fn config(open: &OpenConfig) -> Result<Config, Error> {
     }
     if open.dpop {
         config = config.dpop();
+    }
+    if open.par {
+        config = config.par();
+    }
+    if let Some(url) = &open.metadata_url {
+        config = config.metadata_url(url)?;
+    }
+    if let Some(template) = &open.issuer_template {
+        config = config.issuer_template(template)?;
+    }
+    if open.accept_missing_nonce {
+        config = config.danger_accept_missing_nonce();
+    }
+    if open.allow_any_redirect_scheme {
+        config = config.danger_allow_any_redirect_scheme();
     }
     Ok(if open.allow_loopback_http { config.danger_allow_loopback_http() } else { config })
 }

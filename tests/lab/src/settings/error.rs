@@ -115,7 +115,7 @@ fn meaning(setting: Setting) -> &'static str {
         Setting::Organization => "it is the id of an organization at the provider",
         Setting::Account => "it is a name of your choice for one of several accounts",
         Setting::Store => "it is `system`, or `file:` and the path of a folder",
-        Setting::Dpop | Setting::DangerAllowLoopbackHttp => "it is true or false",
+        Setting::Dpop | Setting::Par | Setting::DangerAllowLoopbackHttp => "it is true or false",
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Setting {
     Store,
     /// Whether tokens are bound to a key of this device.
     Dpop,
+    /// Whether logins are pushed to the server before the browser opens.
+    Par,
     /// Whether plain HTTP to this very machine is allowed.
     DangerAllowLoopbackHttp,
 }
@@ -41,7 +43,7 @@ struct Names {
 
 impl Setting {
     /// All settings, the important ones first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Domain,
         Self::Issuer,
         Self::ClientId,
@@ -54,6 +56,7 @@ impl Setting {
         Self::Account,
         Self::Store,
         Self::Dpop,
+        Self::Par,
         Self::DangerAllowLoopbackHttp,
     ];
 
@@ -89,7 +92,7 @@ impl Setting {
 
     /// Whether it is on or off.
     pub fn is_switch(self) -> bool {
-        matches!(self, Self::Dpop | Self::DangerAllowLoopbackHttp)
+        matches!(self, Self::Dpop | Self::Par | Self::DangerAllowLoopbackHttp)
     }
 
     const fn names(self) -> Names {
@@ -155,6 +158,7 @@ impl Setting {
                 Names { key: "store", flag: "--store", variable: "HALLPASS_STORE", example: "store = \"system\"" }
             }
             Self::Dpop => Names { key: "dpop", flag: "--dpop", variable: "HALLPASS_DPOP", example: "dpop = true" },
+            Self::Par => Names { key: "par", flag: "--par", variable: "HALLPASS_PAR", example: "par = true" },
             Self::DangerAllowLoopbackHttp => Names {
                 key: "danger_allow_loopback_http",
                 flag: "--danger-allow-loopback-http",

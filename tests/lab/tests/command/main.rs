@@ -7,11 +7,13 @@
 )]
 
 mod codes;
+mod doctor;
 mod drive;
 mod serve;
 mod sessions;
 mod settings;
 mod shared_store;
 mod support;
+mod terminal;
 mod trouble;
 mod walk;

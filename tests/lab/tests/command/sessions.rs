@@ -42,7 +42,7 @@ async fn start(folder: &TempDir, arguments: &[&str]) -> (Child, String) {
                 return line;
             }
         }
-        panic!("it printed no address")
+        panic!("it printed no address; it ended with {:?}", child.wait().await)
     };
     let address = timeout(PATIENCE, address).await.expect("in time");
     // Whoever writes on must find a reader.
@@ -488,4 +488,81 @@ async fn logout_waits_for_the_browser_and_says_that_it_came_back() {
     let ended = Ended::of_child(child).await;
     assert_eq!(ended.code, 0);
     assert!(ended.stdout.contains("The browser came back"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn login_is_pushed_where_the_tenant_requires_it_or_the_option_asks() {
+    let tenant = tenant().await;
+    let folder = folder(&tenant, "");
+    for (required, arguments, pushed) in [
+        (false, &["login", "--no-open"][..], 0),
+        (false, &["login", "--no-open", "--par"], 1),
+        (true, &["login", "--no-open"], 2),
+    ] {
+        tenant.set(|settings| settings.require_pushed_authorization_requests = required);
+        // The metadata of the login before is not taken for this one's.
+        tenant.advance(std::time::Duration::from_secs(24 * 60 * 60));
+        std::fs::remove_dir_all(folder.path().join("store")).ok();
+        let (child, address) = start(&folder, arguments).await;
+        visit(&address).await;
+        let ended = Ended::of_child(child).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(count(&tenant, Endpoint::PushedAuthorizationRequest), pushed);
+        assert_eq!(address.contains("request_uri=urn"), required || arguments.len() > 2, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn login_that_should_have_been_pushed_is_refused() {
+    let tenant = tenant().await;
+    let domain = tenant.issuer();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "domain = \"{domain}\"\nclient_id = \"{}\"\nstore = \"file:st\"\ndanger_allow_loopback_http = true\n",
+        tenant.client_id()
+    );
+    std::fs::write(folder.path().join("hallpass.toml"), text).unwrap();
+    tenant.set(|settings| settings.require_pushed_authorization_requests = true);
+    // In Auth0's dialect no metadata is read, so nothing says that it is required.
+    let (child, address) = start(&folder, &["login", "--no-open"]).await;
+    visit(&address).await;
+    let ended = Ended::of_child(child).await;
+    assert_eq!(ended.code, 5);
+}
+
+#[tokio::test]
+async fn device_login_shows_a_code_and_ends_when_it_was_entered() {
+    let tenant = tenant().await;
+    tenant.set(|settings| settings.device_interval_seconds = 1);
+    for json in [false, true] {
+        let folder = folder(&tenant, "");
+        let arguments: &[&str] = if json { &["login", "--device", "--json"] } else { &["login", "--device"] };
+        let mut command = lab(arguments);
+        command.current_dir(folder.path());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Ok(shown) = serde_json::from_str::<Value>(&line) {
+                    return shown["verification_uri_complete"].as_str().unwrap().to_owned();
+                }
+                if line.starts_with("http://") {
+                    return line;
+                }
+            }
+            panic!("it showed no code")
+        };
+        let address = timeout(PATIENCE, address).await.expect("in time");
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut browser = hallpass_tenant::browser::Browser::new();
+        let page = browser.open(&address).await.unwrap().page().unwrap();
+        let login = browser.submit(&page, &[]).await.unwrap().page().unwrap();
+        let fields = [("username", "ada@example.com"), ("password", "correct horse"), ("action", "continue")];
+        assert_eq!(browser.submit(&login, &fields).await.unwrap().page().unwrap().title(), "Device connected");
+        let ended = Ended::of_child(child).await;
+        assert_eq!(ended.code, 0);
+        assert!(ended.stdout.contains("Ada Lovelace"), "{}", ended.stdout);
+        let ended = run(&folder, &["call", "-f", &tenant.api_url()]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
 }

@@ -130,8 +130,16 @@ pub(crate) const GROUPS: [Group; 7] = [
         title: "Login",
         fields: &[
             field("require_consent", "Ask for consent", "", Control::Switch),
+            field(
+                "require_pushed_authorization_requests",
+                "Take pushed authorization requests only",
+                "RFC 9126.",
+                Control::Switch,
+            ),
             field("issuer_in_authorization_response", "iss in authorization responses", "RFC 9207.", Control::Switch),
             field("code_lifetime_seconds", "Authorization code expires (seconds)", "", Control::Number),
+            field("device_code_lifetime_seconds", "Device code expires (seconds)", "", Control::Number),
+            field("device_interval_seconds", "A device waits between questions (seconds)", "", Control::Number),
             field("session_lifetime_seconds", "Browser session expires (seconds)", "", Control::Number),
             field(
                 "public_host",

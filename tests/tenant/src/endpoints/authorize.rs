@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use url::Url;
 
+use super::device;
 use crate::{
     answer,
     authorization_request::{AuthorizationRequest, Refusal, ResponseTarget},
@@ -22,13 +23,22 @@ pub(super) async fn authorize(
 ) -> Response {
     let mut state = shared.state();
     let parameters = exchange.parameters();
+    // Taken away: a reference is good for once (RFC 9126 §7.3).
+    let pushed = match state.pushed_requests.take(&parameters, exchange.now) {
+        None => None,
+        Some(Ok(pushed)) => Some(pushed),
+        Some(Err(text)) => return impossible(text.to_owned()),
+    };
+    let is_pushed = pushed.is_some();
+    let parameters = pushed.unwrap_or(parameters);
     let request = AuthorizationRequest::parse(&parameters, &state.clients, &state.organizations, &state.settings);
     let request = match request {
-        Ok(request) => request,
-        Err(Refusal::Page(text)) => {
-            let page = pages::problem("This app asked for a login that is not possible", &text);
-            return answer::noted(pages::response(StatusCode::BAD_REQUEST, page), text);
+        Ok(request) if state.settings.require_pushed_authorization_requests && !is_pushed => {
+            let description = "a pushed authorization request is required";
+            return refuse(&request.target, &exchange, &state.settings, "invalid_request", description);
         }
+        Ok(request) => request,
+        Err(Refusal::Page(text)) => return impossible(text),
         Err(Refusal::Redirect(target, error, description)) => {
             return refuse(&target, &exchange, &state.settings, error, &description);
         }
@@ -47,6 +57,12 @@ pub(super) async fn authorize(
     }
 }
 
+/// Nothing is sent to the app: the browser must not go to an address that nobody registered.
+fn impossible(text: String) -> Response {
+    let page = pages::problem("This app asked for a login that is not possible", &text);
+    answer::noted(pages::response(StatusCode::BAD_REQUEST, page), text)
+}
+
 /// What a request needs before it can be answered.
 pub(super) enum Step {
     LogIn,
@@ -54,7 +70,7 @@ pub(super) enum Step {
     Finish(BrowserSession),
 }
 
-fn next_step(
+pub(super) fn next_step(
     state: &shared::State,
     request: &AuthorizationRequest,
     session: Option<&BrowserSession>,
@@ -104,6 +120,9 @@ pub(super) fn finish(
 ) -> Response {
     if let Some(organization) = &request.organization {
         let member = state.user(&session.subject).is_some_and(|user| user.organizations.contains(&organization.id));
+        if let (false, Some(user_code)) = (member, &request.device) {
+            return device::decided(state, user_code, Err(()));
+        }
         if !member {
             let description = format!("user {} is not part of the {} organization", session.subject, organization.id);
             return respond(
@@ -124,6 +143,10 @@ pub(super) fn finish(
         authenticated_at: session.authenticated_at,
         session_id: session.id.clone(),
     };
+    if let Some(user_code) = &request.device {
+        let grant = state.grants.add(grant);
+        return device::decided(state, user_code, Ok(grant));
+    }
     let binding = CodeBinding {
         redirect_uri: request.target.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),

@@ -6,6 +6,7 @@ use axum::{Extension, extract::State, http::StatusCode, response::Response};
 
 use super::{
     authorize::{finish, respond, session},
+    device,
     login::{expired, waiting},
 };
 use crate::{pages, server::Exchange, shared::Shared};
@@ -39,6 +40,8 @@ pub(super) async fn submit(
     if exchange.body.first("action") == Some("accept") {
         state.sessions.remember_consent(&session.subject, &request);
         finish(state, &request, &session, &exchange, StatusCode::SEE_OTHER)
+    } else if let Some(user_code) = &request.device {
+        device::decided(state, user_code, Err(()))
     } else {
         let refusal = [("error", "access_denied"), ("error_description", "User did not consent")];
         respond(&request.target, &exchange, &state.settings, StatusCode::SEE_OTHER, &refusal)

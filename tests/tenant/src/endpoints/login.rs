@@ -9,7 +9,10 @@ use axum::{
     response::Response,
 };
 
-use super::authorize::{Step, after_login, finish, respond, wait_at};
+use super::{
+    authorize::{Step, after_login, finish, respond, wait_at},
+    device,
+};
 use crate::{
     answer,
     authorization_request::AuthorizationRequest,
@@ -34,6 +37,9 @@ pub(super) async fn submit(
     let Some((transaction, request)) = waiting(state, &exchange) else { return expired() };
     if exchange.body.first("action") == Some("cancel") {
         state.sessions.stop_waiting(&transaction);
+        if let Some(user_code) = &request.device {
+            return device::decided(state, user_code, Err(()));
+        }
         let refusal = [("error", "access_denied"), ("error_description", "User cancelled the login")];
         return respond(&request.target, &exchange, &state.settings, StatusCode::SEE_OTHER, &refusal);
     }

@@ -2,8 +2,10 @@
 
 mod authorize;
 mod consent;
+mod device;
 mod login;
 mod logout;
+mod par;
 mod revoke;
 mod token;
 mod userinfo;
@@ -22,6 +24,9 @@ use crate::shared::Shared;
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/authorize", get(authorize::authorize).post(authorize::authorize))
+        .route("/oauth/par", post(par::push))
+        .route("/oauth/device/code", post(device::authorize_device))
+        .route("/activate", get(device::show).post(device::submit))
         .route("/u/login", get(login::show).post(login::submit))
         .route("/u/consent", get(consent::show).post(consent::submit))
         .route("/oauth/token", post(token::token))

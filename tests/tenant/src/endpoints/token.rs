@@ -6,6 +6,7 @@ use axum::{Extension, extract::State, http::StatusCode, response::Response};
 
 use crate::{
     answer::{self, OAuthError},
+    devices::DeviceRefusal,
     dpop::{self, ProofRefusal},
     grants::{CodeRefusal, CodeRequest, RefreshRefusal, Renewal},
     parameters::{Parameters, Repeated},
@@ -15,6 +16,8 @@ use crate::{
     shared::{self, Shared},
     tokens::{self, TokenRequest, UnsignedTokens},
 };
+
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 pub(super) async fn token(
     State(shared): State<Arc<Shared>>,
@@ -46,6 +49,7 @@ fn prepare(state: &mut shared::State, exchange: &Exchange) -> Result<UnsignedTok
     let request = match grant_type {
         "authorization_code" => redeem_code(state, exchange, client_id, jkt)?,
         "refresh_token" => renew(state, exchange, client_id, jkt)?,
+        DEVICE_CODE => ask_for_device(state, exchange, client_id, jkt)?,
         other => {
             return Err(OAuthError::new("unsupported_grant_type", format!("Unsupported grant type: {other}")));
         }
@@ -95,6 +99,25 @@ fn redeem_code(
     Ok(TokenRequest { grant: grant_id, scope, audience, nonce, with_id_token: true, refresh_token, jkt })
 }
 
+/// RFC 8628 §3.4.
+fn ask_for_device(
+    state: &mut shared::State,
+    exchange: &Exchange,
+    client_id: &str,
+    jkt: Option<String>,
+) -> Result<TokenRequest, OAuthError> {
+    let device_code = required(&exchange.body, "device_code")?;
+    let lifetime = state.settings.device_code_lifetime_seconds;
+    let grant_id = state.devices.ask(device_code, client_id, lifetime, exchange.now).map_err(device_error)?;
+    let grant = state.grants.grant(grant_id);
+    let (scope, audience) = (grant.scope.clone(), grant.audience.clone());
+    let refresh_token = scope
+        .contains("offline_access")
+        .then(|| state.grants.begin_family(grant_id, jkt.clone(), &mut state.random, exchange.now));
+    // A device sends no nonce.
+    Ok(TokenRequest { grant: grant_id, scope, audience, nonce: None, with_id_token: true, refresh_token, jkt })
+}
+
 /// RFC 6749 §6. `audience` may be any that the tenant knows (Auth0's multi-resource refresh tokens); `scope` may not be
 /// wider than what was granted.
 fn renew(
@@ -134,6 +157,17 @@ fn renew(
         refresh_token,
         jkt,
     })
+}
+
+/// RFC 8628 §3.5.
+fn device_error(refusal: DeviceRefusal) -> OAuthError {
+    match refusal {
+        DeviceRefusal::Unknown => OAuthError::new("invalid_grant", "Invalid or used device code"),
+        DeviceRefusal::Pending => OAuthError::new("authorization_pending", "User has yet to authorize device code."),
+        DeviceRefusal::SlowDown => OAuthError::new("slow_down", "You are polling faster than the specified interval."),
+        DeviceRefusal::Denied => OAuthError::new("access_denied", "User denied the authorization."),
+        DeviceRefusal::Expired => OAuthError::new("expired_token", "The device code has expired."),
+    }
 }
 
 fn code_error(refusal: CodeRefusal) -> OAuthError {

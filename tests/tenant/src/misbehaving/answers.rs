@@ -34,6 +34,8 @@ impl Issuer {
         let answered = match (asked.method.as_str(), asked.path) {
             ("GET", ".well-known/openid-configuration") => self.discovery(),
             ("GET", "jwks") => self.key_set(),
+            (_, "par") => self.par(asked),
+            ("POST", "device") => self.device(asked),
             (_, "token") => self.token(asked),
             ("GET", "userinfo") => self.userinfo(asked),
             ("POST", "revoke") => self.revocation(asked),
@@ -61,12 +63,43 @@ impl Issuer {
             "userinfo_endpoint": self.url("userinfo"),
             "revocation_endpoint": self.url("revoke"),
             "end_session_endpoint": self.url("end_session"),
+            "pushed_authorization_request_endpoint": self.url("par"),
+            "device_authorization_endpoint": self.url("device"),
+            "require_pushed_authorization_requests": self.behaviour.requires_par,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported":
                 ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],
             "code_challenge_methods_supported": ["S256"],
             "dpop_signing_alg_values_supported": ["ES256"],
+        });
+        self.document(document, &answer)
+    }
+
+    fn par(&mut self, asked: &Asked<'_>) -> Result<Response, TemplateError> {
+        match self.push(asked.method, asked.headers, asked.body) {
+            Ok(reference) => {
+                self.saw("par");
+                let answer = self.next_answer("par");
+                let answer = Answer { status: answer.status.or(Some(201)), ..answer };
+                self.document(json!({ "request_uri": reference, "expires_in": 60 }), &answer)
+            }
+            Err(why) => {
+                self.saw(format!("{} /par, refused: {why}", asked.method));
+                let answer = Answer { status: Some(400), ..Answer::default() };
+                self.document(json!({ "error": "invalid_request" }), &answer)
+            }
+        }
+    }
+
+    fn device(&mut self, asked: &Asked<'_>) -> Result<Response, TemplateError> {
+        let (device_code, user_code) = self.begin_device(asked.body);
+        self.saw("device");
+        let answer = self.next_answer("device");
+        let page = self.url("activate");
+        let document = json!({
+            "device_code": device_code, "user_code": user_code, "verification_uri": page,
+            "verification_uri_complete": format!("{page}?user_code={user_code}"), "expires_in": 600, "interval": 1,
         });
         self.document(document, &answer)
     }

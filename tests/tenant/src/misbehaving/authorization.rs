@@ -26,6 +26,9 @@ pub enum AuthorizeError {
     /// The URL cannot be read, or goes to another endpoint than the issuer's.
     #[error("the authorization request goes to `{0}`")]
     Elsewhere(String),
+    /// The issuer takes pushed requests only (RFC 9126 §4), and this one was not.
+    #[error("the authorization request was not pushed")]
+    NotPushed,
     /// A parameter is missing, or not what it has to be.
     #[error("the authorization request has no right `{0}`")]
     Parameter(&'static str),
@@ -47,6 +50,20 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// What a device asks for (RFC 8628 §3.1): there is nothing of the browser's in it.
+    pub(super) fn of_device(parameters: BTreeMap<String, String>) -> Self {
+        let of = |name: &str| parameters.get(name).cloned().unwrap_or_default();
+        Self {
+            client_id: of("client_id"),
+            redirect_uri: String::new(),
+            scope: of("scope"),
+            state: String::new(),
+            nonce: String::new(),
+            code_challenge: String::new(),
+            parameters,
+        }
+    }
+
     /// Reads the request as RFC 6749 §4.1.1, RFC 7636 §4.3 and OpenID Connect Core §3.1.2.1 have it.
     pub(super) fn parse(url: &str, endpoint: &str) -> Result<Self, AuthorizeError> {
         let place = url.split('?').next().unwrap_or_default();

@@ -19,10 +19,16 @@ pub struct Behaviour {
     pub forgives_reuse: bool,
     /// The nonce that proofs of possession have to state (RFC 9449 §8, §9), at every endpoint.
     pub dpop_nonce: Option<String>,
+    /// Whether an authorization request has to be pushed (RFC 9126 §5), and the metadata says so.
+    pub requires_par: bool,
     /// The answers of `/.well-known/openid-configuration`.
     pub discovery: Sequence<Answer>,
     /// The answers of `/jwks`.
     pub key_set: Sequence<Answer>,
+    /// The answers of `/par`.
+    pub par: Sequence<Answer>,
+    /// The answers of `/device`, which every user approves at once.
+    pub device: Sequence<Answer>,
     /// The answers of `/token`, whatever the grant.
     pub token: Sequence<Answer>,
     /// The ID tokens in them.

@@ -6,7 +6,7 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, Method},
 };
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::{
     authorization::{AuthorizeError, Authorized, Request},
@@ -21,6 +21,8 @@ use crate::{
     jwt,
 };
 
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// The state of one issuer.
 pub(super) struct Issuer {
     pub(super) behaviour: Behaviour,
@@ -30,6 +32,10 @@ pub(super) struct Issuer {
     asked: BTreeMap<&'static str, usize>,
     seen: Vec<String>,
     authorized: Option<Request>,
+    /// The request that was pushed and not used yet, under its reference.
+    pushed: Option<(String, String)>,
+    pushes: usize,
+    devices: usize,
     /// The code that was not used yet.
     code: Option<String>,
     codes: usize,
@@ -50,6 +56,7 @@ pub(super) enum Refused {
 /// A token request that is in order.
 pub(super) enum Grant {
     Code,
+    Device,
     Refresh,
 }
 
@@ -61,6 +68,9 @@ impl Issuer {
             asked: BTreeMap::new(),
             seen: Vec::new(),
             authorized: None,
+            pushed: None,
+            pushes: 0,
+            devices: 0,
             code: None,
             codes: 0,
             access_tokens: 0,
@@ -98,7 +108,8 @@ impl Issuer {
     }
 
     pub(super) fn authorize(&mut self, url: &str) -> Result<Authorized, AuthorizeError> {
-        let request = Request::parse(url, &self.url("authorize"))?;
+        let url = self.unpushed(url)?;
+        let request = Request::parse(&url, &self.url("authorize"))?;
         self.codes += 1;
         let code = format!("code-{}", self.codes);
         self.code = Some(code.clone());
@@ -113,12 +124,55 @@ impl Issuer {
         Ok(authorized)
     }
 
+    /// The whole request, where `url` has a reference to one that was pushed, which is good for once (RFC 9126 §4, §7.3).
+    fn unpushed(&mut self, url: &str) -> Result<String, AuthorizeError> {
+        let parsed = Url::parse(url).map_err(|_| AuthorizeError::Elsewhere(url.to_owned()))?;
+        let parameters: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
+        let Some((_, reference)) = parameters.iter().find(|(name, _)| name == "request_uri") else {
+            let is_refused = self.behaviour.requires_par;
+            return if is_refused { Err(AuthorizeError::NotPushed) } else { Ok(url.to_owned()) };
+        };
+        // Anything beside the client and the reference would be taken from what the browser can change.
+        let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+        if names != ["client_id", "request_uri"] {
+            return Err(AuthorizeError::Parameter("request_uri"));
+        }
+        let (_, pushed) = self
+            .pushed
+            .take()
+            .filter(|(known, _)| known == reference)
+            .ok_or(AuthorizeError::Parameter("request_uri"))?;
+        Ok(format!("{}?{pushed}", self.url("authorize")))
+    }
+
+    /// Takes a request that is pushed (RFC 9126 §2.1) and returns its reference, or says what is wrong with it.
+    pub(super) fn push(&mut self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<String, String> {
+        let is_form = is_form(headers);
+        let form = String::from_utf8_lossy(body).into_owned();
+        if method != Method::POST || !is_form {
+            return Err("not a POST of a form".to_owned());
+        }
+        Request::parse(&format!("{}?{form}", self.url("authorize")), &self.url("authorize"))
+            .map_err(|error| error.to_string())?;
+        self.pushes += 1;
+        let reference = format!("urn:ietf:params:oauth:request_uri:{}", self.pushes);
+        self.pushed = Some((reference.clone(), form));
+        Ok(reference)
+    }
+
+    /// Gives out a device code and a user code (RFC 8628 §3.2), for a user who approves at once.
+    pub(super) fn begin_device(&mut self, body: &Bytes) -> (String, String) {
+        let parameters: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+        self.authorized = Some(Request::of_device(parameters));
+        self.auth_time = now();
+        self.devices += 1;
+        (format!("dc-{}", self.devices), format!("UC-{}", self.devices))
+    }
+
     /// Judges a token request as RFC 6749 §4.1.3 and §6, RFC 7636 §4.6 and RFC 9449 §5 have it, and notes it down.
     pub(super) fn grant(&mut self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<Grant, Refused> {
         let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
-        let is_form = headers
-            .get("content-type")
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+        let is_form = is_form(headers);
         let parameter = |name: &str| form.get(name).map(String::as_str);
         let refused = match &self.authorized {
             _ if method != Method::POST => Some("not a POST"),
@@ -137,6 +191,10 @@ impl Issuer {
                     None
                 }
             }
+            Some(_) if parameter("grant_type") == Some(DEVICE_CODE) => {
+                let is_known = parameter("device_code") == Some(format!("dc-{}", self.devices).as_str());
+                if is_known && self.devices > 0 { None } else { Some("device_code") }
+            }
             Some(_) if parameter("grant_type") == Some("refresh_token") => {
                 let presented = parameter("refresh_token");
                 let is = |number: usize| presented == Some(format!("rt-{number}").as_str());
@@ -150,7 +208,11 @@ impl Issuer {
             self.saw(format!("{method} /token, refused: {why}"));
             return Err(Refused::Grant);
         }
-        let grant = if parameter("refresh_token").is_some() { Grant::Refresh } else { Grant::Code };
+        let grant = match (parameter("refresh_token"), parameter("device_code")) {
+            (Some(_), _) => Grant::Refresh,
+            (None, Some(_)) => Grant::Device,
+            (None, None) => Grant::Code,
+        };
         let url = self.url("token");
         let request = proven(method, &url, headers);
         let asked_for = self.authorized.as_ref().and_then(|request| request.parameters.get("dpop_jkt"));
@@ -168,9 +230,10 @@ impl Issuer {
                 return Err(Refused::Proof(refusal));
             }
         };
-        match parameter("refresh_token") {
-            Some(token) => self.saw(format!("refresh {token}{proved}")),
-            None => {
+        match (parameter("refresh_token"), parameter("device_code")) {
+            (Some(token), _) => self.saw(format!("refresh {token}{proved}")),
+            (None, Some(code)) => self.saw(format!("ask {code}{proved}")),
+            (None, None) => {
                 self.code = None;
                 self.saw(format!("code{proved}"));
             }
@@ -182,7 +245,7 @@ impl Issuer {
     pub(super) fn next_tokens(&mut self, grant: &Grant) -> (String, Option<String>) {
         self.access_tokens += 1;
         let brings_refresh_token = match grant {
-            Grant::Code => true,
+            Grant::Code | Grant::Device => true,
             Grant::Refresh => self.behaviour.rotation,
         };
         self.refresh_tokens += usize::from(brings_refresh_token);
@@ -242,6 +305,8 @@ impl Issuer {
         let sequence = match endpoint {
             "discovery" => &behaviour.discovery,
             "keys" => &behaviour.key_set,
+            "par" => &behaviour.par,
+            "device" => &behaviour.device,
             "token" => &behaviour.token,
             "userinfo" => &behaviour.userinfo,
             "revoke" => &behaviour.revocation,
@@ -249,6 +314,11 @@ impl Issuer {
         };
         sequence.at(time).clone()
     }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get("content-type");
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
 }
 
 /// A request whose proof is judged now.

@@ -33,7 +33,7 @@ impl Possession {
         match grant {
             Grant::Code if authorized_for.is_some() && authorized_for != proved.as_deref() => Err(OF_ANOTHER_KEY),
             Grant::Refresh if self.bound_to != proved => Err(OF_ANOTHER_KEY),
-            Grant::Code | Grant::Refresh => {
+            Grant::Code | Grant::Device | Grant::Refresh => {
                 self.bound_to = proved;
                 Ok(self.is_bound())
             }

@@ -95,7 +95,7 @@ impl MisbehavingIssuer {
         issuers.get(name).ok_or_else(|| TemplateError(name.to_owned()))?.expand(text)
     }
 
-    /// What the issuer was asked, in this order: `discovery`, `keys`, `code` (a token request with a code), `refresh rt-1`
+    /// What the issuer was asked, in this order: `discovery`, `keys`, `par`, `device`, `ask dc-1` (a token request of that device), `code` (a token request with a code), `refresh rt-1`
     /// (a token request with this refresh token), `userinfo at-1`, `GET api at-1`, `revoke rt-1`; with `, proved` behind
     /// it when a proof of possession came along; a refused request with what was wrong; anything else as method and path
     /// below the issuer.

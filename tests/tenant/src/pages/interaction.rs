@@ -94,6 +94,44 @@ pub(crate) fn consent(page: &ConsentPage<'_>) -> Markup {
     )
 }
 
+/// Where a device's code is entered (RFC 8628 §3.3). A person who came by a link has to see whose device it is.
+pub(crate) fn activate(user_code: &str, client_name: Option<&str>, failed: bool) -> Markup {
+    let title = if failed { "Wrong code – Connect a device" } else { "Connect a device" };
+    card(
+        title,
+        &html! {
+            h1 { "Connect a device" }
+            p.lead {
+                @match client_name {
+                    Some(name) => { "to " strong { (name) } ". Go on only if the device beside you shows this code." }
+                    None => "Enter the code that the device shows.",
+                }
+            }
+            @if failed {
+                p.alert role="alert" id="problem" { "No device waits for this code. It may be over." }
+            }
+            form method="post" action="/activate" {
+                div.field {
+                    label for="user_code" { "Code" }
+                    input id="user_code" name="user_code" type="text" autocomplete="one-time-code"
+                        autocapitalize="characters" spellcheck="false" required value=(user_code)
+                        aria-invalid=[failed.then_some("true")] aria-describedby=[failed.then_some("problem")] autofocus;
+                }
+                div.buttons { button.primary type="submit" { "Continue" } }
+            }
+        },
+    )
+}
+
+pub(crate) fn activated(approved: bool) -> Markup {
+    let (title, text) = if approved {
+        ("Device connected", "Go back to the device.")
+    } else {
+        ("Device not connected", "The device was told that you said no.")
+    };
+    card(title, &html! { h1 { (title) } p { (text) } p.small { "You can close this page." } })
+}
+
 /// Something that only the person in front of the browser can be told.
 pub(crate) fn problem(title: &str, text: &str) -> Markup {
     card(title, &html! { h1 { (title) } p { (text) } p.small { "You can close this page." } })

@@ -11,7 +11,9 @@ use maud::{DOCTYPE, Markup, html};
 use crate::answer;
 
 pub(crate) use dashboard::{Dashboard, dashboard};
-pub(crate) use interaction::{ConsentPage, LoginPage, confirm_logout, consent, logged_out, login, problem};
+pub(crate) use interaction::{
+    ConsentPage, LoginPage, activate, activated, confirm_logout, consent, logged_out, login, problem,
+};
 pub(crate) use request_table::request_rows;
 
 pub(crate) const STYLE_SHEET: &str = include_str!("style.css");

@@ -36,6 +36,10 @@ pub(crate) struct Behaviour {
     pub(crate) keys_age: u64,
     /// Members that replace or, when null, remove those of the metadata.
     pub(crate) metadata: Value,
+    /// How often a device may ask, in seconds; one that asks more often is told to slow down (RFC 8628 §3.5).
+    pub(crate) device_interval: Option<u64>,
+    /// For how long a device code is good, in seconds.
+    pub(crate) device_lifetime: u64,
     /// Where the token endpoint and the key set are. Anywhere else they are not.
     pub(crate) token_path: &'static str,
     pub(crate) keys_path: &'static str,
@@ -126,6 +130,8 @@ impl Default for Behaviour {
             date_ahead: Some(0),
             keys_age: 0,
             metadata: json!({}),
+            device_interval: Some(5),
+            device_lifetime: 600,
             token_path: "/token",
             keys_path: "/keys",
         }

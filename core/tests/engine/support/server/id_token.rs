@@ -103,7 +103,8 @@ impl Keys {
 /// What an ID token says.
 pub(super) fn claims(user: &str, nonce: &str, signed_in_at: i64, now: i64) -> Value {
     json!({
-        "iss": ISSUER, "sub": user, "aud": CLIENT_ID, "iat": now, "exp": now + 3_600, "auth_time": signed_in_at, "nonce": nonce,
+        "iss": ISSUER, "sub": user, "aud": CLIENT_ID, "iat": now, "exp": now + 3_600, "auth_time": signed_in_at,
+        "nonce": (!nonce.is_empty()).then_some(nonce),
         "name": format!("{user} of the test"),
     })
 }

@@ -3,6 +3,7 @@
 //! works once, a revocation is of one token, and a code is for the one who has its verifier.
 
 mod behaviour;
+mod device;
 mod fault;
 mod id_token;
 mod odd_body;
@@ -58,6 +59,10 @@ struct Inner {
     /// Who signed in last: the user that the userinfo endpoint is about.
     user: String,
     codes: BTreeMap<String, Code>,
+    /// By reference: the authorization requests that were pushed.
+    pushed: BTreeMap<String, BTreeMap<String, String>>,
+    /// By device code.
+    devices: BTreeMap<String, device::Device>,
     families: Vec<Family>,
     access_tokens: BTreeMap<String, AccessToken>,
     proofs: Proofs,
@@ -84,6 +89,8 @@ impl Server {
             is_cut_off: false,
             user: "ada".to_owned(),
             codes: BTreeMap::new(),
+            pushed: BTreeMap::new(),
+            devices: BTreeMap::new(),
             families: Vec::new(),
             access_tokens: BTreeMap::new(),
             proofs: Proofs::default(),
@@ -138,8 +145,15 @@ impl Server {
 
     /// The user agent: signs `user` in at the page `url` and returns the callback.
     pub(crate) fn sign_in(&self, url: &url::Url, user: &str) -> String {
-        let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+        let mut query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         self.with(|inner| {
+            if let Some(reference) = query.get("request_uri") {
+                // Good for once (RFC 9126 §7.3).
+                let pushed = inner.pushed.remove(reference).expect("a request that was pushed");
+                assert_eq!(query.len(), 2, "the client and the reference alone: {query:?}");
+                assert_eq!(query["client_id"], pushed["client_id"]);
+                query = pushed;
+            }
             user.clone_into(&mut inner.user);
             let code = inner.next("code", user);
             let login = Code {
@@ -241,7 +255,8 @@ impl Server {
         self.with(|inner| inner.faults.get("token").map_or(0, VecDeque::len))
     }
 
-    /// The requests seen at `endpoint`: `token`, `keys`, `metadata`, `userinfo`, `revocation`, `api`, or `nowhere`.
+    /// The requests seen at `endpoint`: `token`, `keys`, `metadata`, `userinfo`, `revocation`, `par`, `device`, `api`,
+    /// or `nowhere`.
     pub(crate) fn seen(&self, endpoint: &str) -> Vec<Seen> {
         self.with(|inner| inner.requests.iter().filter(|seen| seen.endpoint == endpoint).cloned().collect())
     }
@@ -306,6 +321,8 @@ impl Server {
             }
             "token" => inner.token(&parameters, jkt, now),
             "revocation" => inner.revoke(&parameters),
+            "par" => inner.push(&parameters),
+            "device" => inner.device(&parameters, now),
             "userinfo" => inner.userinfo(request, jkt.as_ref(), now),
             "api" => inner.api(request, jkt.as_ref(), now),
             other => panic!("no endpoint {other}"),

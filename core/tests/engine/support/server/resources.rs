@@ -1,11 +1,13 @@
 //! What the server tells without a grant: its metadata, and what it and its API tell to the one who has an access token.
 
+use std::collections::BTreeMap;
+
 use hallpass_core::protocol::http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::behaviour::Reply;
 use super::tokens::AccessToken;
-use super::{ISSUER, Inner, merged};
+use super::{CLIENT_ID, ISSUER, Inner, merged};
 
 impl Inner {
     pub(super) fn metadata(&self) -> Value {
@@ -17,12 +19,23 @@ impl Inner {
             "userinfo_endpoint": format!("{ISSUER}/userinfo"),
             "revocation_endpoint": format!("{ISSUER}/revoke"),
             "end_session_endpoint": format!("{ISSUER}/logout"),
+            "pushed_authorization_request_endpoint": format!("{ISSUER}/par"),
+            "device_authorization_endpoint": format!("{ISSUER}/device"),
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": self.keys.algorithms(),
             "code_challenge_methods_supported": ["S256"],
         });
         merged(metadata, &self.behaviour.metadata)
+    }
+
+    /// Takes a pushed authorization request (RFC 9126 §2.1) and returns its reference.
+    pub(super) fn push(&mut self, parameters: &BTreeMap<String, String>) -> Reply {
+        assert_eq!(parameters["client_id"], CLIENT_ID);
+        assert!(!parameters.contains_key("request_uri"), "RFC 9126 §2.1 forbids it");
+        let reference = self.next("urn:ietf:params:oauth:request_uri:", "x");
+        self.pushed.insert(reference.clone(), parameters.clone());
+        Reply::json(201, json!({ "request_uri": reference, "expires_in": 60 }).to_string())
     }
 
     pub(super) fn userinfo(&self, request: &Request, jkt: Option<&String>, now: i64) -> Reply {

@@ -22,6 +22,8 @@ impl Server {
             (ISSUER, path) if path == keys => "keys",
             (ISSUER, path) if path == token => "token",
             (ISSUER, "/revoke") => "revocation",
+            (ISSUER, "/par") => "par",
+            (ISSUER, "/device") => "device",
             (ISSUER, "/userinfo") => "userinfo",
             (API, _) => "api",
             _ => "nowhere",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::keys::base64;
 use super::behaviour::{Reply, Reuse, Revocation};
 use super::id_token::{self, OddIdToken};
-use super::{CLIENT_ID, Inner, merged};
+use super::{CLIENT_ID, Inner, device, merged};
 
 /// An authorization code that waits to be exchanged.
 pub(super) struct Code {
@@ -51,6 +51,13 @@ impl Inner {
         assert_eq!(parameters["client_id"], CLIENT_ID);
         match parameters["grant_type"].as_str() {
             "authorization_code" => self.exchange(parameters, jkt, now),
+            device::GRANT_TYPE => match self.approved(parameters, now) {
+                Ok(user) => {
+                    let family = self.begin_family(user, String::new(), jkt, now);
+                    self.response(family, false, true, None, now)
+                }
+                Err(code) => error(400, code, ""),
+            },
             "refresh_token" => {
                 let (audience, scope) = (parameters.get("audience"), parameters.get("scope"));
                 self.refusal(audience.map(String::as_str), scope.map(String::as_str))

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer};
 
 /// `open`: the members of its request.
 #[derive(Debug, Deserialize)]
@@ -52,6 +53,14 @@ pub struct OpenConfig {
     pub telemetry: Option<bool>,
     #[serde(default)]
     pub dpop: bool,
+    #[serde(default)]
+    pub par: bool,
+    pub metadata_url: Option<String>,
+    pub issuer_template: Option<String>,
+    #[serde(default)]
+    pub accept_missing_nonce: bool,
+    #[serde(default)]
+    pub allow_any_redirect_scheme: bool,
 }
 
 /// `dialect` of `open`.
@@ -83,7 +92,12 @@ pub struct LoginStart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginParameters {
-    pub prompt: Option<OpenPrompt>,
+    #[serde(default)]
+    pub prompt: OpenPrompts,
+    pub scope: Option<String>,
+    pub audience: Option<String>,
+    #[serde(default)]
+    pub resource: Vec<String>,
     pub login_hint: Option<String>,
     pub ui_locales: Option<String>,
     pub acr_values: Option<String>,
@@ -95,7 +109,19 @@ pub struct LoginParameters {
     pub extra: BTreeMap<String, String>,
 }
 
-/// `prompt` of `login_start` (OpenID Connect Core §3.1.2.1).
+/// `prompt` of `login_start`: values separated by spaces.
+#[derive(Debug, Default)]
+pub struct OpenPrompts(pub Vec<OpenPrompt>);
+
+impl<'de> Deserialize<'de> for OpenPrompts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+        let read = |name: &str| OpenPrompt::deserialize(name.into_deserializer());
+        text.split(' ').filter(|name| !name.is_empty()).map(read).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A value of `prompt` (OpenID Connect Core §3.1.2.1).
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OpenPrompt {
@@ -103,6 +129,7 @@ pub enum OpenPrompt {
     Login,
     Consent,
     SelectAccount,
+    Create,
 }
 
 /// `login_finish`.
