@@ -96,7 +96,7 @@ impl Logins {
     async fn start_device_login(self: &Arc<Self>, login: Login) -> Result<(Waiting, watch::Receiver<()>)> {
         self.open().await?;
         let metadata = self.provider.metadata().await?;
-        let parameters = self.parameters(login);
+        let parameters = login.over(&self.config);
         let request = device::request(&self.config.client, &metadata, &parameters).ok_or(Error::Misconfigured {
             field: "issuer",
             fix: "this provider has no device authorization endpoint; sign in with a browser",

@@ -4,10 +4,12 @@
 //! and the one who has the callback finishes it. There is one at a time; a second takes the place of the first, and what
 //! the first still brings is revoked.
 
+mod options;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallpass_protocol::authorize::{self, AuthorizationParameters, LoginEntropy, PendingLogin, Prompt};
+use hallpass_protocol::authorize::{self, AuthorizationParameters, LoginEntropy, PendingLogin};
 use hallpass_protocol::callback::{Callback, CallbackError};
 use hallpass_protocol::client::RedirectUri;
 use hallpass_protocol::discovery::ProviderMetadata;
@@ -19,6 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use url::Url;
 
+pub use self::options::Login;
 use super::account::{Account, Intent};
 use super::identity::Identity;
 use super::moment::Moment;
@@ -35,12 +38,6 @@ use super::wire::{LONGEST_REQUEST, Wire};
 use crate::config::Config;
 use crate::error::{Error, Result, StorageProblem};
 use crate::ports::{Browser, EntryName, SecureStore, StoredValue, TransportError};
-
-/// How to log in; by default as the session's configuration says.
-#[derive(Debug, Clone, Default)]
-pub struct Login {
-    parameters: AuthorizationParameters,
-}
 
 /// A login that waits for its callback.
 #[derive(Debug, Clone)]
@@ -85,103 +82,6 @@ pub(crate) const NOT_BOUND: Error = Error::Misconfigured {
     field: "dpop",
     fix: "this server gives tokens that are not bound to a key; switch DPoP on there, or leave `dpop` out",
 };
-
-impl Login {
-    /// A login as configured.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Whether the page has to ask for the password, for consent, or for nothing at all (OpenID Connect Core §3.1.2.1), or is
-    /// the one to sign up. May be given several times; [`Prompt::None`] stands alone, or the login is refused when it starts.
-    #[must_use]
-    pub fn prompt(mut self, prompt: Prompt) -> Self {
-        if !self.parameters.prompt.contains(&prompt) {
-            self.parameters.prompt.push(prompt);
-        }
-        self
-    }
-
-    /// The scope to ask for instead of the configured one, its values separated by spaces.
-    ///
-    /// # Errors
-    /// [`Error::Misconfigured`] naming `scope`: a character outside RFC 6749 §3.3, or no `openid`.
-    pub fn scope(mut self, scope: &str) -> Result<Self> {
-        self.parameters.scope = crate::config::scope_of_a_login(scope)?;
-        Ok(self)
-    }
-
-    /// The API that the access token is for, instead of the configured one (Auth0's `audience`).
-    #[must_use]
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.parameters.audience = Some(audience.into());
-        self
-    }
-
-    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`), instead of the configured ones; may be
-    /// given several times.
-    #[must_use]
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.parameters.resource.push(resource.into());
-        self
-    }
-
-    /// Who is about to sign in, such as an e-mail address; the page fills it in.
-    #[must_use]
-    pub fn login_hint(mut self, hint: impl Into<String>) -> Self {
-        self.parameters.login_hint = Some(hint.into());
-        self
-    }
-
-    /// The languages for the page, as BCP 47 tags separated by spaces, the preferred one first.
-    #[must_use]
-    pub fn ui_locales(mut self, locales: impl Into<String>) -> Self {
-        self.parameters.ui_locales = Some(locales.into());
-        self
-    }
-
-    /// The authentication context classes asked for, separated by spaces.
-    #[must_use]
-    pub fn acr_values(mut self, values: impl Into<String>) -> Self {
-        self.parameters.acr_values = Some(values.into());
-        self
-    }
-
-    /// How long ago the user may have authenticated at most, in whole seconds; checked in the ID token.
-    #[must_use]
-    pub fn max_age(mut self, max_age: Duration) -> Self {
-        self.parameters.max_age = Some(max_age.as_secs());
-        self
-    }
-
-    /// The organization to sign in to; checked in the ID token.
-    #[must_use]
-    pub fn organization(mut self, organization: impl Into<String>) -> Self {
-        self.parameters.organization = Some(organization.into());
-        self
-    }
-
-    /// The ticket of an invitation to an organization (Auth0).
-    #[must_use]
-    pub fn invitation(mut self, ticket: impl Into<String>) -> Self {
-        self.parameters.invitation = Some(ticket.into());
-        self
-    }
-
-    /// The connection (identity provider) to use (Auth0).
-    #[must_use]
-    pub fn connection(mut self, connection: impl Into<String>) -> Self {
-        self.parameters.connection = Some(connection.into());
-        self
-    }
-
-    /// A parameter of the server's own. One that the protocol defines is refused when the login starts.
-    #[must_use]
-    pub fn extra(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.parameters.extra.push((name.into(), value.into()));
-        self
-    }
-}
 
 /// The logins of one account, of which one may wait for its callback.
 pub(crate) struct Logins {
@@ -267,7 +167,7 @@ impl Logins {
             code_verifier: self.wire.entropy()?,
         };
         let dpop_jkt = self.key(&metadata).await?;
-        let parameters = AuthorizationParameters { dpop_jkt, ..self.parameters(login) };
+        let parameters = AuthorizationParameters { dpop_jkt, ..login.over(&self.config) };
         let (url, pending) = authorize::start(
             &self.config.client,
             &metadata,
@@ -517,20 +417,6 @@ impl Logins {
         };
         if !may_be_the_same && let Err(error) = self.provider.revoke(metadata, token).await {
             tracing::debug!(%error, "a refresh token that nobody uses was not revoked");
-        }
-    }
-
-    /// What is asked for: the configuration's settings where the login does not say otherwise.
-    pub(crate) fn parameters(&self, login: Login) -> AuthorizationParameters {
-        let configured = &self.config;
-        let asked = login.parameters;
-        AuthorizationParameters {
-            scope: if asked.scope.is_empty() { configured.scope.clone() } else { asked.scope },
-            audience: asked.audience.or_else(|| configured.audience.clone()),
-            resource: if asked.resource.is_empty() { configured.resources.clone() } else { asked.resource },
-            max_age: asked.max_age.or(configured.max_age),
-            organization: asked.organization.or_else(|| configured.organization.clone()),
-            ..asked
         }
     }
 }
