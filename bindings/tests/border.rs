@@ -467,7 +467,10 @@ struct ScriptedBrowser;
 impl Browser for ScriptedBrowser {
     async fn open(&self, url: String, _redirect_uri: String) -> Result<String, BrowserFailure> {
         let mut browser = browser::Browser::new();
-        browser.log_in(&url, "ada@example.com", "correct horse").await.map_err(|_| BrowserFailure::Failed)
+        browser
+            .log_in(&url, "ada@example.com", "correct horse")
+            .await
+            .map_err(|_| BrowserFailure::Failed { problem: BrowserProblem::Other })
     }
 }
 
