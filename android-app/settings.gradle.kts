@@ -16,5 +16,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "hallpass-lab"
-include(":app", ":hallpass")
-project(":hallpass").projectDir = file("hallpass")
+include(":app", ":hallpass", ":hallpass-okhttp")

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# The instrumented tests, with the tenant on this machine, which the emulator calls 10.0.2.2. Called by android.yml.
+# The instrumented tests, with the tenant on this machine, which the emulator calls 10.0.2.2. Called by android.yml with the build to
+# test: `debug`, or `release`, which R8 has shrunk.
 set -euo pipefail
+build=${1:-debug}
 
 target/debug/lab serve --port 3000 --api-port 3001 &
 tenant=$!
@@ -11,9 +13,17 @@ for _ in $(seq 50); do
     sleep 0.2
 done
 
+# Chrome shows no page of its own first. Here, because a test's own commands get no shell, and so no `>`.
+adb shell 'echo "_ --disable-fre --no-default-browser-check --no-first-run" > /data/local/tmp/chrome-command-line'
+adb shell am set-debug-app --persistent com.android.chrome
+
 cd android-app
-gradle :app:connectedDebugAndroidTest
-gradle :app:installDebug
+gradle "-Phallpass.test=$build" ":app:connected${build^}AndroidTest"
+# Each activity is destroyed as soon as another one covers it, as on a device that is short of memory.
+adb shell settings put global always_finish_activities 1
+gradle "-Phallpass.test=$build" ":app:connected${build^}AndroidTest" --rerun
+adb shell settings put global always_finish_activities 0
+gradle ":app:install${build^}"
 
 # The process ends while the browser is open, as it does when memory is short, and the redirect finishes the login. An
 # instrumented test would end with the app, so this is a script.

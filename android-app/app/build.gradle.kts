@@ -13,13 +13,18 @@ android {
         versionCode = 1
         versionName = "0.1.0"
         testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
-        // What `cargo xtask android` has built, and no other: JNA brings libraries for more processors, and an app that is
-        // installed for one without the core ends as soon as it starts.
-        ndk { abiFilters += rootDir.resolve("../target/android").list().orEmpty().sorted() }
+        // Those that the core is built for, and no other: JNA brings libraries for more processors, and an app that is installed
+        // for one without the core ends as soon as it starts.
+        ndk { abiFilters += providers.gradleProperty("hallpass.abis").get().split(",") }
     }
+
+    // `-Phallpass.test=release` runs the instrumented tests against the app as it ships, shrunk.
+    testBuildType = providers.gradleProperty("hallpass.test").getOrElse("debug")
 
     buildTypes {
         release {
+            // For trials; a release for a store has a key of its own.
+            signingConfig = signingConfigs.getByName("debug")
             isMinifyEnabled = true
             isShrinkResources = true
             proguardFiles(getDefaultProguardFile("proguard-android-optimize.txt"))

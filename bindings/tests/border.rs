@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hallpass::{
-    ApiRequest, Browser, BrowserFailure, Config, Credentials, CredentialsRequest, Event, HallpassError, HttpHeader,
-    HttpRequest, HttpResponse, KeySigner, LoginOptions, LoginReason, LogoutOptions, ObserverFailure, Provider,
-    SecureStore, Session, SessionObserver, SessionOptions, ShiftedClock, SignerFailure, State, StorageProblem, Store,
-    StoreFailure, Transport, TransportFailure,
+    ApiRequest, Browser, BrowserFailure, BrowserProblem, Config, Credentials, CredentialsRequest, Event, HallpassError,
+    HttpHeader, HttpRequest, HttpResponse, KeySigner, LoginOptions, LoginReason, LogoutOptions, ObserverFailure,
+    Provider, SecureStore, Session, SessionObserver, SessionOptions, ShiftedClock, SignerFailure, State,
+    StorageProblem, Store, StoreFailure, Transport, TransportFailure,
 };
 use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
 use hallpass_core::ports::{EntryName, KeySigner as _, SignerError};
@@ -282,8 +282,23 @@ async fn a_browser_that_is_closed_cancels_and_one_that_fails_says_so() {
         |failure| opened(SessionOptions { browser: Some(Arc::new(UnwillingBrowser(failure))), ..options(&tenant) });
     let closed = within(with(BrowserFailure::Cancelled).login(LoginOptions::default())).await.unwrap_err();
     assert!(matches!(closed, HallpassError::Cancelled { .. }), "{closed:?}");
-    let failed = within(with(BrowserFailure::Failed).login(LoginOptions::default())).await.unwrap_err();
-    assert!(matches!(&failed, HallpassError::Misconfigured { details, .. } if details.code == "browser"), "{failed:?}");
+    for (problem, code) in [
+        (BrowserProblem::NoBrowser, "no_browser: "),
+        (BrowserProblem::NoneAllowed, "none_allowed: "),
+        (BrowserProblem::NoneEphemeral, "none_ephemeral: "),
+        (BrowserProblem::KeepsAppLinks, "keeps_app_links: "),
+        (BrowserProblem::NotShown, "not_shown: "),
+        (BrowserProblem::NotDeclared, "not_declared: "),
+        (BrowserProblem::AnotherUrl, "another_url: "),
+        (BrowserProblem::Other, "the app's browser"),
+    ] {
+        let failure = BrowserFailure::Failed { problem };
+        let failed = within(with(failure).login(LoginOptions::default())).await.unwrap_err();
+        assert!(
+            matches!(&failed, HallpassError::Misconfigured { details, fix } if details.code == "browser" && fix.starts_with(code)),
+            "{failed:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -452,7 +467,10 @@ struct ScriptedBrowser;
 impl Browser for ScriptedBrowser {
     async fn open(&self, url: String, _redirect_uri: String) -> Result<String, BrowserFailure> {
         let mut browser = browser::Browser::new();
-        browser.log_in(&url, "ada@example.com", "correct horse").await.map_err(|_| BrowserFailure::Failed)
+        browser
+            .log_in(&url, "ada@example.com", "correct horse")
+            .await
+            .map_err(|_| BrowserFailure::Failed { problem: BrowserProblem::Other })
     }
 }
 

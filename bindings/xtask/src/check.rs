@@ -3,6 +3,7 @@
 mod cargo_deny;
 mod facts;
 mod layers;
+mod workflows;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ fn make(check: Check, files: &[SourceFile]) -> Result<Outcome> {
         Check::Advisories => cargo_deny::advisories(),
         Check::Layers => Ok(judged(layers::check(files)?)),
         Check::Facts => Ok(judged(facts::check(files)?)),
+        Check::Workflows => workflows::check(),
         Check::Bindings => bindgen::check().map(|()| Outcome::Passed),
     }
 }

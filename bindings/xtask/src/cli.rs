@@ -91,6 +91,8 @@ pub(crate) enum Check {
     Layers,
     /// What the documents name exists.
     Facts,
+    /// The workflows are such as the service that runs them understands (actionlint).
+    Workflows,
     /// The committed Swift and Kotlin are what the generator writes.
     Bindings,
 }
@@ -127,6 +129,8 @@ pub(crate) enum Suite {
 pub(crate) enum Tool {
     /// cargo-deny, built from its published source.
     Deny,
+    /// actionlint, built from its published source.
+    Actionlint,
     /// gnome-keyring and a message bus, from the distribution.
     SecretService,
     /// The standard library for Apple's devices and simulators, and a C compiler that can aim at them.

@@ -1,5 +1,6 @@
 //! `cargo xtask setup`: what checks and suites need, fetched and built once, outside the checkout.
 
+pub(crate) mod actionlint;
 pub(crate) mod browser;
 pub(crate) mod cross;
 mod debian;
@@ -40,6 +41,7 @@ pub(crate) fn run(named: &[Tool]) -> Result<()> {
 fn prepare(tool: Tool) -> Result<()> {
     match tool {
         Tool::Deny => deny::prepare(),
+        Tool::Actionlint => actionlint::prepare(),
         Tool::SecretService => secret_service::prepare(),
         Tool::Apple => cross::prepare_apple(),
         Tool::AndroidNative => cross::prepare_android(),

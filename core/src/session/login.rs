@@ -436,11 +436,11 @@ impl NotExchanged {
             Undelivered::Transport(TransportError::Unreachable | TransportError::Tls) | Undelivered::KeyUnusable(_) => {
                 true
             }
-            // A new login has another key.
-            Undelivered::KeyGone(_) => false,
+            // No later try has a key that is gone: a new login makes another.
             Undelivered::Transport(
                 TransportError::NoAnswer | TransportError::TooLarge { .. } | TransportError::InvalidRequest,
             )
+            | Undelivered::KeyGone(_)
             | Undelivered::TooLate => false,
         };
         if is_unsent && !was_lost { Self::Unsent(undelivered.into()) } else { Self::Over(undelivered.into()) }

@@ -5228,7 +5228,11 @@ enum BrowserFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError
     /**
      * No browser could be opened, or the redirect cannot be received.
      */
-    case Failed
+    case Failed(
+        /**
+         * What the matter was. It reaches the app that asked for the login.
+         */problem: BrowserProblem
+    )
     /**
      * The system does not bring this redirect URI back to the app: an `https` one of a domain that the app is not associated
      * with.
@@ -5264,7 +5268,9 @@ public struct FfiConverterTypeBrowserFailure: FfiConverterRustBuffer {
 
 
         case 1: return .Cancelled
-        case 2: return .Failed
+        case 2: return .Failed(
+            problem: try FfiConverterTypeBrowserProblem.read(from: &buf)
+            )
         case 3: return .RedirectUri
 
          default: throw UniffiInternalError.unexpectedEnumCase
@@ -5282,8 +5288,9 @@ public struct FfiConverterTypeBrowserFailure: FfiConverterRustBuffer {
             writeInt(&buf, Int32(1))
 
 
-        case .Failed:
+        case let .Failed(problem):
             writeInt(&buf, Int32(2))
+            FfiConverterTypeBrowserProblem.write(problem, into: &buf)
 
 
         case .RedirectUri:
@@ -5307,6 +5314,141 @@ public func FfiConverterTypeBrowserFailure_lift(_ buf: RustBuffer) throws -> Bro
 public func FfiConverterTypeBrowserFailure_lower(_ value: BrowserFailure) -> RustBuffer {
     return FfiConverterTypeBrowserFailure.lower(value)
 }
+
+
+/**
+ * Why no browser would do: a fixed vocabulary, so that it can be logged.
+ */
+
+public enum BrowserProblem: Equatable, Hashable {
+
+    /**
+     * There is none, or the app may not see it.
+     */
+    case noBrowser
+    /**
+     * There is none of those that the app allows.
+     */
+    case noneAllowed
+    /**
+     * There is none that can show a page without keeping cookies.
+     */
+    case noneEphemeral
+    /**
+     * Those that there are do not return to an app through its `https` redirect URI.
+     */
+    case keepsAppLinks
+    /**
+     * The system did not show it.
+     */
+    case notShown
+    /**
+     * The app does not declare what brings the redirect back.
+     */
+    case notDeclared
+    /**
+     * It came back with another URL than the redirect URI of this login.
+     */
+    case anotherUrl
+    /**
+     * Anything else.
+     */
+    case other
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BrowserProblem: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBrowserProblem: FfiConverterRustBuffer {
+    typealias SwiftType = BrowserProblem
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BrowserProblem {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .noBrowser
+
+        case 2: return .noneAllowed
+
+        case 3: return .noneEphemeral
+
+        case 4: return .keepsAppLinks
+
+        case 5: return .notShown
+
+        case 6: return .notDeclared
+
+        case 7: return .anotherUrl
+
+        case 8: return .other
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: BrowserProblem, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .noBrowser:
+            writeInt(&buf, Int32(1))
+
+
+        case .noneAllowed:
+            writeInt(&buf, Int32(2))
+
+
+        case .noneEphemeral:
+            writeInt(&buf, Int32(3))
+
+
+        case .keepsAppLinks:
+            writeInt(&buf, Int32(4))
+
+
+        case .notShown:
+            writeInt(&buf, Int32(5))
+
+
+        case .notDeclared:
+            writeInt(&buf, Int32(6))
+
+
+        case .anotherUrl:
+            writeInt(&buf, Int32(7))
+
+
+        case .other:
+            writeInt(&buf, Int32(8))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBrowserProblem_lift(_ buf: RustBuffer) throws -> BrowserProblem {
+    return try FfiConverterTypeBrowserProblem.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBrowserProblem_lower(_ value: BrowserProblem) -> RustBuffer {
+    return FfiConverterTypeBrowserProblem.lower(value)
+}
+
 
 
 /**

@@ -18,7 +18,7 @@ struct CancellationTests {
                 isClosed.raise()
                 throw error
             }
-            throw BrowserError.failed
+            throw BrowserError.failed()
         }
         let session = try Session(lab.config(), store: .memory, browser: browser)
         let login = Task { try await session.login() }
@@ -41,7 +41,7 @@ struct CancellationTests {
         }
         let browser = FakeBrowser { _, _ in
             opened.raise()
-            throw BrowserError.failed
+            throw BrowserError.failed()
         }
         // Not Auth0's dialect, whose endpoints are known: here the metadata has to be fetched first.
         var config = lab.config()

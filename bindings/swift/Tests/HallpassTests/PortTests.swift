@@ -136,7 +136,7 @@ struct PortTests {
     }
 
     @Test(arguments: [
-        (BrowserError.cancelled as any Error, "cancelled"), (CancellationError(), "cancelled"), (BrowserError.failed, "browser"),
+        (BrowserError.cancelled as any Error, "cancelled"), (CancellationError(), "cancelled"), (BrowserError.failed(), "browser"),
         (SomethingElse(), "browser"),
     ])
     func browserThatThrowsEndsTheLogin(failure: any Error, code: String) async throws {
@@ -145,6 +145,18 @@ struct PortTests {
         let session = try Session(lab.config(), store: .memory, browser: FakeBrowser { _, _ in throw failure })
         let error = await thrown { try await session.login() }
         #expect(error?.code == code)
+    }
+
+    @Test(arguments: [(BrowserProblem.notShown, "not_shown: "), (.noneAllowed, "none_allowed: ")])
+    func browserThatWouldNotDoSaysWhy(problem: BrowserProblem, code: String) async throws {
+        let lab = try await LabServer()
+        defer { lab.stop() }
+        let session = try Session(lab.config(), store: .memory, browser: FakeBrowser { _, _ in throw BrowserError.failed(problem) })
+        guard case .misconfigured("browser", let fix) = await thrown({ try await session.login() }) else {
+            Issue.record("another error")
+            return
+        }
+        #expect(fix.hasPrefix(code))
     }
 
     @Test func browserOfAnImpostorIsNotTrusted() async throws {

@@ -132,8 +132,8 @@ struct WebBrowserTests {
     @Test func sheetThatCannotStartIsAFailure() async throws {
         ASWebAuthenticationSession.canStart = false
         defer { ASWebAuthenticationSession.canStart = true }
-        await #expect(throws: BrowserError.failed) { try await WebBrowser().open(page, redirectURI: "com.example.app:/callback") }
-        await #expect(throws: BrowserError.failed) { try await WebBrowser().open(page, redirectURI: "no redirect") }
+        await #expect(throws: BrowserError.failed(.notShown)) { try await WebBrowser().open(page, redirectURI: "com.example.app:/callback") }
+        await #expect(throws: BrowserError.failed()) { try await WebBrowser().open(page, redirectURI: "no redirect") }
     }
 
     @Test func wholeLoginGoesThroughTheSheetAndCancellingItsTaskClosesIt() async throws {

@@ -194,7 +194,7 @@ fn checksum(content: &[u8]) -> u32 {
 
 /// A number of `length` bytes, the lowest first.
 fn number(archive: &[u8], at: usize, length: usize) -> Result<usize> {
-    Ok(slice(archive, at, length)?.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte)))
+    Ok(slice(archive, at, length)?.iter().rev().fold(0, |number, &byte| (number << 8) | usize::from(byte)))
 }
 
 fn slice(archive: &[u8], at: usize, length: usize) -> Result<&[u8]> {

@@ -62,7 +62,7 @@ struct LabModelTests {
     @Test func loginThatIsCancelledIsNoFailure() async throws {
         let browser = FakeBrowser { _, _ in
             try await Task.sleep(for: .seconds(3600))
-            throw BrowserError.failed
+            throw BrowserError.failed()
         }
         try await withModel(browser: browser) { _, model in
             let login = Task { await model.perform(.logIn) }

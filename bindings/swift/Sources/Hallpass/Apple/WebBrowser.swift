@@ -70,7 +70,7 @@ private final class Visit: NSObject, ASWebAuthenticationPresentationContextProvi
             self.sheet = sheet
             sheet.prefersEphemeralWebBrowserSession = isEphemeral
             sheet.presentationContextProvider = self
-            if !sheet.start() { finish(.failure(.failed)) }
+            if !sheet.start() { finish(.failure(.failed(.notShown))) }
         case .failure(let error): finish(.failure(error))
         }
     }
@@ -92,13 +92,13 @@ private final class Visit: NSObject, ASWebAuthenticationPresentationContextProvi
     private static func sheet(
         _ url: URL, redirectURI: String, completion: @escaping ASWebAuthenticationSession.CompletionHandler
     ) -> Result<ASWebAuthenticationSession, BrowserError> {
-        guard let redirect = URLComponents(string: redirectURI), let scheme = redirect.scheme else { return .failure(.failed) }
+        guard let redirect = URLComponents(string: redirectURI), let scheme = redirect.scheme else { return .failure(.failed()) }
         let isWeb = scheme == "https"
         if #available(iOS 17.4, macOS 14.4, *) {
             guard isWeb else {
                 return .success(ASWebAuthenticationSession(url: url, callback: .customScheme(scheme), completionHandler: completion))
             }
-            guard let host = redirect.host else { return .failure(.failed) }
+            guard let host = redirect.host else { return .failure(.failed()) }
             let callback = ASWebAuthenticationSession.Callback.https(host: host, path: redirect.path)
             return .success(ASWebAuthenticationSession(url: url, callback: callback, completionHandler: completion))
         }
@@ -110,7 +110,7 @@ private final class Visit: NSObject, ASWebAuthenticationPresentationContextProvi
         _ callback: URL?, _ error: (any Error)?, redirectURI: String
     ) -> Result<URL, BrowserError> {
         if let callback { return .success(callback) }
-        guard let error = error as? ASWebAuthenticationSessionError, error.code == .canceledLogin else { return .failure(.failed) }
+        guard let error = error as? ASWebAuthenticationSessionError, error.code == .canceledLogin else { return .failure(.failed()) }
         // A domain that the app is not associated with ends the sheet as its user would, before it shows anything; only then does
         // the error say why.
         let isAssociated = error.userInfo.isEmpty || !redirectURI.hasPrefix("https:")

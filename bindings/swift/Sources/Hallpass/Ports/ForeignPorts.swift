@@ -123,7 +123,7 @@ final class BrowserPort: HallpassBindings.Browser {
     func visit(url: String, redirectUri: String) async throws -> String {
         // A login that was cancelled before its page could be opened must not open it.
         guard !logins.isCancelled else { throw BrowserFailure.Cancelled }
-        guard let page = URL(string: url) else { throw BrowserFailure.Failed }
+        guard let page = URL(string: url) else { throw BrowserFailure.Failed(problem: .other) }
         do {
             return try await browser.open(page, redirectURI: redirectUri).absoluteString
         } catch BrowserError.cancelled {
@@ -132,8 +132,25 @@ final class BrowserPort: HallpassBindings.Browser {
             throw BrowserFailure.RedirectUri
         } catch is CancellationError {
             throw BrowserFailure.Cancelled
+        } catch BrowserError.failed(let problem) {
+            throw BrowserFailure.Failed(problem: problem.core)
         } catch {
-            throw BrowserFailure.Failed
+            throw BrowserFailure.Failed(problem: .other)
+        }
+    }
+}
+
+extension BrowserProblem {
+    fileprivate var core: HallpassBindings.BrowserProblem {
+        switch self {
+        case .noBrowser: .noBrowser
+        case .noneAllowed: .noneAllowed
+        case .noneEphemeral: .noneEphemeral
+        case .keepsAppLinks: .keepsAppLinks
+        case .notShown: .notShown
+        case .notDeclared: .notDeclared
+        case .anotherURL: .anotherUrl
+        case .other: .other
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.hallpass
 
 import dev.hallpass.ports.BrowserException
+import dev.hallpass.ports.BrowserProblem
 import dev.hallpass.ports.MemoryStore
 import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.StoreException
@@ -250,6 +251,18 @@ class SessionTest {
             session(browser = { _, _ -> error("no activity") }).use { it.login() }
         }
         assertEquals("browser", broken.code)
+        val reasons = BrowserProblem.entries.associateWith { problem ->
+            failure<HallpassException.Misconfigured> {
+                session(browser = { _, _ -> throw BrowserException.Failed("secret text", problem = problem) }).use { it.login() }
+            }
+        }
+        assertTrue(reasons.values.all { it.code == "browser" && "secret text" !in it.toString() && "secret text" !in it.fix })
+        assertEquals(reasons.size, reasons.values.map { it.fix }.toSet().size)
+        assertTrue(reasons.getValue(BrowserProblem.KeepsAppLinks).run { fix.startsWith("keeps_app_links: ") && fix in checkNotNull(message) })
+        val unassociated = failure<HallpassException.Misconfigured> {
+            session(browser = { _, _ -> throw BrowserException.RedirectNotAssociated() }).use { it.login() }
+        }
+        assertEquals("redirect_uri", unassociated.code)
         val unreachable = failure<HallpassException.Offline> {
             session(transport = { error("boom") }).use { it.login() }
         }

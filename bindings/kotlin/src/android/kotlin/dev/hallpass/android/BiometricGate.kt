@@ -74,6 +74,14 @@ public class BiometricGate(
         return Presence(GateKey(keyName(takesScreenLock), takesScreenLock), prompt).confirm()
     }
 
+    /** What a device can do. */
+    public companion object {
+        /** Whether devices of this API level have a prompt that unlocks a key: from API 28 on. What is enrolled, the prompt tells. */
+        public val isSupported: Boolean get() = isSupportedBy(Build.VERSION.SDK_INT)
+
+        internal fun isSupportedBy(apiLevel: Int): Boolean = apiLevel >= Build.VERSION_CODES.P
+    }
+
     internal fun keyName(takesScreenLock: Boolean): String = if (takesScreenLock) "$alias.lock" else "$alias.strong"
 }
 

@@ -1,6 +1,7 @@
 package dev.hallpass.android
 
 import android.content.Context
+import android.os.Build
 import android.os.SystemClock
 import android.security.NetworkSecurityPolicy
 import dev.hallpass.Config
@@ -49,7 +50,7 @@ public object HallpassAndroid {
         config: Config,
         account: String? = null,
         store: SecureStore = KeystoreStore(context),
-        transport: Transport = UrlConnectionTransport(permitsCleartext = ::isCleartextPermitted),
+        transport: Transport = UrlConnectionTransport(userAgent = USER_AGENT, permitsCleartext = ::isCleartextPermitted),
         browser: Browser = SystemBrowser(context),
         signer: KeySigner? = null,
         onLateLoginFailed: (HallpassException) -> Unit = {},
@@ -61,6 +62,10 @@ public object HallpassAndroid {
 
     /** By the Network Security Config of the app. */
     private fun isCleartextPermitted(host: String): Boolean = NetworkSecurityPolicy.getInstance().isCleartextTrafficPermitted(host)
+
+    /** Not the platform's own, which names the device's model. */
+    internal val USER_AGENT: String = "Hallpass/$VERSION (Android ${Build.VERSION.RELEASE})"
+    private const val VERSION = "0.1.0"
 
     /** Where the processes of the app take turns. */
     private const val LEASES = "hallpass.leases"

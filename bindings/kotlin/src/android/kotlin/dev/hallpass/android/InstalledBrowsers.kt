@@ -24,6 +24,7 @@ internal object InstalledBrowsers {
                     isPreferred = name == preferred,
                     hasCustomTabs = service != null,
                     hasAuthTabs = service?.filter?.hasCategory(CATEGORY_AUTH_TAB) == true,
+                    isEphemeral = service?.filter?.hasCategory(CATEGORY_EPHEMERAL) == true,
                 )
             }
     }
@@ -31,6 +32,7 @@ internal object InstalledBrowsers {
     /** An app that opens links to one host is no browser. */
     private fun ResolveInfo.opensAnyPage(): Boolean = filter?.let { it.countDataAuthorities() == 0 } ?: true
 
-    private const val ACTION_CUSTOM_TABS = "android.support.customtabs.action.CustomTabsService"
+    const val ACTION_CUSTOM_TABS = "android.support.customtabs.action.CustomTabsService"
+    private const val CATEGORY_EPHEMERAL = "androidx.browser.customtabs.category.EphemeralBrowsing"
     private const val CATEGORY_AUTH_TAB = "androidx.browser.auth.category.AuthTab"
 }

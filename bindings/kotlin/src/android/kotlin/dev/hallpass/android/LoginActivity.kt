@@ -6,6 +6,7 @@ import android.content.Context
 import android.content.Intent
 import android.os.Bundle
 import dev.hallpass.ports.BrowserException
+import dev.hallpass.ports.BrowserProblem
 
 /**
  * Stands below the browser for as long as the user signs in, and shows nothing: it opens the browser, and when it is in
@@ -65,7 +66,8 @@ public class LoginActivity : Activity() {
         when {
             callback != null && resultCode == RESULT_OK -> {
                 if (!Visits.arrived(callback) && visit != null) {
-                    visit.end(BrowserException.Failed("the browser came back with another URL than the redirect URI of this login"))
+                    val why = "the browser came back with another URL than the redirect URI of this login"
+                    visit.end(BrowserException.Failed(why, problem = BrowserProblem.AnotherUrl))
                 }
                 leave()
             }
@@ -103,13 +105,13 @@ public class LoginActivity : Activity() {
     private fun open(visit: Visit) {
         isOpened = true
         val installed = InstalledBrowsers.of(this).map { it.copy(hasAuthTabs = it.hasAuthTabs && visit.mayUseAuthTab) }
-        val choice = BrowserChoice.among(installed, visit.redirectUri)
+        val choice = BrowserChoice.among(installed, visit.redirectUri, visit.options)
         try {
             when (choice) {
                 is BrowserChoice.AuthTab -> startActivityForResult(choice.intent(visit), AUTH_TAB)
                 is BrowserChoice.CustomTab -> startActivity(choice.intent(visit))
                 is BrowserChoice.Plain -> startActivity(choice.intent(visit))
-                is BrowserChoice.None -> end(visit, BrowserException.Failed(choice.why))
+                is BrowserChoice.None -> end(visit, BrowserException.Failed(choice.why, problem = choice.problem))
             }
         } catch (gone: ActivityNotFoundException) {
             end(visit, BrowserException.Failed("the browser could not be opened", gone))

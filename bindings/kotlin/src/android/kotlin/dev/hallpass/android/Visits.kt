@@ -22,8 +22,8 @@ internal object Visits {
     /** Whether somebody waits for a redirect. */
     val isWaiting: Boolean get() = current != null
 
-    fun begin(url: String, redirectUri: String): Visit {
-        val visit = Visit(url, redirectUri)
+    fun begin(url: String, redirectUri: String, options: BrowserOptions): Visit {
+        val visit = Visit(url, redirectUri, options)
         synchronized(this) { current.also { current = visit } }?.end(BrowserException.Cancelled())
         return visit
     }
@@ -56,7 +56,7 @@ internal object Visits {
 }
 
 /** One visit, from the authorization page to its redirect. */
-internal class Visit(val url: String, val redirectUri: String) {
+internal class Visit(val url: String, val redirectUri: String, val options: BrowserOptions = BrowserOptions()) {
     /** Told to the activity, which may outlive this process. */
     val id: String = java.util.UUID.randomUUID().toString()
     private val redirect = Redirect(url, redirectUri)

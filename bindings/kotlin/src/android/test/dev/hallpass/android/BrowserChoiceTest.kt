@@ -1,5 +1,6 @@
 package dev.hallpass.android
 
+import dev.hallpass.ports.BrowserProblem
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -36,9 +37,38 @@ class BrowserChoiceTest {
     @Test
     fun `only Firefox with an App Link, the reason says what to do`() {
         val choice = BrowserChoice.among(listOf(firefox), APP_LINK) as BrowserChoice.None
+        assertEquals(BrowserProblem.KeepsAppLinks, choice.problem)
         assertTrue(choice.why, "org.mozilla.firefox" in choice.why && "custom scheme" in choice.why)
         assertTrue("<queries>" in (BrowserChoice.among(emptyList(), SCHEME) as BrowserChoice.None).why)
     }
+
+    @Test
+    fun `mode that the app chose, is the most that is used`() {
+        val installed = listOf(chrome, old)
+        assertEquals(BrowserChoice.CustomTab(chrome.packageName), BrowserChoice.among(installed, APP_LINK, BrowserOptions(BrowserMode.CustomTab)))
+        assertEquals(BrowserChoice.Plain(chrome.packageName), BrowserChoice.among(installed, APP_LINK, BrowserOptions(BrowserMode.Browser)))
+        val options = BrowserOptions(BrowserMode.Browser, ephemeral = true)
+        assertEquals(BrowserProblem.NoneEphemeral, problem(listOf(chrome.copy(isEphemeral = true)), options))
+    }
+
+    @Test
+    fun `browser that is not allowed, is not used, and no other says so`() {
+        val options = BrowserOptions(allowed = setOf(old.packageName))
+        assertEquals(BrowserChoice.CustomTab(old.packageName), BrowserChoice.among(listOf(chrome, old), SCHEME, options))
+        assertEquals(BrowserProblem.NoneAllowed, problem(listOf(chrome), options))
+        assertEquals(BrowserProblem.NoBrowser, problem(emptyList(), options))
+    }
+
+    @Test
+    fun `tab without cookies, is one of a browser that can, or none`() {
+        val able = old.copy(isEphemeral = true)
+        val options = BrowserOptions(ephemeral = true)
+        assertEquals(BrowserChoice.CustomTab(old.packageName), BrowserChoice.among(listOf(chrome, able), SCHEME, options))
+        assertEquals(BrowserProblem.NoneEphemeral, problem(listOf(chrome, old, simple.copy(isEphemeral = true)), options))
+    }
+
+    private fun problem(installed: List<InstalledBrowser>, options: BrowserOptions): BrowserProblem =
+        (BrowserChoice.among(installed, SCHEME, options) as BrowserChoice.None).problem
 
     @Test
     fun `link that is not the redirect of this login, does not answer it`() {

@@ -10,9 +10,12 @@ import android.content.pm.ApplicationInfo
 import android.content.pm.ResolveInfo
 import android.content.pm.ServiceInfo
 import android.net.Uri
+import android.os.Binder
 import android.os.Bundle
 import android.os.Looper
+import android.os.Parcel
 import dev.hallpass.ports.BrowserException
+import dev.hallpass.ports.BrowserProblem
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Dispatchers
@@ -35,6 +38,7 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
+import java.util.concurrent.TimeUnit
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -91,6 +95,51 @@ class LoginFlowTest {
             shadowOf(activity.get()).receiveResult(opened.intent, code, null)
             assertEquals("$code", expected, error(login)::class)
         }
+    }
+
+    @Test
+    fun `options of the app, are those of the tab`() {
+        install(hasAuthTabs = true, isEphemeral = true)
+        val options = BrowserOptions(ephemeral = true, toolbarColor = 0xff112233.toInt(), navigationBarColor = 0xff445566.toInt())
+        val (login, activity) = begin(browser = SystemBrowser(context, options))
+        val opened = shadowOf(activity.get()).nextStartedActivityForResult.intent
+        assertTrue(opened.getBooleanExtra("androidx.browser.customtabs.extra.ENABLE_EPHEMERAL_BROWSING", false))
+        assertEquals(0xff112233.toInt(), opened.getIntExtra("android.support.customtabs.extra.TOOLBAR_COLOR", 0))
+        assertEquals(0xff445566.toInt(), opened.getIntExtra("androidx.browser.customtabs.extra.NAVIGATION_BAR_COLOR", 0))
+        login.cancel()
+
+        install(hasAuthTabs = true)
+        val (plain, tab) = begin()
+        val extras = checkNotNull(shadowOf(tab.get()).nextStartedActivityForResult.intent.extras).keySet()
+        assertTrue("$extras", extras.none { "COLOR" in it || "EPHEMERAL" in it })
+        plain.cancel()
+        val (none, _) = begin(browser = SystemBrowser(context, BrowserOptions(allowed = setOf("com.example.other"))))
+        assertEquals(BrowserProblem.NoneAllowed, (error(none) as BrowserException.Failed).problem)
+    }
+
+    @Test
+    fun `browser is warmed up, by its own service and for a while`() {
+        val (calls, asked) = mutableListOf<Int>() to mutableListOf<Long>()
+        val service = object : Binder() {
+            override fun onTransact(code: Int, data: Parcel, reply: Parcel?, flags: Int): Boolean {
+                data.enforceInterface("android.support.customtabs.ICustomTabsService")
+                calls += code
+                asked += data.readLong()
+                return true
+            }
+        }
+        val name = ComponentName(BROWSER, "Tabs")
+        shadowOf(context).setComponentNameAndServiceForBindService(name, service)
+        SystemBrowser(context, BrowserOptions(BrowserMode.Browser)).warmUp()
+        SystemBrowser(context, BrowserOptions(allowed = setOf("com.example.other"))).warmUp()
+        assertEquals(0, shadowOf(context).boundServiceConnections.size)
+        SystemBrowser(context).warmUp()
+        shadowOf(Looper.getMainLooper()).idle()
+        assertEquals(listOf(2), calls)
+        assertEquals(listOf(0L), asked)
+        assertEquals(1, shadowOf(context).boundServiceConnections.size)
+        shadowOf(Looper.getMainLooper()).idleFor(31, TimeUnit.SECONDS)
+        assertEquals(0, shadowOf(context).boundServiceConnections.size)
     }
 
     @Test
@@ -175,7 +224,7 @@ class LoginFlowTest {
         val (login, activity) = begin()
         val tab = shadowOf(activity.get()).nextStartedActivityForResult
         shadowOf(activity.get()).receiveResult(tab.intent, Activity.RESULT_OK, Intent().setData(Uri.parse("$REDIRECT?code=c&state=other")))
-        assertEquals(BrowserException.Failed::class, error(login)::class)
+        assertEquals(BrowserProblem.AnotherUrl, (error(login) as BrowserException.Failed).problem)
         assertTrue(activity.get().isFinishing)
     }
 
@@ -210,8 +259,8 @@ class LoginFlowTest {
 
     @Test
     fun `activity that never comes up, as for an app in the background, the login has failed`() {
-        val login = scope.async { SystemBrowser(context, 1.milliseconds).open(URL, REDIRECT) }
-        assertEquals(BrowserException.Failed::class, error(login)::class)
+        val login = scope.async { SystemBrowser(context, BrowserOptions(), 1.milliseconds).open(URL, REDIRECT) }
+        assertEquals(BrowserProblem.NotShown, (error(login) as BrowserException.Failed).problem)
         assertNull(Visits.find(LoginActivity.intent(context, Visit(URL, REDIRECT)).getStringExtra("visit")))
     }
 
@@ -248,9 +297,13 @@ class LoginFlowTest {
     }
 
     /** Begins a login, and starts the activity that it asks for. */
-    private fun begin(redirectUri: String = REDIRECT, url: String = URL): Pair<Deferred<String>, ActivityController<LoginActivity>> {
+    private fun begin(
+        redirectUri: String = REDIRECT,
+        url: String = URL,
+        browser: SystemBrowser = SystemBrowser(context),
+    ): Pair<Deferred<String>, ActivityController<LoginActivity>> {
         shadowOf(context).clearNextStartedActivities()
-        val login = scope.async { SystemBrowser(context).open(url, redirectUri) }
+        val login = scope.async { browser.open(url, redirectUri) }
         val intent = shadowOf(context).nextStartedActivity
         return login to Robolectric.buildActivity(LoginActivity::class.java, intent).setup()
     }
@@ -267,7 +320,7 @@ class LoginFlowTest {
 
     // What replaces it wants an installed package for each filter.
     @Suppress("DEPRECATION")
-    private fun install(hasAuthTabs: Boolean) {
+    private fun install(hasAuthTabs: Boolean, isEphemeral: Boolean = false) {
         val packages = shadowOf(context.packageManager)
         val page = Intent(Intent.ACTION_VIEW, Uri.parse("http://www.example.com/")).addCategory(Intent.CATEGORY_BROWSABLE)
         val tabs = Intent("android.support.customtabs.action.CustomTabsService")
@@ -279,7 +332,10 @@ class LoginFlowTest {
         packages.removeResolveInfosForIntent(tabs, BROWSER)
         packages.addResolveInfoForIntent(tabs, ResolveInfo().apply {
             serviceInfo = ServiceInfo().apply { packageName = BROWSER; name = "Tabs"; applicationInfo = browser }
-            filter = IntentFilter("x").apply { if (hasAuthTabs) addCategory("androidx.browser.auth.category.AuthTab") }
+            filter = IntentFilter("x").apply {
+                if (hasAuthTabs) addCategory("androidx.browser.auth.category.AuthTab")
+                if (isEphemeral) addCategory("androidx.browser.customtabs.category.EphemeralBrowsing")
+            }
         })
     }
 

@@ -2,10 +2,14 @@
 
 package dev.hallpass.android
 
+import android.app.Activity
 import android.app.Application
 import android.content.Context
+import android.graphics.Color
+import android.os.Build
 import dev.hallpass.ApiRequest
 import dev.hallpass.Config
+import dev.hallpass.HallpassException
 import dev.hallpass.LoginReason
 import dev.hallpass.Provider
 import dev.hallpass.Session
@@ -13,7 +17,15 @@ import dev.hallpass.SessionState
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
 import dev.hallpass.okhttp.hallpass
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.SharingStarted
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.flow.stateIn
+import kotlinx.coroutines.withContext
 import okhttp3.OkHttpClient
+import kotlin.time.Duration.Companion.minutes
 
 // Every example of the README stands here as it stands there, and is compiled. ReadmeTest holds both together.
 
@@ -62,3 +74,31 @@ private suspend fun Screens.watch(session: Session) {
     session.reload()                      // reads the store again: the device was unlocked, the app came to the foreground
     session.logout()                      // erases here, then revokes at the server; Logout(endSession = true) opens the browser too
 }
+
+// Those of docs/android.md.
+
+class HomeModel(private val session: Session, scope: CoroutineScope) {
+    val user: StateFlow<User?> = session.states.map { it.user }.stateIn(scope, SharingStarted.WhileSubscribed(5_000), session.user)
+    suspend fun reports(): String = session.call(ApiRequest.get("https://api.example.com/reports")).body.decodeToString()
+}
+
+enum class Work { Done, Later, Never }
+
+suspend fun uploaded(session: Session, report: ByteArray): Work = try {
+    session.call(ApiRequest("POST", "https://api.example.com/reports", body = report))
+    Work.Done
+} catch (later: HallpassException) {
+    if (later.isRetryable) Work.Later else Work.Never                        // offline, or the device is still locked
+}
+
+fun browser(context: Context) = SystemBrowser(context, BrowserOptions(
+    mode = BrowserMode.CustomTab, allowed = setOf("com.android.chrome"), toolbarColor = Color.WHITE,
+))
+
+fun gatedSession(context: Context, config: Config, gate: BiometricGate, activity: () -> Activity): Session =
+    HallpassAndroid.session(context, config).gated(GatePolicy.every(5.minutes)) {
+        withContext(Dispatchers.Main) { gate.confirm(activity(), "Unlock your reports", "Cancel") }
+    }
+
+fun isMainProcess(application: Application): Boolean =
+    Build.VERSION.SDK_INT < Build.VERSION_CODES.P || Application.getProcessName() == application.packageName

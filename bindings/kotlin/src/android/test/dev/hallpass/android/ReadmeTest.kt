@@ -9,10 +9,15 @@ class ReadmeTest {
     private val library = File(System.getProperty("hallpass.checkout"), "bindings/kotlin")
 
     @Test
-    fun `each Kotlin example of the README, stands among the sources that are compiled`() {
-        val readme = File(library, "README.md").readText()
+    fun `each Kotlin example of the README, stands among the sources that are compiled`() = areCompiled("README.md")
+
+    @Test
+    fun `each example for an app that needs no AndroidX, stands among the sources that are compiled`() = areCompiled("docs/android.md")
+
+    private fun areCompiled(document: String) {
+        val text = File(library, document).readText()
         val compiled = lines(File(library, "src/android/test/dev/hallpass/android/ReadmeExamples.kt").readText())
-        val examples = EXAMPLE.findAll(readme).map { it.groupValues[1] }.toList()
+        val examples = EXAMPLE.findAll(text).map { it.groupValues[1] }.filterNot { it.startsWith("// AndroidX: ") }.toList()
         assertTrue("only ${examples.size} examples were found", examples.size >= 5)
         for (example in examples) {
             val wanted = lines(example)

@@ -7158,9 +7158,14 @@ sealed class BrowserFailure: kotlin.Exception() {
      * No browser could be opened, or the redirect cannot be received.
      */
     class Failed(
+
+        /**
+         * What the matter was. It reaches the app that asked for the login.
+         */
+        val `problem`: BrowserProblem
         ) : BrowserFailure() {
         override val message
-            get() = ""
+            get() = "problem=${ `problem` }"
     }
 
     /**
@@ -7193,7 +7198,9 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
 
         return when(buf.getInt()) {
             1 -> BrowserFailure.Cancelled()
-            2 -> BrowserFailure.Failed()
+            2 -> BrowserFailure.Failed(
+                FfiConverterTypeBrowserProblem.read(buf),
+                )
             3 -> BrowserFailure.RedirectUri()
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
         }
@@ -7208,6 +7215,7 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
             is BrowserFailure.Failed -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
+                + FfiConverterTypeBrowserProblem.allocationSize(value.`problem`)
             )
             is BrowserFailure.RedirectUri -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -7224,6 +7232,7 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
             }
             is BrowserFailure.Failed -> {
                 buf.putInt(2)
+                FfiConverterTypeBrowserProblem.write(value.`problem`, buf)
                 Unit
             }
             is BrowserFailure.RedirectUri -> {
@@ -7234,6 +7243,73 @@ public object FfiConverterTypeBrowserFailure : FfiConverterRustBuffer<BrowserFai
     }
 
 }
+
+
+
+/**
+ * Why no browser would do: a fixed vocabulary, so that it can be logged.
+ */
+
+enum class BrowserProblem {
+
+    /**
+     * There is none, or the app may not see it.
+     */
+    NO_BROWSER,
+    /**
+     * There is none of those that the app allows.
+     */
+    NONE_ALLOWED,
+    /**
+     * There is none that can show a page without keeping cookies.
+     */
+    NONE_EPHEMERAL,
+    /**
+     * Those that there are do not return to an app through its `https` redirect URI.
+     */
+    KEEPS_APP_LINKS,
+    /**
+     * The system did not show it.
+     */
+    NOT_SHOWN,
+    /**
+     * The app does not declare what brings the redirect back.
+     */
+    NOT_DECLARED,
+    /**
+     * It came back with another URL than the redirect URI of this login.
+     */
+    ANOTHER_URL,
+    /**
+     * Anything else.
+     */
+    OTHER;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBrowserProblem: FfiConverterRustBuffer<BrowserProblem> {
+    override fun read(buf: ByteBuffer) = try {
+        BrowserProblem.values()[buf.getInt() - 1]
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: BrowserProblem) = 4UL
+
+    override fun write(value: BrowserProblem, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 

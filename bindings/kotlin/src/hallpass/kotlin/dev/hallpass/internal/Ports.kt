@@ -6,6 +6,7 @@ import dev.hallpass.ffi.StoreFailure
 import dev.hallpass.ffi.TransportFailure
 import dev.hallpass.ports.Browser
 import dev.hallpass.ports.BrowserException
+import dev.hallpass.ports.BrowserProblem
 import dev.hallpass.ports.HttpHeader
 import dev.hallpass.ports.HttpRequest
 import dev.hallpass.ports.KeySigner
@@ -16,6 +17,7 @@ import dev.hallpass.ports.Transport
 import dev.hallpass.ports.TransportException
 import kotlinx.coroutines.CancellationException
 import dev.hallpass.ffi.Browser as CoreBrowser
+import dev.hallpass.ffi.BrowserProblem as CoreBrowserProblem
 import dev.hallpass.ffi.HttpHeader as CoreHeader
 import dev.hallpass.ffi.HttpRequest as CoreRequest
 import dev.hallpass.ffi.HttpResponse as CoreResponse
@@ -100,8 +102,24 @@ internal class ForeignTransport(private val transport: Transport) : CoreTranspor
 internal class ForeignBrowser(private val browser: Browser) : CoreBrowser {
     override suspend fun open(url: String, redirectUri: String): String =
         rethrown({ browser.open(url, redirectUri) }) { error ->
-            if (error is BrowserException.Cancelled) BrowserFailure.Cancelled() else BrowserFailure.Failed()
+            when (error) {
+                is BrowserException.Cancelled -> BrowserFailure.Cancelled()
+                is BrowserException.RedirectNotAssociated -> BrowserFailure.RedirectUri()
+                is BrowserException.Failed -> BrowserFailure.Failed(error.problem.toCore())
+                else -> BrowserFailure.Failed(CoreBrowserProblem.OTHER)
+            }
         }
+
+    private fun BrowserProblem.toCore(): CoreBrowserProblem = when (this) {
+        BrowserProblem.NoBrowser -> CoreBrowserProblem.NO_BROWSER
+        BrowserProblem.NoneAllowed -> CoreBrowserProblem.NONE_ALLOWED
+        BrowserProblem.NoneEphemeral -> CoreBrowserProblem.NONE_EPHEMERAL
+        BrowserProblem.KeepsAppLinks -> CoreBrowserProblem.KEEPS_APP_LINKS
+        BrowserProblem.NotShown -> CoreBrowserProblem.NOT_SHOWN
+        BrowserProblem.NotDeclared -> CoreBrowserProblem.NOT_DECLARED
+        BrowserProblem.AnotherUrl -> CoreBrowserProblem.ANOTHER_URL
+        BrowserProblem.Other -> CoreBrowserProblem.OTHER
+    }
 }
 
 internal fun List<HttpHeader>.toCore(): List<CoreHeader> = map { CoreHeader(it.name, it.value) }

@@ -44,12 +44,14 @@ import kotlin.time.Duration.Companion.seconds
  * @param connectTimeout how long to wait for a connection, its TLS handshake included
  * @param timeout how long a whole exchange may take
  * @param dispatcher where the blocking work is done
+ * @param userAgent the name that requests carry which have none; the platform's own unless given
  * @param permitsCleartext whether the platform lets this app send plain HTTP to a host
  */
 public class UrlConnectionTransport(
     private val connectTimeout: Duration = 10.seconds,
     private val timeout: Duration = 30.seconds,
     dispatcher: CoroutineDispatcher = Dispatchers.IO,
+    private val userAgent: String? = null,
     private val permitsCleartext: (host: String) -> Boolean = { true },
 ) : Transport {
     // Not the caller's: who is cancelled must not wait for a socket to notice.
@@ -79,7 +81,11 @@ public class UrlConnectionTransport(
             connection.useCaches = false
             connection.connectTimeout = connectTimeout.inWholeMilliseconds.toInt()
             connection.readTimeout = timeout.inWholeMilliseconds.toInt()
-            for (header in request.headers) connection.addRequestProperty(header.name, header.value)
+            if (userAgent != null) connection.setRequestProperty("User-Agent", userAgent)
+            // In place of ours, not beside it.
+            request.headers.filter { it.name.equals("User-Agent", ignoreCase = true) }
+                .forEach { connection.setRequestProperty("User-Agent", it.value) }
+            for (header in request.headers.filterNot { it.name.equals("User-Agent", ignoreCase = true) }) connection.addRequestProperty(header.name, header.value)
             if (request.method in METHODS_WITH_BODY || request.body.isNotEmpty()) {
                 connection.doOutput = true
                 if (request.method != "POST" || mayRepeatPosts()) connection.setFixedLengthStreamingMode(request.body.size)

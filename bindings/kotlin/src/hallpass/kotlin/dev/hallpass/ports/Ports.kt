@@ -176,8 +176,47 @@ public sealed class BrowserException(message: String, cause: Throwable?) : Excep
     /** The user closed the page, or let it wait too long. */
     public class Cancelled : BrowserException("the user closed the browser", null)
 
-    /** No browser could be opened, or the redirect cannot be received. */
-    public class Failed(message: String, cause: Throwable? = null) : BrowserException(message, cause)
+    /**
+     * No browser could be opened, or the redirect cannot be received.
+     *
+     * @property problem why; the app that asked for the login is told it as [dev.hallpass.HallpassException.Misconfigured.fix]
+     */
+    public class Failed(
+        message: String,
+        cause: Throwable? = null,
+        public val problem: BrowserProblem = BrowserProblem.Other,
+    ) : BrowserException(message, cause)
+
+    /** The system does not bring this `https` redirect URI back to the app: it is no verified App Link of this app's. */
+    public class RedirectNotAssociated(cause: Throwable? = null) :
+        BrowserException("the redirect URI does not lead back to this app", cause)
+}
+
+/** Why no browser would do: a fixed vocabulary, so that it can be logged. */
+public enum class BrowserProblem {
+    /** There is none, or the manifest does not ask for them in `<queries>`. */
+    NoBrowser,
+
+    /** There is none of those that the app allows. */
+    NoneAllowed,
+
+    /** There is none that can show a page without keeping cookies. */
+    NoneEphemeral,
+
+    /** Those that there are do not return to an app through its App Link. */
+    KeepsAppLinks,
+
+    /** The system did not show it, as for an app in the background. */
+    NotShown,
+
+    /** The manifest lacks the activity that opens it. */
+    NotDeclared,
+
+    /** It came back with another URL than the redirect URI of this login. */
+    AnotherUrl,
+
+    /** Anything else. */
+    Other,
 }
 
 /** A clock that only runs, and goes on while the device sleeps. */

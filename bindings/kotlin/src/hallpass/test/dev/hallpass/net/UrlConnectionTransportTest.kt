@@ -60,6 +60,18 @@ class UrlConnectionTransportTest {
     }
 
     @Test
+    fun `name of the library, goes with requests that have none`() = runBlocking {
+        serve("/token") { exchange ->
+            seen += exchange.requestHeaders["User-Agent"].toString()
+            answer(exchange, 200, "")
+        }
+        val named = UrlConnectionTransport(connectTimeout = 2.seconds, timeout = 3.seconds, userAgent = "Hallpass/1 (Android 15)")
+        named.send(post("/token", ""))
+        named.send(HttpRequest("GET", "$base/token", listOf(HttpHeader("user-agent", "App/2")), ByteArray(0), 1000))
+        assertEquals(listOf("[Hallpass/1 (Android 15)]", "[App/2]"), seen.toList())
+    }
+
+    @Test
     fun `redirect, is an answer and is not followed`() = runBlocking {
         serve("/token") { exchange ->
             exchange.responseHeaders.add("Location", "$base/elsewhere")
