@@ -35,6 +35,16 @@ pub struct Config {
     pub telemetry: bool,
     /// Whether the tokens of the next login are bound to a key of this device (DPoP).
     pub dpop: bool,
+    /// Whether logins are pushed to the server before the browser opens (PAR).
+    pub par: bool,
+    /// Where the provider's metadata is, when it is not below the issuer.
+    pub metadata_url: Option<String>,
+    /// The issuer's name in tokens, with `{tenantid}` in it, where it has many tenants.
+    pub issuer_template: Option<String>,
+    /// Whether an ID token without `nonce` is accepted at a login.
+    pub danger_accept_missing_nonce: bool,
+    /// Whether the scheme of the redirect URI may be one that any app can claim.
+    pub danger_allow_any_redirect_scheme: bool,
     /// Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
     /// (`10.0.2.2`).
     pub danger_allow_loopback_http: bool,
@@ -93,6 +103,21 @@ impl TryFrom<Config> for core::Config {
         }
         if config.dpop {
             settings = settings.dpop();
+        }
+        if config.par {
+            settings = settings.par();
+        }
+        if let Some(url) = &config.metadata_url {
+            settings = settings.metadata_url(url)?;
+        }
+        if let Some(template) = &config.issuer_template {
+            settings = settings.issuer_template(template)?;
+        }
+        if config.danger_accept_missing_nonce {
+            settings = settings.danger_accept_missing_nonce();
+        }
+        if config.danger_allow_any_redirect_scheme {
+            settings = settings.danger_allow_any_redirect_scheme();
         }
         Ok(if config.danger_allow_loopback_http { settings.danger_allow_loopback_http() } else { settings })
     }

@@ -32,6 +32,7 @@ pub use error::{HallpassError, LoginReason, OfflineCause, StorageProblem};
 pub use login::{LoggedOut, LoginOptions, LogoutOptions, Prompt, StartedLogin};
 pub use observer::{Event, ObserverFailure, SessionObserver, State};
 pub use ports::browser::{Browser, BrowserFailure, BrowserProblem};
+pub use ports::code_display::{CodeDisplay, DisplayFailure, UserCode};
 pub use ports::lease::{HeldLease, LeaseFailure, LeaseKeeper};
 pub use ports::signer::{KeySigner, SignerFailure};
 pub use ports::store::{SecureStore, StoreFailure};

@@ -8,8 +8,14 @@ use hallpass_core as core;
 /// How to log in; with nothing set, as the session's configuration says.
 #[derive(Debug, Clone, Default, uniffi::Record)]
 pub struct LoginOptions {
-    /// What the page has to ask for.
-    pub prompt: Option<Prompt>,
+    /// What the page has to ask for; none of them when the server decides.
+    pub prompt: Vec<Prompt>,
+    /// The scope to ask for instead of the configured one.
+    pub scope: Option<String>,
+    /// The API that the access token is for, instead of the configured one (Auth0).
+    pub audience: Option<String>,
+    /// The APIs that the access token is for, instead of the configured ones (RFC 8707).
+    pub resources: Vec<String>,
     /// Who is about to sign in, such as an e-mail address.
     pub login_hint: Option<String>,
     /// The languages for the page, as BCP 47 tags separated by spaces.
@@ -39,6 +45,8 @@ pub enum Prompt {
     Consent,
     /// An account.
     SelectAccount,
+    /// A new account: the page to sign up.
+    Create,
 }
 
 /// A login that waits for its callback.
@@ -70,12 +78,18 @@ pub struct LoggedOut {
     pub session_ended: bool,
 }
 
-impl From<LoginOptions> for core::Login {
-    fn from(options: LoginOptions) -> Self {
-        let mut login = Self::new();
-        if let Some(prompt) = options.prompt {
-            login = login.prompt(prompt.into());
+impl TryFrom<LoginOptions> for core::Login {
+    type Error = core::Error;
+
+    fn try_from(options: LoginOptions) -> core::Result<Self> {
+        let mut login = options.prompt.into_iter().fold(Self::new(), |login, prompt| login.prompt(prompt.into()));
+        if let Some(scope) = &options.scope {
+            login = login.scope(scope)?;
         }
+        if let Some(audience) = options.audience {
+            login = login.audience(audience);
+        }
+        login = options.resources.into_iter().fold(login, Self::resource);
         if let Some(hint) = options.login_hint {
             login = login.login_hint(hint);
         }
@@ -97,7 +111,7 @@ impl From<LoginOptions> for core::Login {
         if let Some(connection) = options.connection {
             login = login.connection(connection);
         }
-        options.extra.into_iter().fold(login, |login, (name, value)| login.extra(name, value))
+        Ok(options.extra.into_iter().fold(login, |login, (name, value)| login.extra(name, value)))
     }
 }
 
@@ -108,6 +122,7 @@ impl From<Prompt> for core::protocol::authorize::Prompt {
             Prompt::Login => Self::Login,
             Prompt::Consent => Self::Consent,
             Prompt::SelectAccount => Self::SelectAccount,
+            Prompt::Create => Self::Create,
         }
     }
 }

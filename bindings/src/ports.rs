@@ -4,6 +4,7 @@
 //! becomes the port's error; what it was told or answered is never part of a message.
 
 pub(crate) mod browser;
+pub(crate) mod code_display;
 pub(crate) mod lease;
 pub(crate) mod signer;
 pub(crate) mod store;

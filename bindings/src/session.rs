@@ -12,6 +12,7 @@ use crate::error::HallpassError;
 use crate::login::{LoggedOut, LoginOptions, LogoutOptions, StartedLogin};
 use crate::observer::{Observing, SessionObserver, State};
 use crate::ports::browser::{Browser, ForeignBrowser};
+use crate::ports::code_display::{CodeDisplay, ForeignDisplay};
 use crate::ports::lease::{KeptLease, LeaseKeeper};
 use crate::ports::signer::{ForeignSigner, KeySigner};
 use crate::ports::transport::{ForeignTransport, HttpHeader, Transport};
@@ -65,7 +66,19 @@ impl Session {
     /// # Errors
     /// As for [`core::Session::login`].
     pub async fn login(&self, options: LoginOptions) -> Result<User, HallpassError> {
-        Ok((&self.0.login(options.into()).await?).into())
+        Ok((&self.0.login(options.try_into()?).await?).into())
+    }
+
+    /// Signs the user in without a browser on this device; `display` shows the code to enter elsewhere.
+    ///
+    /// # Errors
+    /// As for [`core::Session::device_login`].
+    pub async fn device_login(
+        &self,
+        options: LoginOptions,
+        display: Arc<dyn CodeDisplay>,
+    ) -> Result<User, HallpassError> {
+        Ok((&self.0.device_login(options.try_into()?, ForeignDisplay(display)).await?).into())
     }
 
     /// Begins a login whose page the app opens itself.
@@ -73,7 +86,7 @@ impl Session {
     /// # Errors
     /// As for [`core::Session::start_login`].
     pub async fn start_login(&self, options: LoginOptions) -> Result<StartedLogin, HallpassError> {
-        Ok(self.0.start_login(options.into()).await?.into())
+        Ok(self.0.start_login(options.try_into()?).await?.into())
     }
 
     /// Finishes a login with the URL that the browser came back with.

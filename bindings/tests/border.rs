@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hallpass::{
-    ApiRequest, Browser, BrowserFailure, BrowserProblem, Config, Credentials, CredentialsRequest, Event, HallpassError,
-    HttpHeader, HttpRequest, HttpResponse, KeySigner, LoginOptions, LoginReason, LogoutOptions, ObserverFailure,
-    Provider, SecureStore, Session, SessionObserver, SessionOptions, ShiftedClock, SignerFailure, State,
-    StorageProblem, Store, StoreFailure, Transport, TransportFailure,
+    ApiRequest, Browser, BrowserFailure, BrowserProblem, CodeDisplay, Config, Credentials, CredentialsRequest,
+    DisplayFailure, Event, HallpassError, HttpHeader, HttpRequest, HttpResponse, KeySigner, LoginOptions, LoginReason,
+    LogoutOptions, ObserverFailure, Provider, SecureStore, Session, SessionObserver, SessionOptions, ShiftedClock,
+    SignerFailure, State, StorageProblem, Store, StoreFailure, Transport, TransportFailure, UserCode,
 };
 use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
 use hallpass_core::ports::{EntryName, KeySigner as _, SignerError};
@@ -275,6 +275,39 @@ async fn what_a_transport_throws_is_offline() {
     assert!(matches!(&error, HallpassError::Offline { details, .. } if details.code == "unreachable"), "{error:?}");
 }
 
+/// Notes the code, and throws.
+#[derive(Default)]
+struct BrokenDisplay(Mutex<Option<UserCode>>);
+
+impl CodeDisplay for BrokenDisplay {
+    fn show(&self, code: UserCode) -> Result<(), DisplayFailure> {
+        *self.0.lock().unwrap() = Some(code);
+        Err(DisplayFailure::Failed)
+    }
+}
+
+#[tokio::test]
+async fn a_device_login_shows_its_code_outlives_a_display_that_throws_and_is_cancelled() {
+    let tenant = tenant().await;
+    let session = opened(options(&tenant));
+    let display = Arc::new(BrokenDisplay::default());
+    let (waiting, shown) = (Arc::clone(&session), Arc::clone(&display));
+    let login = tokio::spawn(async move { waiting.device_login(LoginOptions::default(), shown).await });
+    within(async {
+        while display.0.lock().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let code = display.0.lock().unwrap().clone().unwrap();
+    assert_eq!((code.code.len(), code.lifetime_seconds), (9, 900));
+    assert!(code.verification_uri_complete.unwrap().starts_with(&code.verification_uri));
+    assert!(!login.is_finished());
+    within(session.cancel_login()).await.unwrap();
+    let cancelled = within(login).await.unwrap().unwrap_err();
+    assert!(matches!(cancelled, HallpassError::Cancelled { .. }), "{cancelled:?}");
+}
+
 #[tokio::test]
 async fn a_browser_that_is_closed_cancels_and_one_that_fails_says_so() {
     let tenant = tenant().await;
@@ -420,6 +453,11 @@ fn options(tenant: &Tenant) -> SessionOptions {
             post_logout_redirect_uri: None,
             telemetry: true,
             dpop: false,
+            par: false,
+            metadata_url: None,
+            issuer_template: None,
+            danger_accept_missing_nonce: false,
+            danger_allow_any_redirect_scheme: false,
             danger_allow_loopback_http: true,
         },
         account: None,

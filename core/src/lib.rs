@@ -31,6 +31,10 @@ mod error;
 pub mod ports;
 mod session;
 
+#[cfg(doc)]
+#[doc = include_str!("../docs/providers.md")]
+pub mod providers {}
+
 pub use config::Config;
 pub use error::{Error, LoginReason, OfflineCause, Result, StorageProblem};
 pub use hallpass_protocol as protocol;

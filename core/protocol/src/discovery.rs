@@ -139,6 +139,18 @@ pub fn oauth_request(client: &Client) -> Request {
     Request::get_json(url, MAX_DISCOVERY_RESPONSE)
 }
 
+/// Where a redirect of the document that was asked for at `asked` leads, as long as it stays at the same scheme, host and port:
+/// some servers have a canonical path. What is there has to name the client's issuer all the same, so that a redirect gives
+/// nobody a say who had none. `None` when the answer is no such redirect.
+#[must_use]
+pub fn redirected(asked: &Url, response: &Response) -> Option<Request> {
+    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let url = asked.join(response.headers.get("location")?).ok()?;
+    (url.origin() == asked.origin()).then(|| request_at(url))
+}
+
 /// The URL `path` beneath the issuer, which ends in a slash or not.
 pub(crate) fn beneath(issuer: &Issuer, path: &str) -> Url {
     let mut url = issuer.url().clone();
@@ -576,6 +588,29 @@ mod tests {
             let client = client(Dialect::OpenIdConnect, issuer);
             assert_eq!(request(&client).url.as_str(), expected);
             assert_eq!(oauth_request(&client).url.as_str(), oauth);
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_at_the_same_origin_only() {
+        let asked = Url::parse("https://op.example/realm/.well-known/openid-configuration").unwrap();
+        let to = |status: u16, location: &str| {
+            let headers = crate::http::Headers::from_iter([("Location", location)]);
+            redirected(&asked, &Response { status, headers, body: Vec::new() }).map(|request| String::from(request.url))
+        };
+        for (location, expected) in [
+            ("/metadata", "https://op.example/metadata"),
+            ("https://op.example:443/x?y=1", "https://op.example/x?y=1"),
+            ("openid-configuration/", "https://op.example/realm/.well-known/openid-configuration/"),
+        ] {
+            for status in [301, 302, 303, 307, 308] {
+                assert_eq!(to(status, location).as_deref(), Some(expected), "{status}");
+            }
+            assert_eq!(to(200, location), None);
+        }
+        for location in ["https://other.example/x", "http://op.example/x", "https://op.example:8443/x", "javascript:x"]
+        {
+            assert_eq!(to(302, location), None, "{location}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hallpass_protocol::discovery::{self, ProviderMetadata};
-use hallpass_protocol::http::Response;
+use hallpass_protocol::http::{Request, Response};
 use hallpass_protocol::jwk::{self, KeySet};
 use hallpass_protocol::logout::{self, LogoutParameters};
 use hallpass_protocol::revoke;
@@ -28,6 +28,9 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// Between two requests for what contradicts the cache: tokens with made-up key identifiers must not make us ask all the
 /// time. The first is free, however young the cache is: a server that has just rolled its keys is no attack.
 const COOLDOWN: Duration = Duration::from_secs(60);
+
+/// More redirects than this go in circles.
+const MOST_REDIRECTS: u8 = 3;
 
 /// The provider, and the cache of what it says.
 pub(crate) struct Provider {
@@ -259,13 +262,14 @@ impl Provider {
 
     async fn fetch_metadata(&self) -> Result<Cached<Arc<ProviderMetadata>>> {
         let client = &self.config.client;
-        let mut response = match &self.config.metadata_url {
-            Some(url) => self.wire.send(discovery::request_at(url.clone())).await?,
-            None => self.wire.send(discovery::request(client)).await?,
+        let request = match &self.config.metadata_url {
+            Some(url) => discovery::request_at(url.clone()),
+            None => discovery::request(client),
         };
+        let mut response = self.document(request).await?;
         // A server that knows OAuth alone has its document elsewhere (RFC 8414 §3.1).
         if response.status == 404 && self.config.metadata_url.is_none() {
-            let other = self.wire.send(discovery::oauth_request(client)).await?;
+            let other = self.document(discovery::oauth_request(client)).await?;
             if other.status == 200 {
                 response = other;
             }
@@ -277,6 +281,20 @@ impl Provider {
             received: self.wire.now(),
             lifetime: lifetime(&response, METADATA_LIFETIME),
         })
+    }
+
+    /// The answer to a request for metadata, after the redirects within its host.
+    async fn document(&self, mut request: Request) -> Result<Response> {
+        let mut left = MOST_REDIRECTS;
+        loop {
+            let asked = request.url.clone();
+            let response = self.wire.send(request).await?;
+            match discovery::redirected(&asked, &response) {
+                Some(next) if left > 0 => request = next,
+                Some(_) | None => return Ok(response),
+            }
+            left -= 1;
+        }
     }
 
     /// Reads the cache from the store, once.
@@ -493,6 +511,26 @@ mod tests {
         assert_eq!(token_endpoint(&provider.moved(&known).await.unwrap()), format!("{ISSUER}/new"));
         assert!(provider.moved(&known).await.is_some(), "within the minute from the cache");
         assert_eq!(answers.asked().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_of_the_metadata_is_followed_within_the_host_and_not_in_circles() {
+        let (store, clock) = (FailingStore::default(), StillClock::at(1_000, 0));
+        let to = |place: &str| reply(301, &[("Location", place)], "");
+        let answers = Answers::of([to("/canonical"), metadata(&format!("{ISSUER}/token"))]);
+        let provider_of = |answers: &Answers| provider(answers, &store, &clock);
+        assert!(provider_of(&answers).metadata().await.is_ok());
+        assert_eq!(answers.asked().len(), 2);
+
+        let store = FailingStore::default();
+        let provider_of = |answers: &Answers| provider(answers, &store, &clock);
+        let answers = Answers::of([to("https://elsewhere.example/")]);
+        assert!(matches!(provider_of(&answers).metadata().await, Err(Error::Misconfigured { field: "issuer", .. })));
+        assert_eq!(answers.asked().len(), 1);
+
+        let answers = Answers::of([to("/a"), to("/b"), to("/a"), to("/b")]);
+        assert!(provider_of(&answers).metadata().await.is_err());
+        assert_eq!(answers.asked().len(), 4);
     }
 
     #[tokio::test]

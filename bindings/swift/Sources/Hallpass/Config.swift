@@ -48,6 +48,20 @@ public struct Config: Sendable, Hashable {
     /// Whether the tokens of the next login are bound to a key of this device (DPoP, RFC 9449), so that one that is stolen is of
     /// no use elsewhere. A session that is there already stays what it is.
     public var dpop = false
+    /// Whether logins are pushed to the server before the browser opens, which then carries a reference alone (PAR, RFC 9126).
+    /// Where the server's metadata requires it, it is done in any case; Auth0's is not read.
+    public var par = false
+    /// Where the provider's metadata is, when it is not below the issuer. It has to name the issuer all the same.
+    public var metadataURL: String?
+    /// The issuer's name in tokens, for one with many tenants: `https://login.microsoftonline.com/{tenantid}/v2.0`. Users of every
+    /// tenant are accepted: who may use the app is for the app to say.
+    public var issuerTemplate: String?
+    /// Whether an ID token without `nonce` is accepted at a login, for a provider that never returns it (LinkedIn). PKCE alone
+    /// then tells a code that was injected.
+    public var dangerAcceptMissingNonce = false
+    /// Whether the redirect URI's scheme may have no period, such as `myapp`. Any app on the device can claim such a scheme and
+    /// get the callback (RFC 8252 §7.1).
+    public var dangerAllowAnyRedirectScheme = false
     /// Whether plain HTTP is allowed to a server on this very machine. For development only.
     public var dangerAllowLoopbackHTTP = false
 

@@ -142,7 +142,10 @@ extension HallpassBindings.Config {
             maxAgeSeconds: config.maxAge?.wholeSeconds, leewaySeconds: config.leeway?.wholeSeconds,
             loginLifetimeSeconds: config.loginLifetime?.wholeSeconds, apiOrigins: config.apiOrigins,
             postLogoutRedirectUri: config.postLogoutRedirectURI, telemetry: config.telemetry,
-            dpop: config.dpop, dangerAllowLoopbackHttp: config.dangerAllowLoopbackHTTP)
+            dpop: config.dpop, par: config.par, metadataUrl: config.metadataURL, issuerTemplate: config.issuerTemplate,
+            dangerAcceptMissingNonce: config.dangerAcceptMissingNonce,
+            dangerAllowAnyRedirectScheme: config.dangerAllowAnyRedirectScheme,
+            dangerAllowLoopbackHttp: config.dangerAllowLoopbackHTTP)
     }
 }
 
@@ -186,7 +189,8 @@ extension HallpassBindings.Unlock {
 extension HallpassBindings.LoginOptions {
     init(_ options: LoginOptions) {
         self.init(
-            prompt: options.prompt.map(HallpassBindings.Prompt.init), loginHint: options.loginHint,
+            prompt: LoginOptions.Prompt.allCases.filter(options.prompt.contains).map(HallpassBindings.Prompt.init),
+            scope: options.scope, audience: options.audience, resources: options.resources, loginHint: options.loginHint,
             uiLocales: options.uiLocales, acrValues: options.acrValues, maxAgeSeconds: options.maxAge?.wholeSeconds,
             organization: options.organization, invitation: options.invitation, connection: options.connection,
             extra: options.extra)
@@ -201,7 +205,18 @@ extension HallpassBindings.Prompt {
             case .login: .login
             case .consent: .consent
             case .selectAccount: .selectAccount
+            case .create: .create
             }
+    }
+}
+
+extension UserCode {
+    init(_ code: HallpassBindings.UserCode) throws(HallpassError) {
+        guard let page = URL(string: code.verificationUri) else { throw .internal(reference: "verification_uri") }
+        self.init(
+            code: code.code, verificationURI: page,
+            completeVerificationURI: code.verificationUriComplete.flatMap(URL.init(string:)),
+            lifetime: .seconds(Int64(clamping: code.lifetimeSeconds)))
     }
 }
 

@@ -12,10 +12,18 @@ public struct LoginOptions: Sendable, Hashable {
         case consent
         /// An account.
         case selectAccount = "select_account"
+        /// A new account: the page to sign up (Initiating User Registration via OpenID Connect 1.0).
+        case create
     }
 
-    /// What the page has to ask for; the server decides when `nil`.
-    public var prompt: Prompt?
+    /// What the page has to ask for; the server decides when it is empty. ``Prompt/none`` stands alone.
+    public var prompt: Set<Prompt> = []
+    /// The scope to ask for instead of the configured one, its values separated by spaces.
+    public var scope: String?
+    /// The API that the access token is for, instead of the configured one (Auth0).
+    public var audience: String?
+    /// The APIs that the access token is for, as absolute URIs, instead of the configured ones (RFC 8707).
+    public var resources: [String] = []
     /// Who is about to sign in, such as an e-mail address; the page fills it in.
     public var loginHint: String?
     /// The languages for the page, as BCP 47 tags separated by spaces, the preferred one first.
@@ -39,7 +47,7 @@ public struct LoginOptions: Sendable, Hashable {
 
 extension LoginOptions: RedactedDescription {
     /// What is asked for, and no value of the user's: a hint is personal, a ticket is a secret.
-    public var description: String { "LoginOptions(prompt: \(prompt?.rawValue ?? "nil"))" }
+    public var description: String { "LoginOptions(prompt: \(prompt.map(\.rawValue).sorted()))" }
 }
 
 /// A login that waits for its callback, for apps that open the page themselves.

@@ -870,6 +870,223 @@ public func FfiConverterTypeBrowser_lower(_ value: Browser) -> UInt64 {
 
 
 /**
+ * Shows the user which code to enter, and where; documented at [`ports::CodeDisplay`].
+ */
+public protocol CodeDisplay: AnyObject, Sendable {
+
+    /**
+     * Shows `code`, and returns. It is called on a thread of its own.
+     *
+     * # Errors
+     * Ignored: the login goes on until the code is over.
+     */
+    func show(code: UserCode) throws
+
+}
+/**
+ * Shows the user which code to enter, and where; documented at [`ports::CodeDisplay`].
+ */
+open class CodeDisplayImpl: CodeDisplay, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hallpass_fn_clone_codedisplay(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hallpass_fn_free_codedisplay(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Shows `code`, and returns. It is called on a thread of its own.
+     *
+     * # Errors
+     * Ignored: the login goes on until the code is over.
+     */
+open func show(code: UserCode)throws   {try rustCallWithError(FfiConverterTypeDisplayFailure_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_codedisplay_show(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeUserCode_lower(code),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceCodeDisplay {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceCodeDisplay = UniffiVTableCallbackInterfaceCodeDisplay(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeCodeDisplay.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface CodeDisplay: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeCodeDisplay.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface CodeDisplay: handle missing in uniffiClone")
+            }
+        },
+        show: { (
+            uniffiHandle: UInt64,
+            code: RustBuffer,
+            uniffiOutReturn: UnsafeMutableRawPointer,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeCodeDisplay.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try uniffiObj.show(
+                     code: try FfiConverterTypeUserCode_lift(code)
+                )
+            }
+
+
+            let writeReturn = { () }
+            uniffiTraitInterfaceCallWithError(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn,
+                lowerError: FfiConverterTypeDisplayFailure_lower
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceCodeDisplay> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceCodeDisplay>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitCodeDisplay() {
+    uniffi_hallpass_fn_init_callback_vtable_codedisplay(UniffiCallbackInterfaceCodeDisplay.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCodeDisplay: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<CodeDisplay>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = CodeDisplay
+
+    public static func lift(_ handle: UInt64) throws -> CodeDisplay {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return CodeDisplayImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: CodeDisplay) -> UInt64 {
+         if let rustImpl = value as? CodeDisplayImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CodeDisplay {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: CodeDisplay, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCodeDisplay_lift(_ handle: UInt64) throws -> CodeDisplay {
+    return try FfiConverterTypeCodeDisplay.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCodeDisplay_lower(_ value: CodeDisplay) -> UInt64 {
+    return FfiConverterTypeCodeDisplay.lower(value)
+}
+
+
+
+
+
+
+/**
  * A lease that is being taken or is held.
  */
 public protocol HeldLeaseProtocol: AnyObject, Sendable {
@@ -2230,6 +2447,14 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func credentials(request: CredentialsRequest) async throws  -> Credentials
 
     /**
+     * Signs the user in without a browser on this device; `display` shows the code to enter elsewhere.
+     *
+     * # Errors
+     * As for [`core::Session::device_login`].
+     */
+    func deviceLogin(options: LoginOptions, display: CodeDisplay) async throws  -> User
+
+    /**
      * Signs the user in with the browser.
      *
      * # Errors
@@ -2469,6 +2694,28 @@ open func credentials(request: CredentialsRequest)async throws  -> Credentials  
             completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
             freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
             liftFunc: FfiConverterTypeCredentials_lift,
+            errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
+
+    /**
+     * Signs the user in without a browser on this device; `display` shows the code to enter elsewhere.
+     *
+     * # Errors
+     * As for [`core::Session::device_login`].
+     */
+open func deviceLogin(options: LoginOptions, display: CodeDisplay)async throws  -> User  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_device_login(
+                        self.uniffiCloneHandle(),FfiConverterTypeLoginOptions_lower(options),FfiConverterTypeCodeDisplay_lower(display)
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeUser_lift,
             errorHandler: FfiConverterTypeHallpassError_lift
         )
 }
@@ -3807,6 +4054,26 @@ public struct Config: Equatable, Hashable {
      */
     public let dpop: Bool
     /**
+     * Whether logins are pushed to the server before the browser opens (PAR).
+     */
+    public let par: Bool
+    /**
+     * Where the provider's metadata is, when it is not below the issuer.
+     */
+    public let metadataUrl: String?
+    /**
+     * The issuer's name in tokens, with `{tenantid}` in it, where it has many tenants.
+     */
+    public let issuerTemplate: String?
+    /**
+     * Whether an ID token without `nonce` is accepted at a login.
+     */
+    public let dangerAcceptMissingNonce: Bool
+    /**
+     * Whether the scheme of the redirect URI may be one that any app can claim.
+     */
+    public let dangerAllowAnyRedirectScheme: Bool
+    /**
      * Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
      * (`10.0.2.2`).
      */
@@ -3858,6 +4125,21 @@ public struct Config: Equatable, Hashable {
          * Whether the tokens of the next login are bound to a key of this device (DPoP).
          */dpop: Bool,
         /**
+         * Whether logins are pushed to the server before the browser opens (PAR).
+         */par: Bool,
+        /**
+         * Where the provider's metadata is, when it is not below the issuer.
+         */metadataUrl: String?,
+        /**
+         * The issuer's name in tokens, with `{tenantid}` in it, where it has many tenants.
+         */issuerTemplate: String?,
+        /**
+         * Whether an ID token without `nonce` is accepted at a login.
+         */dangerAcceptMissingNonce: Bool,
+        /**
+         * Whether the scheme of the redirect URI may be one that any app can claim.
+         */dangerAllowAnyRedirectScheme: Bool,
+        /**
          * Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
          * (`10.0.2.2`).
          */dangerAllowLoopbackHttp: Bool) {
@@ -3875,6 +4157,11 @@ public struct Config: Equatable, Hashable {
         self.postLogoutRedirectUri = postLogoutRedirectUri
         self.telemetry = telemetry
         self.dpop = dpop
+        self.par = par
+        self.metadataUrl = metadataUrl
+        self.issuerTemplate = issuerTemplate
+        self.dangerAcceptMissingNonce = dangerAcceptMissingNonce
+        self.dangerAllowAnyRedirectScheme = dangerAllowAnyRedirectScheme
         self.dangerAllowLoopbackHttp = dangerAllowLoopbackHttp
     }
 
@@ -3908,6 +4195,11 @@ public struct FfiConverterTypeConfig: FfiConverterRustBuffer {
                 postLogoutRedirectUri: FfiConverterOptionString.read(from: &buf),
                 telemetry: FfiConverterBool.read(from: &buf),
                 dpop: FfiConverterBool.read(from: &buf),
+                par: FfiConverterBool.read(from: &buf),
+                metadataUrl: FfiConverterOptionString.read(from: &buf),
+                issuerTemplate: FfiConverterOptionString.read(from: &buf),
+                dangerAcceptMissingNonce: FfiConverterBool.read(from: &buf),
+                dangerAllowAnyRedirectScheme: FfiConverterBool.read(from: &buf),
                 dangerAllowLoopbackHttp: FfiConverterBool.read(from: &buf)
         )
     }
@@ -3927,6 +4219,11 @@ public struct FfiConverterTypeConfig: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.postLogoutRedirectUri, into: &buf)
         FfiConverterBool.write(value.telemetry, into: &buf)
         FfiConverterBool.write(value.dpop, into: &buf)
+        FfiConverterBool.write(value.par, into: &buf)
+        FfiConverterOptionString.write(value.metadataUrl, into: &buf)
+        FfiConverterOptionString.write(value.issuerTemplate, into: &buf)
+        FfiConverterBool.write(value.dangerAcceptMissingNonce, into: &buf)
+        FfiConverterBool.write(value.dangerAllowAnyRedirectScheme, into: &buf)
         FfiConverterBool.write(value.dangerAllowLoopbackHttp, into: &buf)
     }
 }
@@ -4633,9 +4930,21 @@ public func FfiConverterTypeLoggedOut_lower(_ value: LoggedOut) -> RustBuffer {
  */
 public struct LoginOptions: Equatable, Hashable {
     /**
-     * What the page has to ask for.
+     * What the page has to ask for; none of them when the server decides.
      */
-    public let prompt: Prompt?
+    public let prompt: [Prompt]
+    /**
+     * The scope to ask for instead of the configured one.
+     */
+    public let scope: String?
+    /**
+     * The API that the access token is for, instead of the configured one (Auth0).
+     */
+    public let audience: String?
+    /**
+     * The APIs that the access token is for, instead of the configured ones (RFC 8707).
+     */
+    public let resources: [String]
     /**
      * Who is about to sign in, such as an e-mail address.
      */
@@ -4673,8 +4982,17 @@ public struct LoginOptions: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * What the page has to ask for.
-         */prompt: Prompt?,
+         * What the page has to ask for; none of them when the server decides.
+         */prompt: [Prompt],
+        /**
+         * The scope to ask for instead of the configured one.
+         */scope: String?,
+        /**
+         * The API that the access token is for, instead of the configured one (Auth0).
+         */audience: String?,
+        /**
+         * The APIs that the access token is for, instead of the configured ones (RFC 8707).
+         */resources: [String],
         /**
          * Who is about to sign in, such as an e-mail address.
          */loginHint: String?,
@@ -4700,6 +5018,9 @@ public struct LoginOptions: Equatable, Hashable {
          * Parameters of the server's own.
          */extra: [String: String]) {
         self.prompt = prompt
+        self.scope = scope
+        self.audience = audience
+        self.resources = resources
         self.loginHint = loginHint
         self.uiLocales = uiLocales
         self.acrValues = acrValues
@@ -4726,7 +5047,10 @@ public struct FfiConverterTypeLoginOptions: FfiConverterRustBuffer {
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LoginOptions {
         return
             try LoginOptions(
-                prompt: FfiConverterOptionTypePrompt.read(from: &buf),
+                prompt: FfiConverterSequenceTypePrompt.read(from: &buf),
+                scope: FfiConverterOptionString.read(from: &buf),
+                audience: FfiConverterOptionString.read(from: &buf),
+                resources: FfiConverterSequenceString.read(from: &buf),
                 loginHint: FfiConverterOptionString.read(from: &buf),
                 uiLocales: FfiConverterOptionString.read(from: &buf),
                 acrValues: FfiConverterOptionString.read(from: &buf),
@@ -4739,7 +5063,10 @@ public struct FfiConverterTypeLoginOptions: FfiConverterRustBuffer {
     }
 
     public static func write(_ value: LoginOptions, into buf: inout [UInt8]) {
-        FfiConverterOptionTypePrompt.write(value.prompt, into: &buf)
+        FfiConverterSequenceTypePrompt.write(value.prompt, into: &buf)
+        FfiConverterOptionString.write(value.scope, into: &buf)
+        FfiConverterOptionString.write(value.audience, into: &buf)
+        FfiConverterSequenceString.write(value.resources, into: &buf)
         FfiConverterOptionString.write(value.loginHint, into: &buf)
         FfiConverterOptionString.write(value.uiLocales, into: &buf)
         FfiConverterOptionString.write(value.acrValues, into: &buf)
@@ -5214,6 +5541,95 @@ public func FfiConverterTypeUser_lower(_ value: User) -> RustBuffer {
 
 
 /**
+ * What the user enters, and where.
+ */
+public struct UserCode: Equatable, Hashable {
+    /**
+     * The code, as the server writes it.
+     */
+    public let code: String
+    /**
+     * The page on which it is entered, on any other device.
+     */
+    public let verificationUri: String
+    /**
+     * The same page with the code in it; not every server has one.
+     */
+    public let verificationUriComplete: String?
+    /**
+     * For how long both are good, in seconds.
+     */
+    public let lifetimeSeconds: UInt64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The code, as the server writes it.
+         */code: String,
+        /**
+         * The page on which it is entered, on any other device.
+         */verificationUri: String,
+        /**
+         * The same page with the code in it; not every server has one.
+         */verificationUriComplete: String?,
+        /**
+         * For how long both are good, in seconds.
+         */lifetimeSeconds: UInt64) {
+        self.code = code
+        self.verificationUri = verificationUri
+        self.verificationUriComplete = verificationUriComplete
+        self.lifetimeSeconds = lifetimeSeconds
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension UserCode: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUserCode: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UserCode {
+        return
+            try UserCode(
+                code: FfiConverterString.read(from: &buf),
+                verificationUri: FfiConverterString.read(from: &buf),
+                verificationUriComplete: FfiConverterOptionString.read(from: &buf),
+                lifetimeSeconds: FfiConverterUInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: UserCode, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.code, into: &buf)
+        FfiConverterString.write(value.verificationUri, into: &buf)
+        FfiConverterOptionString.write(value.verificationUriComplete, into: &buf)
+        FfiConverterUInt64.write(value.lifetimeSeconds, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUserCode_lift(_ buf: RustBuffer) throws -> UserCode {
+    return try FfiConverterTypeUserCode.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUserCode_lower(_ value: UserCode) -> RustBuffer {
+    return FfiConverterTypeUserCode.lower(value)
+}
+
+
+/**
  * Why no redirect came back.
  */
 public
@@ -5449,6 +5865,83 @@ public func FfiConverterTypeBrowserProblem_lower(_ value: BrowserProblem) -> Rus
     return FfiConverterTypeBrowserProblem.lower(value)
 }
 
+
+
+/**
+ * A display threw. There is nobody to tell.
+ */
+public
+enum DisplayFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * It threw something.
+     */
+    case Failed
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension DisplayFailure: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDisplayFailure: FfiConverterRustBuffer {
+    typealias SwiftType = DisplayFailure
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DisplayFailure {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .Failed
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: DisplayFailure, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .Failed:
+            writeInt(&buf, Int32(1))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDisplayFailure_lift(_ buf: RustBuffer) throws -> DisplayFailure {
+    return try FfiConverterTypeDisplayFailure.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDisplayFailure_lower(_ value: DisplayFailure) -> RustBuffer {
+    return FfiConverterTypeDisplayFailure.lower(value)
+}
 
 
 /**
@@ -6226,6 +6719,10 @@ public enum Prompt: Equatable, Hashable {
      * An account.
      */
     case selectAccount
+    /**
+     * A new account: the page to sign up.
+     */
+    case create
 
 
 
@@ -6255,6 +6752,8 @@ public struct FfiConverterTypePrompt: FfiConverterRustBuffer {
 
         case 4: return .selectAccount
 
+        case 5: return .create
+
         default: throw UniffiInternalError.unexpectedEnumCase
         }
     }
@@ -6277,6 +6776,10 @@ public struct FfiConverterTypePrompt: FfiConverterRustBuffer {
 
         case .selectAccount:
             writeInt(&buf, Int32(4))
+
+
+        case .create:
+            writeInt(&buf, Int32(5))
 
         }
     }
@@ -7506,30 +8009,6 @@ fileprivate struct FfiConverterOptionTypeUser: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
-fileprivate struct FfiConverterOptionTypePrompt: FfiConverterRustBuffer {
-    typealias SwiftType = Prompt?
-
-    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
-        guard let value = value else {
-            writeInt(&buf, Int8(0))
-            return
-        }
-        writeInt(&buf, Int8(1))
-        FfiConverterTypePrompt.write(value, into: &buf)
-    }
-
-    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
-        switch try readInt(&buf) as Int8 {
-        case 0: return nil
-        case 1: return try FfiConverterTypePrompt.read(from: &buf)
-        default: throw UniffiInternalError.unexpectedOptionalTag
-        }
-    }
-}
-
-#if swift(>=5.8)
-@_documentation(visibility: private)
-#endif
 fileprivate struct FfiConverterOptionTypeStorageProblem: FfiConverterRustBuffer {
     typealias SwiftType = StorageProblem?
 
@@ -7620,6 +8099,31 @@ fileprivate struct FfiConverterSequenceTypeHttpHeader: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeHttpHeader.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePrompt: FfiConverterRustBuffer {
+    typealias SwiftType = [Prompt]
+
+    public static func write(_ value: [Prompt], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePrompt.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Prompt] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Prompt]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePrompt.read(from: &buf))
         }
         return seq
     }
@@ -7842,6 +8346,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_browser_open() != 43428) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_codedisplay_show() != 2468) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_heldlease_release() != 10990) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -7888,6 +8395,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_session_credentials() != 47730) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_session_device_login() != 46303) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_session_login() != 21955) {
@@ -7940,6 +8450,7 @@ private let initializationResult: InitializationResult = {
     }
 
     uniffiCallbackInitBrowser()
+    uniffiCallbackInitCodeDisplay()
     uniffiCallbackInitKeySigner()
     uniffiCallbackInitLeaseKeeper()
     uniffiCallbackInitSecureStore()

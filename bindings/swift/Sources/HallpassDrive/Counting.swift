@@ -7,6 +7,8 @@ final class CountingTransport: Transport, @unchecked Sendable {
     private let lock = NSLock()
     private var sent: [String: Int64] = [:]
     private var broughtRefreshToken = false
+    /// What only the exchange of a code has in its body.
+    private static let grants = ["authorization_code", "grant-type%3Adevice_code", "grant-type:device_code"]
 
     /// How often each was sent, such as `"POST http://127.0.0.1:3000/oauth/token"`.
     var requests: [String: Int64] { lock.withLock { sent } }
@@ -18,7 +20,7 @@ final class CountingTransport: Transport, @unchecked Sendable {
         let place = request.url.absoluteString.prefix { $0 != "?" && $0 != "#" }
         lock.withLock { sent["\(request.method) \(place)", default: 0] += 1 }
         let response = try await inner.send(request)
-        if request.method == "POST", request.body.range(of: Data("authorization_code".utf8)) != nil {
+        if request.method == "POST", Self.grants.contains(where: { request.body.range(of: Data($0.utf8)) != nil }) {
             let answer = JSON(text: String(decoding: response.body, as: UTF8.self))
             let brought = if case .object(let members)? = answer, case .string(let token)? = members["refresh_token"] {
                 response.status == 200 && !token.isEmpty

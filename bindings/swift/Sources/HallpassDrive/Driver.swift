@@ -26,6 +26,13 @@ actor Driver {
             let open = try session(members)
             let user = try await open.session.resume(callback: callback)
             return await open.signedIn(user, now: Date.now.addingTimeInterval(shifted / .seconds(1)))
+        case "device_start":
+            let options = try LoginOptions(members)
+            return try await session(members).startDeviceLogin(options)
+        case "device_finish":
+            let open = try session(members)
+            let user = try await open.endOfDeviceLogin()
+            return await open.signedIn(user, now: Date.now.addingTimeInterval(shifted / .seconds(1)))
         case "login_cancel": try await session(members).session.cancelLogin()
         case "credentials":
             let minTTL = try members.seconds("min_ttl") ?? Session.defaultMinTTL
@@ -85,6 +92,8 @@ actor Driver {
     /// Waits until all work of the session has ended: then the account may be opened again.
     private func close(_ members: Members) async throws -> JSON {
         let name = try members.string("session")
+        // It holds the session for as long as it waits.
+        await sessions[name]?.cancelDeviceLogin()
         guard let transport = sessions.removeValue(forKey: name)?.weakTransport else {
             throw Refusal(.unknownSession, "no session `\(name)` is open")
         }
@@ -120,6 +129,40 @@ final class OpenSession: Sendable {
         events = EventLog(session.events)
     }
 
+    /// The device login that waits for its user, if there is one.
+    private let device = DeviceLogin()
+
+    /// Begins a device login, and returns what it shows.
+    func startDeviceLogin(_ options: LoginOptions) async throws -> JSON {
+        let (codes, show) = AsyncStream.makeStream(of: UserCode.self)
+        let login = Task { [session] in
+            defer { show.finish() }
+            return try await session.deviceLogin(options) { show.yield($0) }
+        }
+        for await code in codes {
+            await device.begin(login)
+            return .object([
+                "user_code": .string(code.code), "verification_uri": .string(code.verificationURI.absoluteString),
+                "verification_uri_complete": code.completeVerificationURI.map { .string($0.absoluteString) } ?? .null,
+                "expires_in": .integer(code.lifetime.components.seconds),
+            ])
+        }
+        // It ended before it had a code.
+        _ = try await login.value
+        return .object([:])
+    }
+
+    /// Ends the device login that waits.
+    func cancelDeviceLogin() async { await device.take()?.cancel() }
+
+    /// Waits until the user has entered the code.
+    func endOfDeviceLogin() async throws -> User {
+        guard let login = await device.take() else {
+            throw Refusal(.notARequest, "`device_finish`: no device login was started")
+        }
+        return try await login.value
+    }
+
     /// What the session has sent and stored.
     var counters: JSON {
         .object(["requests": .object(transport.requests.mapValues { .integer($0) }), "store": .object(store.counters)])
@@ -138,6 +181,18 @@ final class OpenSession: Sendable {
             "expires_in": left.map { .double(max(0, $0).rounded()) } ?? .null,
             "has_refresh_token": .bool(transport.hasRefreshToken),
         ])
+    }
+}
+
+/// The device login of a session.
+actor DeviceLogin {
+    private var login: Task<User, any Error>?
+
+    func begin(_ login: Task<User, any Error>) { self.login = login }
+
+    func take() -> Task<User, any Error>? {
+        defer { login = nil }
+        return login
     }
 }
 

@@ -12,7 +12,8 @@ struct Request: Sendable {
     /// The members of each operation besides `id` and `op`.
     static let operations: [String: Set<String>] = [
         "open": ["config", "store", "account"], "login_start": ["session", "params"],
-        "login_finish": ["session", "callback"], "login_cancel": ["session"],
+        "login_finish": ["session", "callback"], "device_start": ["session", "params"],
+        "device_finish": ["session"], "login_cancel": ["session"],
         "credentials": ["session", "min_ttl", "audience", "scope"], "renew": ["session"], "userinfo": ["session"],
         "user": ["session"], "state": ["session"], "reload": ["session"], "events": ["session", "count"],
         "call": ["session", "method", "url", "headers", "body"],

@@ -7,7 +7,7 @@ extension Config {
     static let members: Set<String> = [
         "issuer", "client_id", "redirect_uri", "scope", "audience", "resource", "dialect", "allow_loopback_http", "max_age",
         "organization", "leeway_seconds", "login_lifetime_seconds", "api_origins", "post_logout_redirect_uri", "telemetry",
-        "dpop",
+        "dpop", "par", "metadata_url", "issuer_template", "accept_missing_nonce", "allow_any_redirect_scheme",
     ]
 
     init(_ members: Members) throws(Refusal) {
@@ -31,22 +31,30 @@ extension Config {
         postLogoutRedirectURI = try members.text("post_logout_redirect_uri")
         telemetry = try members.bool("telemetry") ?? true
         dpop = try members.bool("dpop") ?? false
+        par = try members.bool("par") ?? false
+        metadataURL = try members.text("metadata_url")
+        issuerTemplate = try members.text("issuer_template")
+        dangerAcceptMissingNonce = try members.bool("accept_missing_nonce") ?? false
+        dangerAllowAnyRedirectScheme = try members.bool("allow_any_redirect_scheme") ?? false
         dangerAllowLoopbackHTTP = try members.bool("allow_loopback_http") ?? false
     }
 }
 
 extension LoginOptions {
     private static let members: Set<String> = [
-        "prompt", "login_hint", "ui_locales", "acr_values", "max_age", "organization", "invitation", "connection", "extra",
+        "prompt", "scope", "audience", "resource", "login_hint", "ui_locales", "acr_values", "max_age", "organization", "invitation", "connection", "extra",
     ]
 
     init(_ request: Members) throws(Refusal) {
         self.init()
         guard let members = try request.members("params", known: Self.members) else { return }
-        if let name = try members.text("prompt") {
-            guard let prompt = Prompt(rawValue: name) else { throw members.wrong("prompt", "no `\(name)`") }
-            self.prompt = prompt
+        for name in try (members.text("prompt") ?? "").split(separator: " ") {
+            guard let prompt = Prompt(rawValue: String(name)) else { throw members.wrong("prompt", "no `\(name)`") }
+            self.prompt.insert(prompt)
         }
+        scope = try members.text("scope")
+        audience = try members.text("audience")
+        resources = try members.texts("resource")
         loginHint = try members.text("login_hint")
         uiLocales = try members.text("ui_locales")
         acrValues = try members.text("acr_values")

@@ -270,6 +270,13 @@ typedef void (*UniffiCallbackInterfaceBrowserMethod0)(uint64_t, RustBuffer, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_CODE_DISPLAY_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_CODE_DISPLAY_METHOD0
+typedef void (*UniffiCallbackInterfaceCodeDisplayMethod0)(uint64_t, RustBuffer, void* _Nonnull,
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_LEASE_KEEPER_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_LEASE_KEEPER_METHOD0
 typedef void (*UniffiCallbackInterfaceLeaseKeeperMethod0)(uint64_t, uint64_t, uint64_t, void* _Nonnull,
@@ -364,6 +371,15 @@ typedef struct UniffiVTableCallbackInterfaceBrowser {
     UniffiCallbackInterfaceClone _Nonnull uniffiClone;
     UniffiCallbackInterfaceBrowserMethod0 _Nonnull visit;
 } UniffiVTableCallbackInterfaceBrowser;
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_CODE_DISPLAY
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_CODE_DISPLAY
+typedef struct UniffiVTableCallbackInterfaceCodeDisplay {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceCodeDisplayMethod0 _Nonnull show;
+} UniffiVTableCallbackInterfaceCodeDisplay;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LEASE_KEEPER
@@ -479,6 +495,26 @@ void uniffi_hallpass_fn_init_callback_vtable_browser(const UniffiVTableCallbackI
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_BROWSER_OPEN
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_BROWSER_OPEN
 uint64_t uniffi_hallpass_fn_method_browser_open(uint64_t ptr, RustBuffer url, RustBuffer redirect_uri
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_CODEDISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_CODEDISPLAY
+uint64_t uniffi_hallpass_fn_clone_codedisplay(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_CODEDISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_CODEDISPLAY
+void uniffi_hallpass_fn_free_codedisplay(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_CODEDISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_CODEDISPLAY
+void uniffi_hallpass_fn_init_callback_vtable_codedisplay(const UniffiVTableCallbackInterfaceCodeDisplay* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_CODEDISPLAY_SHOW
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_CODEDISPLAY_SHOW
+void uniffi_hallpass_fn_method_codedisplay_show(uint64_t ptr, RustBuffer code, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_HELDLEASE
@@ -644,6 +680,11 @@ uint64_t uniffi_hallpass_fn_method_session_cancel_login(uint64_t ptr
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_CREDENTIALS
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_CREDENTIALS
 uint64_t uniffi_hallpass_fn_method_session_credentials(uint64_t ptr, RustBuffer request
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_DEVICE_LOGIN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_DEVICE_LOGIN
+uint64_t uniffi_hallpass_fn_method_session_device_login(uint64_t ptr, RustBuffer options, uint64_t display
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_LOGIN
@@ -1077,6 +1118,12 @@ uint16_t uniffi_hallpass_checksum_method_browser_open(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_CODEDISPLAY_SHOW
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_CODEDISPLAY_SHOW
+uint16_t uniffi_hallpass_checksum_method_codedisplay_show(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_HELDLEASE_RELEASE
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_HELDLEASE_RELEASE
 uint16_t uniffi_hallpass_checksum_method_heldlease_release(void
@@ -1170,6 +1217,12 @@ uint16_t uniffi_hallpass_checksum_method_session_cancel_login(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_CREDENTIALS
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_CREDENTIALS
 uint16_t uniffi_hallpass_checksum_method_session_credentials(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_DEVICE_LOGIN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_DEVICE_LOGIN
+uint16_t uniffi_hallpass_checksum_method_session_device_login(void
 
 );
 #endif

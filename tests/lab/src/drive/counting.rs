@@ -51,10 +51,11 @@ fn without_query(url: &Url) -> String {
     url.into()
 }
 
-/// Whether it is the token request of a login (RFC 6749 §4.1.3), in either encoding.
+/// Whether it is the token request of a login (RFC 6749 §4.1.3, RFC 8628 §3.4), in either encoding.
 fn exchanges_code(request: &Request) -> bool {
-    const GRANT_TYPE: &[u8] = b"authorization_code";
-    request.method == Method::Post && request.body.as_bytes().windows(GRANT_TYPE.len()).any(|part| part == GRANT_TYPE)
+    const GRANT_TYPES: [&[u8]; 3] = [b"authorization_code", b"grant-type%3Adevice_code", b"grant-type:device_code"];
+    let has = |name: &[u8]| request.body.as_bytes().windows(name.len()).any(|part| part == name);
+    request.method == Method::Post && GRANT_TYPES.into_iter().any(has)
 }
 
 fn brings_refresh_token(response: &Response) -> bool {

@@ -23,6 +23,11 @@ pub(super) async fn examine(patient: &Patient, findings: &mut Findings) -> Resul
     let request = discovery::request(&patient.client);
     let place = request.url.clone();
     let mut response = patient.send(request).await.map_err(|error| patient.failed(error))?;
+    // As the core follows it: within the host.
+    if let Some(next) = discovery::redirected(&place, &response) {
+        findings.note("metadata", format!("{place} redirects to {}, within its host", next.url), "");
+        response = patient.send(next).await.map_err(|error| patient.failed(error))?;
+    }
     examine_clock(&response, findings);
     if response.status == 404 {
         let request = discovery::oauth_request(&patient.client);

@@ -21,6 +21,15 @@ import kotlin.time.Duration
  * @property telemetry whether requests to an Auth0 tenant name this library
  * @property dpop whether the tokens of the next login are bound to a key of this device (RFC 9449), so that a stolen one is of no
  *   use elsewhere; a session that is there stays what it is
+ * @property par whether logins are pushed to the server before the browser opens, which then carries a reference alone (RFC 9126);
+ *   where the server's metadata requires it, it is done in any case; Auth0's is not read
+ * @property metadataUrl where the provider's metadata is, when it is not below the issuer; it has to name the issuer all the same
+ * @property issuerTemplate the issuer's name in tokens, for one with many tenants:
+ *   `https://login.microsoftonline.com/{tenantid}/v2.0`; users of every tenant are accepted
+ * @property dangerAcceptMissingNonce whether an ID token without `nonce` is accepted at a login, for a provider that never returns
+ *   it (LinkedIn); PKCE alone then tells a code that was injected
+ * @property dangerAllowAnyRedirectScheme whether the redirect URI's scheme may have no dot, such as `myapp`; any app on the device
+ *   can claim such a scheme and get the callback (RFC 8252 §7.1)
  * @property dangerAllowLoopbackHttp whether plain HTTP is allowed to this very device, and from an emulator to the machine that
  * it runs on (`10.0.2.2`): for development, never in a release
  */
@@ -39,6 +48,11 @@ public data class Config(
     public val postLogoutRedirectUri: String? = null,
     public val telemetry: Boolean = true,
     public val dpop: Boolean = false,
+    public val par: Boolean = false,
+    public val metadataUrl: String? = null,
+    public val issuerTemplate: String? = null,
+    public val dangerAcceptMissingNonce: Boolean = false,
+    public val dangerAllowAnyRedirectScheme: Boolean = false,
     public val dangerAllowLoopbackHttp: Boolean = false,
 )
 

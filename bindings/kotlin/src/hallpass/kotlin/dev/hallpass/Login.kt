@@ -5,7 +5,10 @@ import kotlin.time.Duration
 /**
  * How to log in; with nothing set, as [Config] says.
  *
- * @property prompt what the page has to ask for
+ * @property prompt what the page has to ask for; the server decides when it is empty, and [Prompt.None] stands alone
+ * @property scope the scope to ask for instead of the configured one
+ * @property audience the API that the access token is for, instead of the configured one (Auth0)
+ * @property resources the APIs that the access token is for, instead of the configured ones (RFC 8707)
  * @property loginHint who is about to sign in, such as an e-mail address
  * @property uiLocales the languages for the page, as BCP 47 tags separated by spaces
  * @property acrValues the authentication context classes asked for, separated by spaces
@@ -16,7 +19,10 @@ import kotlin.time.Duration
  * @property extra parameters of the server's own
  */
 public data class Login(
-    public val prompt: Prompt? = null,
+    public val prompt: Set<Prompt> = emptySet(),
+    public val scope: String? = null,
+    public val audience: String? = null,
+    public val resources: List<String> = emptyList(),
     public val loginHint: String? = null,
     public val uiLocales: String? = null,
     public val acrValues: String? = null,
@@ -43,6 +49,9 @@ public enum class Prompt {
 
     /** An account. */
     SelectAccount,
+
+    /** A new account: the page to sign up (Initiating User Registration via OpenID Connect 1.0). */
+    Create,
 }
 
 /**
@@ -55,6 +64,22 @@ public data class StartedLogin(public val url: String, public val state: String)
     /** Shows nothing: whoever has the URL can take part in the login. */
     override fun toString(): String = "StartedLogin"
 }
+
+/**
+ * What the user of a device login enters, and where (RFC 8628 §3.3).
+ *
+ * @property code the code, as the server writes it; to be shown large, in letters that cannot be mistaken
+ * @property verificationUri the page on which it is entered, on any other device
+ * @property verificationUriComplete the same page with the code in it, for a QR code; not every server has one. Show the code
+ *   beside it
+ * @property lifetime for how long both are good
+ */
+public data class UserCode(
+    public val code: String,
+    public val verificationUri: String,
+    public val verificationUriComplete: String?,
+    public val lifetime: Duration,
+)
 
 /**
  * How to log out.

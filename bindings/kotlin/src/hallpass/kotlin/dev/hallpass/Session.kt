@@ -44,6 +44,21 @@ public interface Session : AutoCloseable {
     public suspend fun login(login: Login = Login()): User
 
     /**
+     * Signs the user in without a browser on this device, such as a television (RFC 8628): [show] is called once with a code, the
+     * user enters it in a browser elsewhere, and the server is asked until that has happened, as often as it allows. What
+     * [login] says of the page (`prompt`, `invitation`, `connection`) has no meaning here.
+     *
+     * Cancelling the coroutine, [cancelLogin], a logout or another login withdraws it; tokens that come all the same are revoked.
+     *
+     * @param show shows the code until this returns or throws; called on a thread of the library's
+     * @throws HallpassException.Cancelled when the code is over before it was entered, or the login was withdrawn
+     * @throws HallpassException.Denied with `access_denied` when the user said no
+     * @throws HallpassException.Misconfigured when the provider has no such endpoint
+     * @throws HallpassException any other, as [login]
+     */
+    public suspend fun deviceLogin(login: Login = Login(), show: (UserCode) -> Unit): User
+
+    /**
      * Begins a login whose page the app opens itself, and stores it, so that it survives the end of the process.
      *
      * @throws HallpassException as [login]

@@ -298,7 +298,7 @@ class SessionTest {
         assertEquals("client_id", placeholder.code)
         val denied = failure<HallpassException.Denied> {
             session().use { session ->
-                session.startLogin(Login(prompt = Prompt.None)).let { started ->
+                session.startLogin(Login(prompt = setOf(Prompt.None))).let { started ->
                     session.resume(ScriptedBrowser().open(started.url, Tenant.REDIRECT_URI))
                 }
             }

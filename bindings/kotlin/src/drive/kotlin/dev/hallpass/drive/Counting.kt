@@ -38,12 +38,15 @@ internal class Counters {
     }
 }
 
+/** What only the exchange of a code has in its body. */
+private val GRANTS = listOf("authorization_code", "grant-type%3Adevice_code", "grant-type:device_code")
+
 /** A transport whose requests are counted by method and URL. */
 internal class CountingTransport(private val inner: Transport, private val counters: Counters) : Transport {
     override suspend fun send(request: HttpRequest): HttpResponse {
         counters.sent(request)
         val response = inner.send(request)
-        val exchangesCode = request.method == "POST" && request.body.decodeToString().contains("authorization_code")
+        val exchangesCode = request.method == "POST" && GRANTS.any(request.body.decodeToString()::contains)
         if (exchangesCode) counters.hasRefreshToken = bringsRefreshToken(response)
         return response
     }

@@ -7,10 +7,19 @@ import dev.hallpass.Login
 import dev.hallpass.Prompt
 import dev.hallpass.Provider
 import dev.hallpass.Session
+import dev.hallpass.User
+import dev.hallpass.UserCode
 import dev.hallpass.net.UrlConnectionTransport
 import dev.hallpass.ports.HttpHeader
 import dev.hallpass.ports.MemoryStore
 import dev.hallpass.ports.MovableClock
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.Json
@@ -30,7 +39,13 @@ import kotlin.time.Duration.Companion.seconds
 
 /** The sessions that a driver has open, the one clock that they share, and what each operation does. */
 internal class Driver {
-    private class Open(val session: Session, val counters: Counters, val events: EventLog, val reopen: () -> Session)
+    private class Open(val session: Session, val counters: Counters, val events: EventLog, val reopen: () -> Session) {
+        /** The device login that waits for its user, if there is one. */
+        @Volatile
+        var device: Deferred<User>? = null
+    }
+
+    private val deviceLogins = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
     private val clock = MovableClock()
     private var advanced = Duration.ZERO
@@ -70,6 +85,12 @@ internal class Driver {
             }
         }
         "login_finish" -> of(members, { string("callback") }) { open, callback -> finishLogin(open, callback) }
+        "device_start" -> of(members, { optionalObject("params")?.let(::login) ?: Login() }, ::startDeviceLogin)
+        "device_finish" -> of(members, { }) { open, _ ->
+            val device = open.device ?: members.refuse("no device login was started")
+            open.device = null
+            signedIn(open, device.await())
+        }
         "login_cancel" -> of(members) { it.session.cancelLogin() }
         "credentials" -> {
             val minTtl = members.optionalSeconds("min_ttl")?.seconds ?: Session.DEFAULT_MIN_TTL
@@ -143,6 +164,7 @@ internal class Driver {
         val name = members.string("session")
         members.end()
         val open = sessions.remove(name) ?: throw unknown(name)
+        open.device?.cancelAndJoin()
         open.session.close()
         open.events.close()
         repeat(CLOSING_TRIES) {
@@ -159,8 +181,25 @@ internal class Driver {
         throw Refusal("session_busy", "work of `$name` goes on after ${CLOSING_PAUSE * CLOSING_TRIES}")
     }
 
-    private suspend fun finishLogin(open: Open, callback: String): JsonObject {
-        val user = open.session.resume(callback)
+    /** Begins a device login, and returns what it shows. */
+    private suspend fun startDeviceLogin(open: Open, login: Login): JsonObject {
+        val shown = CompletableDeferred<UserCode>()
+        val device = deviceLogins.async { open.session.deviceLogin(login) { shown.complete(it) } }
+        // It may end before it has a code.
+        device.invokeOnCompletion { error -> error?.let(shown::completeExceptionally) }
+        val code = shown.await()
+        open.device = device
+        return buildJsonObject {
+            put("user_code", code.code)
+            put("verification_uri", code.verificationUri)
+            put("verification_uri_complete", code.verificationUriComplete)
+            put("expires_in", code.lifetime.inWholeSeconds)
+        }
+    }
+
+    private suspend fun finishLogin(open: Open, callback: String): JsonObject = signedIn(open, open.session.resume(callback))
+
+    private suspend fun signedIn(open: Open, user: User): JsonObject {
         // The token has just arrived, so this asks for what is there and sends nothing.
         val credentials = runCatching { open.session.credentials(Duration.ZERO) }.getOrNull()
         val now = kotlin.time.Clock.System.now() + synchronized(this) { advanced }
@@ -192,8 +231,8 @@ internal class Driver {
 }
 
 private val OPERATIONS = listOf(
-    "open", "login_start", "login_finish", "login_cancel", "credentials", "renew", "userinfo", "user", "state", "reload", "events",
-    "call", "revoke", "logout_url", "logout", "advance", "close", "counters",
+    "open", "login_start", "login_finish", "device_start", "device_finish", "login_cancel", "credentials", "renew", "userinfo",
+    "user", "state", "reload", "events", "call", "revoke", "logout_url", "logout", "advance", "close", "counters",
 )
 
 private fun parsed(text: String): JsonObject {
@@ -245,20 +284,30 @@ private fun config(members: Members): Config = members.run {
         postLogoutRedirectUri = optionalString("post_logout_redirect_uri"),
         telemetry = optionalBoolean("telemetry") ?: true,
         dpop = optionalBoolean("dpop") ?: false,
+        par = optionalBoolean("par") ?: false,
+        metadataUrl = optionalString("metadata_url"),
+        issuerTemplate = optionalString("issuer_template"),
+        dangerAcceptMissingNonce = optionalBoolean("accept_missing_nonce") ?: false,
+        dangerAllowAnyRedirectScheme = optionalBoolean("allow_any_redirect_scheme") ?: false,
         dangerAllowLoopbackHttp = optionalBoolean("allow_loopback_http") ?: false,
     ).also { end() }
 }
 
 private fun login(members: Members): Login = members.run {
     Login(
-        prompt = when (val prompt = optionalString("prompt")) {
-            null -> null
-            "none" -> Prompt.None
-            "login" -> Prompt.Login
-            "consent" -> Prompt.Consent
-            "select_account" -> Prompt.SelectAccount
-            else -> refuse("`prompt` cannot be `$prompt`")
-        },
+        prompt = optionalString("prompt").orEmpty().split(' ').filter { it.isNotEmpty() }.map { prompt ->
+            when (prompt) {
+                "none" -> Prompt.None
+                "login" -> Prompt.Login
+                "consent" -> Prompt.Consent
+                "select_account" -> Prompt.SelectAccount
+                "create" -> Prompt.Create
+                else -> refuse("`prompt` cannot be `$prompt`")
+            }
+        }.toSet(),
+        scope = optionalString("scope"),
+        audience = optionalString("audience"),
+        resources = strings("resource"),
         loginHint = optionalString("login_hint"),
         uiLocales = optionalString("ui_locales"),
         acrValues = optionalString("acr_values"),

@@ -670,6 +670,9 @@ internal interface UniffiCallbackInterfaceSessionObserverMethod2 : com.sun.jna.C
 internal interface UniffiCallbackInterfaceBrowserMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
 }
+internal interface UniffiCallbackInterfaceCodeDisplayMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`code`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
+}
 internal interface UniffiCallbackInterfaceLeaseKeeperMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`number`: Long,`lease`: Long,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
 }
@@ -747,6 +750,25 @@ internal open class UniffiVTableCallbackInterfaceBrowser(
         `uniffiFree` = other.`uniffiFree`
         `uniffiClone` = other.`uniffiClone`
         `open` = other.`open`
+    }
+
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "show")
+internal open class UniffiVTableCallbackInterfaceCodeDisplay(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `show`: UniffiCallbackInterfaceCodeDisplayMethod0? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `show`: UniffiCallbackInterfaceCodeDisplayMethod0? = null,
+    ): UniffiVTableCallbackInterfaceCodeDisplay(`uniffiFree`,`uniffiClone`,`show`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceCodeDisplay) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `show` = other.`show`
     }
 
 }
@@ -887,6 +909,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_browser_open(
     ): Int
+    external fun uniffi_hallpass_checksum_method_codedisplay_show(
+    ): Int
     external fun uniffi_hallpass_checksum_method_heldlease_release(
     ): Int
     external fun uniffi_hallpass_checksum_method_leasekeeper_begin(
@@ -918,6 +942,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_hallpass_checksum_method_session_cancel_login(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_credentials(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_session_device_login(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_login(
     ): Int
@@ -969,6 +995,7 @@ internal object UniffiLib {
         Native.register(UniffiLib::class.java, findLibraryName(componentName = "hallpass"))
         hallpassThreads()
         uniffiCallbackInterfaceBrowser.register(this)
+        uniffiCallbackInterfaceCodeDisplay.register(this)
         uniffiCallbackInterfaceKeySigner.register(this)
         uniffiCallbackInterfaceLeaseKeeper.register(this)
         uniffiCallbackInterfaceSecureStore.register(this)
@@ -1006,6 +1033,14 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_hallpass_fn_method_browser_open(`ptr`: Long,`url`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_hallpass_fn_clone_codedisplay(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hallpass_fn_free_codedisplay(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_init_callback_vtable_codedisplay(`vtable`: UniffiVTableCallbackInterfaceCodeDisplay,
+    ): Unit
+    external fun uniffi_hallpass_fn_method_codedisplay_show(`ptr`: Long,`code`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_hallpass_fn_clone_heldlease(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hallpass_fn_free_heldlease(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1071,6 +1106,8 @@ internal object UniffiLib {
     external fun uniffi_hallpass_fn_method_session_cancel_login(`ptr`: Long,
     ): Long
     external fun uniffi_hallpass_fn_method_session_credentials(`ptr`: Long,`request`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_hallpass_fn_method_session_device_login(`ptr`: Long,`options`: RustBuffer.ByValue,`display`: Long,
     ): Long
     external fun uniffi_hallpass_fn_method_session_login(`ptr`: Long,`options`: RustBuffer.ByValue,
     ): Long
@@ -1263,6 +1300,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_browser_open() and 0xFFFF) != 43428) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_hallpass_checksum_method_codedisplay_show() and 0xFFFF) != 2468) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hallpass_checksum_method_heldlease_release() and 0xFFFF) != 10990) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1309,6 +1349,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_credentials() and 0xFFFF) != 47730) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_session_device_login() and 0xFFFF) != 46303) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_login() and 0xFFFF) != 21955) {
@@ -2204,6 +2247,341 @@ public object FfiConverterTypeBrowser: FfiConverter<Browser, Long> {
     override fun allocationSize(value: Browser) = 8UL
 
     override fun write(value: Browser, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * Shows the user which code to enter, and where; documented at [`ports::CodeDisplay`].
+ */
+public interface CodeDisplay {
+
+    /**
+     * Shows `code`, and returns. It is called on a thread of its own.
+     *
+     * # Errors
+     * Ignored: the login goes on until the code is over.
+     */
+    fun `show`(`code`: UserCode)
+
+    companion object
+}
+
+/**
+ * Shows the user which code to enter, and where; documented at [`ports::CodeDisplay`].
+ */
+open class CodeDisplayImpl: Disposable, AutoCloseable, CodeDisplay
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hallpass_fn_free_codedisplay(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hallpass_fn_clone_codedisplay(handle, status)
+        }
+    }
+
+
+    /**
+     * Shows `code`, and returns. It is called on a thread of its own.
+     *
+     * # Errors
+     * Ignored: the login goes on until the code is over.
+     */
+    @Throws(DisplayFailure::class)override fun `show`(`code`: UserCode)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(DisplayFailure) { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_codedisplay_show(
+        it,
+
+        FfiConverterTypeUserCode.lower(`code`),_status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceCodeDisplay {
+    internal object `show`: UniffiCallbackInterfaceCodeDisplayMethod0 {
+        override fun callback(`uniffiHandle`: Long,`code`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeCodeDisplay.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`show`(
+                    FfiConverterTypeUserCode.lift(`code`),
+                )
+            }
+            val writeReturn = { _: Unit -> Unit }
+            uniffiTraitInterfaceCallWithError(
+                uniffiCallStatus,
+                makeCall,
+                writeReturn,
+                { e: DisplayFailure -> FfiConverterTypeDisplayFailure.lower(e) }
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeCodeDisplay.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeCodeDisplay.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceCodeDisplay.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `show`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_hallpass_fn_init_callback_vtable_codedisplay(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeCodeDisplay: FfiConverter<CodeDisplay, Long> {
+    internal val handleMap = UniffiHandleMap<CodeDisplay>()
+
+    override fun lower(value: CodeDisplay): Long {
+        if (value is CodeDisplayImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): CodeDisplay {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return CodeDisplayImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): CodeDisplay {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: CodeDisplay) = 8UL
+
+    override fun write(value: CodeDisplay, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -4145,6 +4523,14 @@ public interface SessionInterface {
     suspend fun `credentials`(`request`: CredentialsRequest): Credentials
 
     /**
+     * Signs the user in without a browser on this device; `display` shows the code to enter elsewhere.
+     *
+     * # Errors
+     * As for [`core::Session::device_login`].
+     */
+    suspend fun `deviceLogin`(`options`: LoginOptions, `display`: CodeDisplay): User
+
+    /**
      * Signs the user in with the browser.
      *
      * # Errors
@@ -4436,6 +4822,35 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterTypeCredentials.lift(it) },
+        // Error FFI converter
+        HallpassException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Signs the user in without a browser on this device; `display` shows the code to enter elsewhere.
+     *
+     * # Errors
+     * As for [`core::Session::device_login`].
+     */
+    @Throws(HallpassException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `deviceLogin`(`options`: LoginOptions, `display`: CodeDisplay) : User {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_device_login(
+                uniffiHandle,
+
+        FfiConverterTypeLoginOptions.lower(`options`),
+        FfiConverterTypeCodeDisplay.lower(`display`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeUser.lift(it) },
         // Error FFI converter
         HallpassException.ErrorHandler,
     )
@@ -6164,6 +6579,31 @@ data class Config (
     val `dpop`: kotlin.Boolean
     ,
     /**
+     * Whether logins are pushed to the server before the browser opens (PAR).
+     */
+    val `par`: kotlin.Boolean
+    ,
+    /**
+     * Where the provider's metadata is, when it is not below the issuer.
+     */
+    val `metadataUrl`: kotlin.String?
+    ,
+    /**
+     * The issuer's name in tokens, with `{tenantid}` in it, where it has many tenants.
+     */
+    val `issuerTemplate`: kotlin.String?
+    ,
+    /**
+     * Whether an ID token without `nonce` is accepted at a login.
+     */
+    val `dangerAcceptMissingNonce`: kotlin.Boolean
+    ,
+    /**
+     * Whether the scheme of the redirect URI may be one that any app can claim.
+     */
+    val `dangerAllowAnyRedirectScheme`: kotlin.Boolean
+    ,
+    /**
      * Whether plain HTTP is allowed on this very machine, and from an Android emulator on the one that it runs on
      * (`10.0.2.2`).
      */
@@ -6199,6 +6639,11 @@ public object FfiConverterTypeConfig: FfiConverterRustBuffer<Config> {
             FfiConverterBoolean.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
@@ -6217,6 +6662,11 @@ public object FfiConverterTypeConfig: FfiConverterRustBuffer<Config> {
             FfiConverterOptionalString.allocationSize(value.`postLogoutRedirectUri`) +
             FfiConverterBoolean.allocationSize(value.`telemetry`) +
             FfiConverterBoolean.allocationSize(value.`dpop`) +
+            FfiConverterBoolean.allocationSize(value.`par`) +
+            FfiConverterOptionalString.allocationSize(value.`metadataUrl`) +
+            FfiConverterOptionalString.allocationSize(value.`issuerTemplate`) +
+            FfiConverterBoolean.allocationSize(value.`dangerAcceptMissingNonce`) +
+            FfiConverterBoolean.allocationSize(value.`dangerAllowAnyRedirectScheme`) +
             FfiConverterBoolean.allocationSize(value.`dangerAllowLoopbackHttp`)
     )
 
@@ -6235,6 +6685,11 @@ public object FfiConverterTypeConfig: FfiConverterRustBuffer<Config> {
             FfiConverterOptionalString.write(value.`postLogoutRedirectUri`, buf)
             FfiConverterBoolean.write(value.`telemetry`, buf)
             FfiConverterBoolean.write(value.`dpop`, buf)
+            FfiConverterBoolean.write(value.`par`, buf)
+            FfiConverterOptionalString.write(value.`metadataUrl`, buf)
+            FfiConverterOptionalString.write(value.`issuerTemplate`, buf)
+            FfiConverterBoolean.write(value.`dangerAcceptMissingNonce`, buf)
+            FfiConverterBoolean.write(value.`dangerAllowAnyRedirectScheme`, buf)
             FfiConverterBoolean.write(value.`dangerAllowLoopbackHttp`, buf)
     }
 }
@@ -6699,9 +7154,24 @@ public object FfiConverterTypeLoggedOut: FfiConverterRustBuffer<LoggedOut> {
  */
 data class LoginOptions (
     /**
-     * What the page has to ask for.
+     * What the page has to ask for; none of them when the server decides.
      */
-    val `prompt`: Prompt?
+    val `prompt`: List<Prompt>
+    ,
+    /**
+     * The scope to ask for instead of the configured one.
+     */
+    val `scope`: kotlin.String?
+    ,
+    /**
+     * The API that the access token is for, instead of the configured one (Auth0).
+     */
+    val `audience`: kotlin.String?
+    ,
+    /**
+     * The APIs that the access token is for, instead of the configured ones (RFC 8707).
+     */
+    val `resources`: List<kotlin.String>
     ,
     /**
      * Who is about to sign in, such as an e-mail address.
@@ -6758,7 +7228,10 @@ data class LoginOptions (
 public object FfiConverterTypeLoginOptions: FfiConverterRustBuffer<LoginOptions> {
     override fun read(buf: ByteBuffer): LoginOptions {
         return LoginOptions(
-            FfiConverterOptionalTypePrompt.read(buf),
+            FfiConverterSequenceTypePrompt.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
@@ -6771,7 +7244,10 @@ public object FfiConverterTypeLoginOptions: FfiConverterRustBuffer<LoginOptions>
     }
 
     override fun allocationSize(value: LoginOptions) = (
-            FfiConverterOptionalTypePrompt.allocationSize(value.`prompt`) +
+            FfiConverterSequenceTypePrompt.allocationSize(value.`prompt`) +
+            FfiConverterOptionalString.allocationSize(value.`scope`) +
+            FfiConverterOptionalString.allocationSize(value.`audience`) +
+            FfiConverterSequenceString.allocationSize(value.`resources`) +
             FfiConverterOptionalString.allocationSize(value.`loginHint`) +
             FfiConverterOptionalString.allocationSize(value.`uiLocales`) +
             FfiConverterOptionalString.allocationSize(value.`acrValues`) +
@@ -6783,7 +7259,10 @@ public object FfiConverterTypeLoginOptions: FfiConverterRustBuffer<LoginOptions>
     )
 
     override fun write(value: LoginOptions, buf: ByteBuffer) {
-            FfiConverterOptionalTypePrompt.write(value.`prompt`, buf)
+            FfiConverterSequenceTypePrompt.write(value.`prompt`, buf)
+            FfiConverterOptionalString.write(value.`scope`, buf)
+            FfiConverterOptionalString.write(value.`audience`, buf)
+            FfiConverterSequenceString.write(value.`resources`, buf)
             FfiConverterOptionalString.write(value.`loginHint`, buf)
             FfiConverterOptionalString.write(value.`uiLocales`, buf)
             FfiConverterOptionalString.write(value.`acrValues`, buf)
@@ -7138,6 +7617,69 @@ public object FfiConverterTypeUser: FfiConverterRustBuffer<User> {
 
 
 
+/**
+ * What the user enters, and where.
+ */
+data class UserCode (
+    /**
+     * The code, as the server writes it.
+     */
+    val `code`: kotlin.String
+    ,
+    /**
+     * The page on which it is entered, on any other device.
+     */
+    val `verificationUri`: kotlin.String
+    ,
+    /**
+     * The same page with the code in it; not every server has one.
+     */
+    val `verificationUriComplete`: kotlin.String?
+    ,
+    /**
+     * For how long both are good, in seconds.
+     */
+    val `lifetimeSeconds`: kotlin.ULong
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUserCode: FfiConverterRustBuffer<UserCode> {
+    override fun read(buf: ByteBuffer): UserCode {
+        return UserCode(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: UserCode) = (
+            FfiConverterString.allocationSize(value.`code`) +
+            FfiConverterString.allocationSize(value.`verificationUri`) +
+            FfiConverterOptionalString.allocationSize(value.`verificationUriComplete`) +
+            FfiConverterULong.allocationSize(value.`lifetimeSeconds`)
+    )
+
+    override fun write(value: UserCode, buf: ByteBuffer) {
+            FfiConverterString.write(value.`code`, buf)
+            FfiConverterString.write(value.`verificationUri`, buf)
+            FfiConverterOptionalString.write(value.`verificationUriComplete`, buf)
+            FfiConverterULong.write(value.`lifetimeSeconds`, buf)
+    }
+}
+
+
+
 
 
 /**
@@ -7310,6 +7852,68 @@ public object FfiConverterTypeBrowserProblem: FfiConverterRustBuffer<BrowserProb
 }
 
 
+
+
+
+
+
+/**
+ * A display threw. There is nobody to tell.
+ */
+sealed class DisplayFailure: kotlin.Exception() {
+
+    /**
+     * It threw something.
+     */
+    class Failed(
+        ) : DisplayFailure() {
+        override val message
+            get() = ""
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<DisplayFailure> {
+        override fun lift(error_buf: RustBuffer.ByValue): DisplayFailure = FfiConverterTypeDisplayFailure.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDisplayFailure : FfiConverterRustBuffer<DisplayFailure> {
+    override fun read(buf: ByteBuffer): DisplayFailure {
+
+
+        return when(buf.getInt()) {
+            1 -> DisplayFailure.Failed()
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: DisplayFailure): ULong {
+        return when(value) {
+            is DisplayFailure.Failed -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: DisplayFailure, buf: ByteBuffer) {
+        when(value) {
+            is DisplayFailure.Failed -> {
+                buf.putInt(1)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
 
 
 
@@ -8066,7 +8670,11 @@ enum class Prompt {
     /**
      * An account.
      */
-    SELECT_ACCOUNT;
+    SELECT_ACCOUNT,
+    /**
+     * A new account: the page to sign up.
+     */
+    CREATE;
 
 
 
@@ -9489,38 +10097,6 @@ public object FfiConverterOptionalTypeUser: FfiConverterRustBuffer<User?> {
 /**
  * @suppress
  */
-public object FfiConverterOptionalTypePrompt: FfiConverterRustBuffer<Prompt?> {
-    override fun read(buf: ByteBuffer): Prompt? {
-        if (buf.get().toInt() == 0) {
-            return null
-        }
-        return FfiConverterTypePrompt.read(buf)
-    }
-
-    override fun allocationSize(value: Prompt?): ULong {
-        if (value == null) {
-            return 1UL
-        } else {
-            return 1UL + FfiConverterTypePrompt.allocationSize(value)
-        }
-    }
-
-    override fun write(value: Prompt?, buf: ByteBuffer) {
-        if (value == null) {
-            buf.put(0)
-        } else {
-            buf.put(1)
-            FfiConverterTypePrompt.write(value, buf)
-        }
-    }
-}
-
-
-
-
-/**
- * @suppress
- */
 public object FfiConverterOptionalTypeStorageProblem: FfiConverterRustBuffer<StorageProblem?> {
     override fun read(buf: ByteBuffer): StorageProblem? {
         if (buf.get().toInt() == 0) {
@@ -9641,6 +10217,34 @@ public object FfiConverterSequenceTypeHttpHeader: FfiConverterRustBuffer<List<Ht
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypePrompt: FfiConverterRustBuffer<List<Prompt>> {
+    override fun read(buf: ByteBuffer): List<Prompt> {
+        val len = buf.getInt()
+        return List<Prompt>(len) {
+            FfiConverterTypePrompt.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Prompt>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePrompt.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Prompt>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePrompt.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.String, kotlin.String>> {
     override fun read(buf: ByteBuffer): Map<kotlin.String, kotlin.String> {
         val len = buf.getInt()
@@ -9722,6 +10326,9 @@ private fun hallpassThreads() {
         uniffiCallbackInterfaceBrowser.`open`,
         uniffiCallbackInterfaceBrowser.uniffiFree,
         uniffiCallbackInterfaceBrowser.uniffiClone,
+        uniffiCallbackInterfaceCodeDisplay.`show`,
+        uniffiCallbackInterfaceCodeDisplay.uniffiFree,
+        uniffiCallbackInterfaceCodeDisplay.uniffiClone,
         uniffiCallbackInterfaceKeySigner.`identity`,
         uniffiCallbackInterfaceKeySigner.`publicKey`,
         uniffiCallbackInterfaceKeySigner.`sign`,

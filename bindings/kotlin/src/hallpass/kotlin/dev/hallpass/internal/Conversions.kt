@@ -14,11 +14,13 @@ import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
+import dev.hallpass.UserCode
 import dev.hallpass.ffi.CredentialsRequest
 import dev.hallpass.ffi.LoginOptions
 import dev.hallpass.ports.HttpHeader
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
 import dev.hallpass.ffi.ApiReply as CoreReply
 import dev.hallpass.ffi.ApiRequest as CoreApiRequest
@@ -34,6 +36,7 @@ import dev.hallpass.ffi.Provider as CoreProvider
 import dev.hallpass.ffi.State as CoreState
 import dev.hallpass.ffi.StorageProblem as CoreProblem
 import dev.hallpass.ffi.User as CoreUser
+import dev.hallpass.ffi.UserCode as CoreUserCode
 
 /** What is negative counts as nothing: an unsigned number would make for ever of it. */
 internal fun Duration.toMilliseconds(): ULong = coerceAtLeast(Duration.ZERO).inWholeMilliseconds.toULong()
@@ -66,17 +69,19 @@ internal fun Config.toCore() = CoreConfig(
     postLogoutRedirectUri = postLogoutRedirectUri,
     telemetry = telemetry,
     dpop = dpop,
+    par = par,
+    metadataUrl = metadataUrl,
+    issuerTemplate = issuerTemplate,
+    dangerAcceptMissingNonce = dangerAcceptMissingNonce,
+    dangerAllowAnyRedirectScheme = dangerAllowAnyRedirectScheme,
     dangerAllowLoopbackHttp = dangerAllowLoopbackHttp,
 )
 
 internal fun Login.toCore() = LoginOptions(
-    prompt = when (prompt) {
-        null -> null
-        Prompt.None -> CorePrompt.NONE
-        Prompt.Login -> CorePrompt.LOGIN
-        Prompt.Consent -> CorePrompt.CONSENT
-        Prompt.SelectAccount -> CorePrompt.SELECT_ACCOUNT
-    },
+    prompt = prompt.sorted().map { it.toCore() },
+    scope = scope,
+    audience = audience,
+    resources = resources,
     loginHint = loginHint,
     uiLocales = uiLocales,
     acrValues = acrValues,
@@ -85,6 +90,18 @@ internal fun Login.toCore() = LoginOptions(
     invitation = invitation,
     connection = connection,
     extra = extra,
+)
+
+private fun Prompt.toCore() = when (this) {
+    Prompt.None -> CorePrompt.NONE
+    Prompt.Login -> CorePrompt.LOGIN
+    Prompt.Consent -> CorePrompt.CONSENT
+    Prompt.SelectAccount -> CorePrompt.SELECT_ACCOUNT
+    Prompt.Create -> CorePrompt.CREATE
+}
+
+internal fun CoreUserCode.toPublic() = UserCode(
+    code, verificationUri, verificationUriComplete, lifetimeSeconds.coerceAtMost(Long.MAX_VALUE.toULong()).toLong().seconds,
 )
 
 internal fun ApiRequest.toCore() =

@@ -13,6 +13,7 @@ import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
 import dev.hallpass.StartedLogin
 import dev.hallpass.User
+import dev.hallpass.UserCode
 import dev.hallpass.ffi.CredentialsRequest
 import dev.hallpass.ffi.SessionOptions
 import dev.hallpass.ffi.Store
@@ -38,6 +39,10 @@ internal class CoreSession private constructor(private val core: Core, private v
     override val events: Flow<SessionEvent> = watch.events.asSharedFlow()
 
     override suspend fun login(login: Login): User = verb { core.login(login.toCore()).toPublic() }
+
+    override suspend fun deviceLogin(login: Login, show: (UserCode) -> Unit): User = verb {
+        core.deviceLogin(login.toCore(), ForeignDisplay(show)).toPublic()
+    }
 
     override suspend fun startLogin(login: Login): StartedLogin = verb {
         val started = core.startLogin(login.toCore())

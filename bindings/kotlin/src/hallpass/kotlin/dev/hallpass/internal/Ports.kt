@@ -1,6 +1,9 @@
 package dev.hallpass.internal
 
+import dev.hallpass.UserCode
 import dev.hallpass.ffi.BrowserFailure
+import dev.hallpass.ffi.CodeDisplay
+import dev.hallpass.ffi.DisplayFailure
 import dev.hallpass.ffi.SignerFailure
 import dev.hallpass.ffi.StoreFailure
 import dev.hallpass.ffi.TransportFailure
@@ -24,6 +27,7 @@ import dev.hallpass.ffi.HttpResponse as CoreResponse
 import dev.hallpass.ffi.KeySigner as CoreSigner
 import dev.hallpass.ffi.SecureStore as CoreStore
 import dev.hallpass.ffi.Transport as CoreTransport
+import dev.hallpass.ffi.UserCode as CoreUserCode
 
 // An app's ports as the core sees them. Whatever they throw is turned into an error that the core knows here: what falls
 // through to the generated code would be told to it as text.
@@ -120,6 +124,11 @@ internal class ForeignBrowser(private val browser: Browser) : CoreBrowser {
         BrowserProblem.AnotherUrl -> CoreBrowserProblem.ANOTHER_URL
         BrowserProblem.Other -> CoreBrowserProblem.OTHER
     }
+}
+
+/** What it throws is ignored: the login goes on until the code is over. */
+internal class ForeignDisplay(private val show: (UserCode) -> Unit) : CodeDisplay {
+    override fun show(code: CoreUserCode): Unit = rethrown({ show(code.toPublic()) }) { DisplayFailure.Failed() }
 }
 
 internal fun List<HttpHeader>.toCore(): List<CoreHeader> = map { CoreHeader(it.name, it.value) }

@@ -13,6 +13,7 @@ import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
 import dev.hallpass.StartedLogin
 import dev.hallpass.User
+import dev.hallpass.UserCode
 import dev.hallpass.ports.HttpHeader
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -60,6 +61,8 @@ class FakeSession : Session {
         events.tryEmit(SessionEvent.SignedOut(LoginReason.LoggedOut))
         return LoggedOut(erased = true, revoked = true, sessionEnded = false)
     }
+
+    override suspend fun deviceLogin(login: Login, show: (UserCode) -> Unit): User = error("the app does not")
 
     override suspend fun startLogin(login: Login): StartedLogin = error("the app does not")
 
