@@ -159,6 +159,8 @@ impl Calls {
                     .expect("the endpoint was looked at above")
             })
             .await?;
+        // Credentials are published before the state, both with the record locked.
+        drop(self.account.lock().await);
         match self.account.state() {
             State::SignedIn { user } | State::LoginRequired { user, .. } => {
                 userinfo::parse(&response, user.sub()).map_err(|error| match error {

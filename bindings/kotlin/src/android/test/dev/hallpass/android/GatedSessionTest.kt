@@ -140,7 +140,7 @@ class GatedSessionTest {
         val GATED = setOf("credentials", "renew", "call", "proof", "userinfo")
         val FREE = setOf(
             "getStates", "getEvents", "getState", "getUser", "login", "startLogin", "resume", "cancelLogin", "noteNonce", "logout",
-            "revoke", "logoutUrl", "restored", "reload", "close",
+            "revoke", "logoutUrl", "restored", "reload", "close", "deviceLogin",
         )
     }
 }
