@@ -90,7 +90,9 @@ mod tests {
     fn every_command_has_its_page_and_an_unknown_one_is_told() {
         for command in Cli::command().get_subcommands() {
             let page = String::from_utf8(page(Some(command.get_name())).unwrap()).unwrap();
-            assert!(page.contains(&format!("lab {}", command.get_name())), "{page:.400}");
+            // As roff has hyphens.
+            let name = command.get_name().replace('-', "\\-");
+            assert!(page.contains(&format!("lab {name}")), "{page:.400}");
         }
         assert!(page(None).is_ok());
         assert!(page(Some("fly")).unwrap_err().to_string().contains("fly"));
