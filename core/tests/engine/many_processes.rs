@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-use hallpass_core::ports::{EntryName, Lease, LeaseBusy, LeaseGuard};
-use hallpass_core::{LoginReason, Logout, MinTtl, Session, State};
+use hallpass_core::{LoginReason, Logout, MinTtl};
 
-use crate::support::process::Process;
 use crate::support::server::Fault;
-use crate::support::{Device, config, live, login_required, settle, signed_out_reason, within};
+use crate::support::{Device, login_required, settle, signed_out_reason, within};
 
 #[tokio::test(start_paused = true)]
 async fn rule_5_what_another_process_renewed_is_used_without_a_request() {
@@ -55,43 +52,6 @@ async fn rule_5_invalid_grant_for_a_token_that_another_process_replaced_is_not_t
     app.server.release();
     within(slow).await.unwrap().unwrap();
     assert!(app.session().user().is_some());
-}
-
-/// A lease that another process holds, for as long as anyone waits.
-struct Busy;
-
-#[async_trait]
-impl Lease for Busy {
-    async fn acquire(&self, _: &EntryName, patience: Duration) -> Result<LeaseGuard, LeaseBusy> {
-        tokio::time::sleep(patience).await;
-        Err(LeaseBusy)
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn rule_5_a_process_that_cannot_take_the_lease_restores_without_sending() {
-    let mut app = Device::signed_in().await;
-    app.expire();
-    app.server.fail(vec![Fault::RequestLost; 2]);
-    app.access_token().await.unwrap_err();
-    app.kill();
-    app.close();
-    app.forget();
-
-    // The other process is alive, and has the same renewal in flight.
-    let process = Process::new();
-    let other = Session::builder(config())
-        .store(app.store.other_process(&process))
-        .transport(app.server.clone())
-        .clock(app.clock.clone())
-        .lease(Busy)
-        .build()
-        .unwrap();
-    assert!(matches!(within(other.restored()).await.unwrap(), State::SignedIn { .. }));
-    live(300).await;
-    assert_eq!(app.server.count("token"), 0);
-    within(other.credentials(MinTtl::default())).await.unwrap();
-    assert_eq!(app.server.count("token"), 1, "a caller does not wait for ever");
 }
 
 #[tokio::test(start_paused = true)]

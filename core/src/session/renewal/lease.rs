@@ -42,18 +42,6 @@ impl SharedLease {
         }
     }
 
-    /// The same for what no caller asked for: nothing when another process keeps it, which is then at work itself.
-    pub(crate) async fn acquire_or_leave(&self) -> Option<Arc<LeaseGuard>> {
-        let Some(port) = &self.port else { return Some(Arc::new(LeaseGuard::unshared())) };
-        let mut held = self.held.lock().await;
-        if let Some(guard) = held.upgrade() {
-            return Some(guard);
-        }
-        let guard = Arc::new(port.acquire(&self.name, SHORT_LEASE_TIMEOUT).await.ok()?);
-        *held = Arc::downgrade(&guard);
-        Some(guard)
-    }
-
     async fn share(
         &self,
         port: &Arc<dyn Lease>,

@@ -298,16 +298,7 @@ impl Renewals {
                 }
             }
         }
-        let _lease = match trigger {
-            // Two processes that finish what a third one left behind would send the same token.
-            Trigger::Interrupted(_) => match self.lease.acquire_or_leave().await {
-                Some(lease) => lease,
-                None => return Ok(Renewed::Needless),
-            },
-            Trigger::Lasting(_) | Trigger::Replacing(_) | Trigger::Always | Trigger::InDoubt(_) => {
-                self.lease.acquire().await
-            }
-        };
+        let _lease = self.lease.acquire().await;
         // The token that was asked with in this turn already, and for which the intent is written.
         let mut asked_with = None;
         let mut has_moved = false;
