@@ -54,7 +54,7 @@ struct WebBrowserTests {
 
     @Test func errorOfTheSystemIsAFailureAndAClosedSheetIsNot() async throws {
         let outcomes: [(ASWebAuthenticationSessionError, BrowserError)] = [
-            (.init(.canceledLogin), .cancelled), (.init(.presentationContextInvalid), .failed),
+            (.init(.canceledLogin), .cancelled), (.init(.presentationContextInvalid), .failed()),
         ]
         for (error, expected) in outcomes {
             let visit = Task { try await WebBrowser().open(page, redirectURI: "com.example.app:/callback") }

@@ -159,7 +159,7 @@ fn body(data: &str) -> Result<Vec<u8>, Failure> {
 fn encoded(part: &str) -> Result<String, Failure> {
     let (name, content) = match part.find(['=', '@']) {
         Some(at) if part[at..].starts_with('@') => (&part[..at], body(&part[at..])?),
-        Some(at) => (&part[..at], part[at + 1..].as_bytes().to_vec()),
+        Some(at) => (&part[..at], part.as_bytes()[at + 1..].to_vec()),
         None => ("", part.as_bytes().to_vec()),
     };
     let content: String = url::form_urlencoded::byte_serialize(&content).collect();

@@ -15,12 +15,12 @@ pub(crate) fn completion(shell: Shell) -> Result<(), Failure> {
     };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "lab", &mut script);
-    copy(&script).map_err(unwritable)
+    copy(&script).map_err(|error| unwritable(&error))
 }
 
 /// `lab man`
 pub(crate) fn man(name: Option<&str>) -> Result<(), Failure> {
-    copy(&page(name)?).map_err(unwritable)
+    copy(&page(name)?).map_err(|error| unwritable(&error))
 }
 
 /// The page of a command, as roff.
@@ -38,11 +38,11 @@ fn page(name: Option<&str>) -> Result<Vec<u8>, Failure> {
         title = format!("lab-{name}");
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).title(title).render(&mut page).map_err(unwritable)?;
+    clap_mangen::Man::new(command).title(title).render(&mut page).map_err(|error| unwritable(&error))?;
     Ok(page)
 }
 
-fn unwritable(error: std::io::Error) -> Failure {
+fn unwritable(error: &std::io::Error) -> Failure {
     Failure::InputOutput(format!("it cannot be written: {error}"))
 }
 
