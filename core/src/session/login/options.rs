@@ -32,7 +32,7 @@ impl Login {
     /// The scope to ask for instead of the configured one, its values separated by spaces.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] naming `scope`: a character outside RFC 6749 §3.3, or no `openid`.
+    /// [`crate::Error::Misconfigured`] naming `scope`: a character outside RFC 6749 §3.3, or no `openid`.
     pub fn scope(mut self, scope: &str) -> Result<Self> {
         self.parameters.scope = crate::config::scope_of_a_login(scope)?;
         Ok(self)
