@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use hallpass_protocol::callback::CallbackError;
+use hallpass_protocol::challenge::StepUp;
 use hallpass_protocol::client::ConfigError;
 use hallpass_protocol::device::DeviceError;
 use hallpass_protocol::discovery::DiscoveryError;
-use hallpass_protocol::error::{ErrorCode, ServerError};
+use hallpass_protocol::error::{ErrorCode, ServerError, ServerWords};
 use hallpass_protocol::id_token::IdTokenError;
 use hallpass_protocol::jwk::JwkError;
 use hallpass_protocol::par::ParError;
@@ -35,6 +36,13 @@ pub enum Error {
         /// Why; only some of these mean that a session ended just now.
         reason: LoginReason,
     },
+    /// An API wants the user to authenticate again, or in a stronger way, before it serves this request (RFC 9470). The session
+    /// goes on. Log in with [`Login::from`](crate::Login) these terms, then send the request again.
+    #[error("an API wants the user to authenticate again")]
+    StepUpRequired {
+        /// What the API asks for.
+        step_up: StepUp,
+    },
     /// The server cannot be reached, or cannot answer now. The user stays signed in; try again later.
     #[error("no usable answer for now: {cause}")]
     Offline {
@@ -49,6 +57,8 @@ pub enum Error {
     Denied {
         /// The server's error code, from a fixed vocabulary.
         code: ErrorCode,
+        /// The refusal in the server's own words, for a developer. Not in this error's text, and not for a log.
+        words: ServerWords,
     },
     /// The secure store, or the key that signs proofs, cannot be used. Nothing was lost: what could not be saved is kept and
     /// saved again.
@@ -149,12 +159,13 @@ pub enum StorageProblem {
 }
 
 impl Error {
-    /// The name of the variant: `Cancelled`, `LoginRequired`, `Offline`, `Denied`, `Storage`, `Untrusted`,
+    /// The name of the variant: `Cancelled`, `LoginRequired`, `StepUpRequired`, `Offline`, `Denied`, `Storage`, `Untrusted`,
     /// `Misconfigured` or `Internal`.
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Cancelled => "Cancelled",
             Error::LoginRequired { .. } => "LoginRequired",
+            Error::StepUpRequired { .. } => "StepUpRequired",
             Error::Offline { .. } => "Offline",
             Error::Denied { .. } => "Denied",
             Error::Storage { .. } => "Storage",
@@ -169,8 +180,9 @@ impl Error {
         match self {
             Error::Cancelled => "cancelled",
             Error::LoginRequired { reason } => reason.code(),
+            Error::StepUpRequired { .. } => "insufficient_user_authentication",
             Error::Offline { cause, .. } => cause.code(),
-            Error::Denied { code } => code.as_str(),
+            Error::Denied { code, .. } => code.as_str(),
             Error::Storage { problem } => problem.code(),
             Error::Untrusted { check } => check,
             Error::Misconfigured { field, .. } => field,
@@ -185,6 +197,7 @@ impl Error {
             Error::Storage { problem } => !matches!(problem, StorageProblem::Invalidated),
             Error::Cancelled
             | Error::LoginRequired { .. }
+            | Error::StepUpRequired { .. }
             | Error::Denied { .. }
             | Error::Untrusted { .. }
             | Error::Misconfigured { .. }
@@ -345,7 +358,7 @@ impl From<ServerError> for Error {
         } else if matches!(error.code, ErrorCode::SlowDown | ErrorCode::TooManyRequests) {
             offline(OfflineCause::RateLimited)
         } else {
-            Error::Denied { code: error.code }
+            Error::Denied { code: error.code, words: error.words }
         }
     }
 }

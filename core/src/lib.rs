@@ -39,6 +39,7 @@ pub use config::Config;
 pub use error::{Error, LoginReason, OfflineCause, Result, StorageProblem};
 pub use hallpass_protocol as protocol;
 pub use session::{
-    ApiRequest, ApiResponse, Credentials, CredentialsRequest, Event, Events, LatestCredentials, LoggedOut, Login,
-    LoginGrant, Logout, MinTtl, Observer, Session, SessionBuilder, StartedLogin, State, States, User, accounts,
+    ApiRequest, ApiResponse, Authorization, Credentials, CredentialsRequest, Event, Events, IdToken, LatestCredentials,
+    LoggedOut, Login, LoginGrant, Logout, MinTtl, Observer, Session, SessionBuilder, StartedLogin, State, States, User,
+    accounts,
 };

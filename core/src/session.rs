@@ -5,6 +5,7 @@
 //! who goes away interrupts nothing that must not be interrupted.
 
 mod account;
+mod authorization;
 mod builder;
 mod call;
 mod credentials;
@@ -12,6 +13,7 @@ mod device_login;
 #[cfg(test)]
 mod fakes;
 mod hexadecimal;
+mod id_token;
 mod identity;
 mod login;
 mod login_grant;
@@ -40,9 +42,11 @@ use hallpass_protocol::http::{Headers, Method};
 use hallpass_protocol::userinfo::UserInfo;
 use url::Url;
 
+pub use authorization::Authorization;
 pub use builder::{SessionBuilder, accounts};
 pub use call::{ApiRequest, ApiResponse};
 pub use credentials::{Credentials, CredentialsRequest, MinTtl};
+pub use id_token::IdToken;
 pub use login::{Login, StartedLogin};
 pub use login_grant::LoginGrant;
 pub use logout::{LoggedOut, Logout};
@@ -51,9 +55,10 @@ pub use state::{Event, Events, State, States, User};
 
 use account::Account;
 use call::Calls;
+use id_token::IdTokens;
 use login::Logins;
 use logout::Logouts;
-use record::Record;
+use record::{GrantKey, Record};
 use registry::Registration;
 use renewal::Renewals;
 use tokio::runtime::Handle;
@@ -80,6 +85,7 @@ struct Engine {
     logins: Arc<Logins>,
     logouts: Logouts,
     calls: Calls,
+    id_tokens: IdTokens,
     runtime: Handle,
 }
 
@@ -157,7 +163,7 @@ impl Session {
     /// get one, and cheap enough to be asked before every request: a hit takes no lock and reads no store.
     ///
     /// A token of the type `DPoP` is of no use alone: it needs a proof for each request, which [`Session::call`] makes, and
-    /// [`Session::proof`] for an app with an HTTP client of its own.
+    /// [`Session::authorize`] for an app with an HTTP client of its own.
     ///
     /// # Errors
     /// [`Error::LoginRequired`] when nobody is signed in or the session cannot be renewed; [`Error::Offline`] when the
@@ -176,7 +182,29 @@ impl Session {
     /// # Errors
     /// As for [`Session::credentials`]; [`Error::LoginRequired`] without a refresh token, and then nothing is sent.
     pub async fn renew(&self) -> Result<Credentials> {
-        self.engine.renewals.renew_now().await
+        self.engine.renewals.renew_now(GrantKey::default()).await
+    }
+
+    /// Renews the access token that `request` names now, such as the one for another audience. What it says of a minimum
+    /// lifetime has no meaning here.
+    ///
+    /// # Errors
+    /// As for [`Session::renew`].
+    pub async fn renew_for(&self, request: CredentialsRequest) -> Result<Credentials> {
+        self.engine.renewals.renew_now(request.key).await
+    }
+
+    /// Returns the ID token, for a service that takes it as proof of who the user is (Firebase, Supabase, Amazon Cognito). One
+    /// that does not last as long as asked for is renewed, where the provider sends an ID token with a renewal. It is no
+    /// access token: no API of the app's own is to be called with it.
+    ///
+    /// # Errors
+    /// [`Error::LoginRequired`] when nobody is signed in; [`Error::Misconfigured`] naming `id_token` when the last one has
+    /// expired and the provider sends none with a renewal; else as for [`Session::credentials`].
+    pub async fn id_token(&self, min_ttl: impl Into<MinTtl>) -> Result<IdToken> {
+        let engine = Arc::clone(&self.engine);
+        let min_ttl = min_ttl.into();
+        self.unless_dropped(async move { engine.id_tokens.lasting(min_ttl).await }).await
     }
 
     /// Sends a request to an API with the access token; when the API answers 401, renews once and repeats it once.
@@ -190,34 +218,64 @@ impl Session {
         self.unless_dropped(async move { engine.calls.call(request).await }).await
     }
 
-    /// Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
-    /// access token is bound to a key. A proof is for this method and this URL (without its query), and for once: ask again
-    /// for the next request, and for a repeat.
+    /// Authorizes one request of the app's own HTTP client: returns the header fields to send with it. Hand the answer to
+    /// [`Session::after`], which says whether the request is to be sent once more.
     ///
-    /// When the API wants a nonce in the proof (RFC 9449 §9), hand it to [`Session::note_nonce`].
+    /// ```no_run
+    /// # use hallpass_core::protocol::http::{Headers, Method};
+    /// # use hallpass_core::{CredentialsRequest, Result, Session};
+    /// # async fn send(_: &Headers) -> (u16, Headers) { (200, Headers::new()) }
+    /// # async fn example(session: Session) -> Result<u16> {
+    /// let url = "https://api.example.com/reports";
+    /// let mut authorization = session.authorize(Method::Get, url, CredentialsRequest::new()).await?;
+    /// loop {
+    ///     let (status, headers) = send(authorization.headers()).await;
+    ///     match session.after(&authorization, status, &headers).await? {
+    ///         Some(again) => authorization = again,
+    ///         None => return Ok(status),
+    ///     }
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`]; [`Error::Storage`] when the
     /// key cannot be used now; else as for [`Session::credentials`].
-    pub async fn proof(
+    pub async fn authorize(
         &self,
         method: Method,
         url: &str,
         credentials: impl Into<CredentialsRequest>,
-    ) -> Result<Headers> {
+    ) -> Result<Authorization> {
         let engine = Arc::clone(&self.engine);
         let (url, wanted) = (url.to_owned(), credentials.into());
-        self.unless_dropped(async move { engine.calls.proof(method, &url, wanted).await }).await
+        self.unless_dropped(async move {
+            let authorizations = &engine.calls.authorizations;
+            let url = authorizations.allowed(&url)?;
+            authorizations.authorize(method, url, wanted).await
+        })
+        .await
     }
 
-    /// Notes the `DPoP-Nonce` of an answer that the app's own client got from `url`, for the next [`Session::proof`] to the
-    /// same origin. Returns whether it is another than before: a request that was refused with `use_dpop_nonce` is then worth
-    /// repeating, once and with a new proof.
+    /// Says what follows from an API's answer to an authorized request: `Some` when the request is to be sent again with
+    /// other header fields, `None` when the answer is for the app. One request is sent again at most once with a new access
+    /// token in place of a refused one, and at most once a token for the API's nonce (RFC 9449 §9).
+    ///
+    /// Call it for every answer, whatever its status: a nonce may come with any.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] when the URL's origin was not allowed by [`Config::api_origin`].
-    pub fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool> {
-        self.engine.calls.note_nonce(url, nonce)
+    /// [`Error::StepUpRequired`] when the API wants the user to authenticate again (RFC 9470); else as for
+    /// [`Session::credentials`], where a new access token is needed and cannot be had.
+    pub async fn after(
+        &self,
+        authorization: &Authorization,
+        status: u16,
+        headers: &Headers,
+    ) -> Result<Option<Authorization>> {
+        let engine = Arc::clone(&self.engine);
+        let (authorization, headers) = (authorization.clone(), headers.clone());
+        self.unless_dropped(async move { engine.calls.authorizations.after(&authorization, status, &headers).await })
+            .await
     }
 
     /// Asks the provider for the user's claims (OpenID Connect Core §5.3), which must be about the signed-in user.

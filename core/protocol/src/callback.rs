@@ -451,7 +451,7 @@ mod tests {
         let url = format!("{REDIRECT}?code=x&error=access_denied&error_description=no&state=STATE");
         let CallbackError::Server(error) = refused(&url) else { panic!("not the server's error") };
         assert_eq!((error.code, error.status), (ErrorCode::AccessDenied, None));
-        assert_eq!(error.description.unwrap().as_str(), "no");
+        assert_eq!(error.words.description(), Some("no"));
         let hostile = format!("{REDIRECT}?error=access_denied&state=other");
         assert_eq!(refused(&hostile), CallbackError::StateMismatch);
     }

@@ -3,8 +3,8 @@
 //!
 //! The key itself is elsewhere: [`ProofClaims::unsigned`] gives the bytes to sign, whoever holds the key signs them, and
 //! [`UnsignedProof::signed`] makes the header's value of both. The one algorithm is ES256, which every keystore of a
-//! phone has and every server of note takes. What a server answers about a proof is read by [`refusal`] and
-//! [`ServerNonce::of_response`].
+//! phone has and every server of note takes. What a server answers about a proof is read by [`refusal`],
+//! [`challenge_error`] and [`ServerNonce::of`].
 
 mod challenge;
 mod key;
@@ -17,7 +17,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::Serialize;
 use url::{Position, Url};
 
-pub use self::challenge::{ServerNonce, refusal};
+pub use self::challenge::{ServerNonce, challenge_error, refusal};
 pub use self::key::{NotOnP256, PublicKey, Signature, Thumbprint};
 use crate::base64url;
 use crate::http::Method;

@@ -10,6 +10,7 @@ mod code;
 mod reuse;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::{self, Write};
 
 use serde_json::Value;
@@ -27,8 +28,8 @@ pub struct ServerError {
     pub status: Option<u16>,
     /// What the server says is the matter.
     pub code: ErrorCode,
-    /// What it says to a developer, if anything.
-    pub description: Option<ServerText>,
+    /// How it says so itself, for a developer.
+    pub words: ServerWords,
     is_structured: bool,
     is_reuse: bool,
 }
@@ -57,7 +58,7 @@ impl ServerError {
                 Self {
                     status: Some(response.status),
                     code: ErrorCode::Absent,
-                    description: text.as_deref().and_then(ServerText::new),
+                    words: ServerWords::new(None, text.as_deref().and_then(ServerText::new)),
                     is_structured: false,
                     is_reuse: false,
                 }
@@ -66,13 +67,13 @@ impl ServerError {
     }
 
     fn of_members(status: u16, members: &Members) -> Self {
-        let code = match members.get("error") {
-            Member::Once(error) => error.as_str().map(ErrorCode::of),
-            Member::Twice => None,
-            Member::Absent => {
-                let elsewhere = || members.text("error_code").map(|_| ErrorCode::Unrecognised);
-                members.text("code").map(ErrorCode::of).or_else(elsewhere)
-            }
+        let (code, said) = match members.get("error") {
+            Member::Once(error) => (error.as_str().map(ErrorCode::of), error.as_str()),
+            Member::Twice => (None, None),
+            Member::Absent => match (members.text("code"), members.text("error_code")) {
+                (Some(code), _) => (Some(ErrorCode::of(code)), Some(code)),
+                (None, elsewhere) => (elsewhere.map(|_| ErrorCode::Unrecognised), elsewhere),
+            },
         };
         let within = |name| match members.get("error") {
             Member::Once(error) => error.get(name).and_then(Value::as_str),
@@ -83,7 +84,7 @@ impl ServerError {
         Self {
             status: Some(status),
             code: code.unwrap_or(ErrorCode::Absent),
-            description: descriptions().find_map(ServerText::new),
+            words: ServerWords::new(said.and_then(ServerText::new), descriptions().find_map(ServerText::new)),
             is_structured: members.has_any,
             // Of the whole text: Ory's Hydra says it after the 200 characters that a description is cut to.
             is_reuse: descriptions().any(reuse::is_said_in) || hints.any(reuse::is_said_in),
@@ -96,7 +97,7 @@ impl ServerError {
         Self {
             status: None,
             code: ErrorCode::of(error),
-            description: description.and_then(ServerText::new),
+            words: ServerWords::new(ServerText::new(error), description.and_then(ServerText::new)),
             is_structured: true,
             is_reuse: description.is_some_and(reuse::is_said_in),
         }
@@ -143,11 +144,40 @@ impl fmt::Display for ServerError {
 
 impl core::error::Error for ServerError {}
 
+/// A refusal in the server's own words: its raw code and its description, where it gave them. For a developer to read, and for
+/// no log: `Debug` hides them. Cheap to clone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerWords(Option<Arc<Said>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    code: Option<ServerText>,
+    description: Option<ServerText>,
+}
+
+impl ServerWords {
+    fn new(code: Option<ServerText>, description: Option<ServerText>) -> Self {
+        Self((code.is_some() || description.is_some()).then(|| Arc::new(Said { code, description })))
+    }
+
+    /// The server's error code as it wrote it, which may be one that no specification knows.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.0.as_ref()?.code.as_ref().map(ServerText::as_str)
+    }
+
+    /// What the server says to a developer.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.0.as_ref()?.description.as_ref().map(ServerText::as_str)
+    }
+}
+
 /// Text that a server wrote, made harmless: at most 200 characters, control and direction characters escaped.
 ///
-/// Still not for a log, since it may name the user; so `Debug` hides it and only [`ServerText::as_str`] shows it.
+/// Still not for a log, since it may name the user; so `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ServerText(String);
+struct ServerText(String);
 
 impl ServerText {
     const MAX_CHARACTERS: usize = 200;
@@ -165,9 +195,7 @@ impl ServerText {
         (!harmless.is_empty()).then_some(Self(harmless))
     }
 
-    /// The text, for a developer to read.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -197,7 +225,7 @@ mod tests {
     }
 
     fn description(error: &ServerError) -> Option<&str> {
-        error.description.as_ref().map(ServerText::as_str)
+        error.words.description()
     }
 
     #[test]

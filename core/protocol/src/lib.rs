@@ -7,7 +7,7 @@
 //! A login, in the order in which the modules are used: [`client`] describes who asks whom; [`discovery`] finds the
 //! endpoints; [`authorize`] starts a login, [`par`] pushes it and [`callback`] reads its answer; [`token`] exchanges the code and later
 //! renews; [`jwk`] and [`id_token`] tell who the user is; [`userinfo`], [`revoke`] and [`logout`] follow. [`device`] is the login of a device without a browser. Where tokens are
-//! bound to a key, [`dpop`] goes with each request.
+//! bound to a key, [`dpop`] goes with each request; what an API wants of a request that it refused, [`challenge`] reads.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ mod lenient;
 
 pub mod authorize;
 pub mod callback;
+pub mod challenge;
 pub mod client;
 pub mod device;
 pub mod discovery;

@@ -1,6 +1,5 @@
 //! Claims from the userinfo endpoint (OpenID Connect Core §5.3).
 
-use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
@@ -12,15 +11,12 @@ use crate::discovery::ProviderMetadata;
 use crate::error::ServerError;
 use crate::http::{MAX_TOKEN_RESPONSE, Request, Response};
 use crate::json;
-use crate::secret::AccessToken;
-use crate::token::TokenType;
 
-/// Asks for the claims of the user whose access token this is, in the scheme of its type (a proof is for the caller to add); `None` when the provider has no such endpoint.
+/// Asks for the claims of a user; the access token, which says whose, is for the caller to add. `None` when the provider has
+/// no such endpoint.
 #[must_use]
-pub fn request(provider: &ProviderMetadata, access_token: &AccessToken, token_type: TokenType) -> Option<Request> {
-    let mut request = Request::get_json(provider.userinfo_endpoint.clone()?, MAX_TOKEN_RESPONSE);
-    request.headers.push("Authorization", format!("{} {}", token_type.as_str(), access_token.expose()));
-    Some(request)
+pub fn request(provider: &ProviderMetadata) -> Option<Request> {
+    Some(Request::get_json(provider.userinfo_endpoint.clone()?, MAX_TOKEN_RESPONSE))
 }
 
 /// Reads the answer, which has to be about the user `expected_sub` of the ID token: an access token may have been
@@ -129,6 +125,8 @@ impl UserInfoError {
 mod tests {
     use alloc::string::ToString;
 
+    use alloc::format;
+
     use super::*;
     use crate::fixtures::{openid_provider, response};
 
@@ -141,13 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn the_request_carries_the_access_token() {
-        let token = AccessToken::new("at");
-        let request = request(&openid_provider(), &token, TokenType::Bearer).unwrap();
+    fn the_request_goes_to_the_providers_endpoint_where_it_has_one() {
+        let request = request(&openid_provider()).unwrap();
         assert_eq!(request.url.as_str(), "https://op.example/realm/userinfo");
-        assert_eq!(request.headers.get("authorization"), Some("Bearer at"));
         let provider = ProviderMetadata { userinfo_endpoint: None, ..openid_provider() };
-        assert!(super::request(&provider, &token, TokenType::Bearer).is_none());
+        assert!(super::request(&provider).is_none());
     }
 
     #[test]

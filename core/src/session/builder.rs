@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::account::Account;
-use super::call::{Calls, Refusals};
+use super::authorization::{Authorizations, Refusals};
+use super::call::Calls;
 use super::hexadecimal::hexadecimal;
+use super::id_token::IdTokens;
 use super::identity::Identity;
 use super::login::Logins;
 use super::logout::Logouts;
@@ -198,16 +200,17 @@ impl SessionBuilder {
             logins: Arc::clone(&logins),
             browser: self.browser,
         };
-        let calls = Calls {
+        let authorizations = Authorizations {
             config: Arc::clone(&config),
             account: Arc::clone(&account),
-            wire,
-            provider,
+            wire: Arc::clone(&wire),
             renewals: Arc::clone(&renewals),
             refusals: Refusals::default(),
         };
+        let id_tokens = IdTokens::new(Arc::clone(&account), Arc::clone(&wire), Arc::clone(&renewals));
+        let calls = Calls { account: Arc::clone(&account), wire, provider, authorizations };
         restore(&renewals, &runtime);
-        let engine = Arc::new(Engine { config, account, renewals, logins, logouts, calls, runtime });
+        let engine = Arc::new(Engine { config, account, renewals, logins, logouts, calls, id_tokens, runtime });
         Ok(Session { engine, _registration: registration })
     }
 }

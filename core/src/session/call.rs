@@ -1,25 +1,16 @@
-//! Calls to APIs with the access token (RFC 6750, RFC 9449 §7): one renewal and one repeat when the API refuses it.
+//! Requests of the session's own with the access token: to APIs, and to the provider about the user.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use hallpass_protocol::dpop::{self, ServerNonce};
-use hallpass_protocol::http::{Headers, Method, Request, Response};
-use hallpass_protocol::secret::Fingerprint;
-use hallpass_protocol::userinfo::{self, UserInfo, UserInfoError};
-use url::{Origin, Url};
-
-use super::account::{Account, LOGGED_OUT};
-use super::credentials::{Credentials, CredentialsRequest};
+use super::account::Account;
+use super::authorization::{Authorization, Authorizations};
+use super::credentials::CredentialsRequest;
 use super::provider::Provider;
-use super::record::GrantKey;
-use super::renewal::{Renewals, Trigger};
 use super::state::State;
-use super::wire::dpop::Undelivered;
 use super::wire::{LONGEST_REQUEST, Wire};
-use crate::config::Config;
-use crate::error::{Error, LoginReason, Result};
+use crate::error::{Error, Result};
+use hallpass_protocol::http::{Headers, Method, Request, Response};
+use hallpass_protocol::userinfo::{self, UserInfo, UserInfoError};
 
 /// What an API may answer at most, in bytes.
 const MAX_API_RESPONSE: usize = 16 * 1024 * 1024;
@@ -86,38 +77,23 @@ impl ApiRequest {
     }
 }
 
-/// Requests that carry the access token.
+/// The requests that the session sends itself.
 pub(crate) struct Calls {
-    pub(crate) config: Arc<Config>,
     pub(crate) account: Arc<Account>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) provider: Arc<Provider>,
-    pub(crate) renewals: Arc<Renewals>,
-    pub(crate) refusals: Refusals,
-}
-
-/// The access tokens that an API refused although they were new.
-#[derive(Default)]
-pub(crate) struct Refusals(Mutex<HashMap<(Origin, GrantKey), Refused>>);
-
-struct Refused {
-    token: Fingerprint,
-    /// By `Clock::elapsed`.
-    at: Duration,
+    pub(crate) authorizations: Authorizations,
 }
 
 /// The header fields that are the session's to say.
 const OURS: [&str; 3] = ["authorization", "dpop", "host"];
 
-/// How long an API that refused a new access token is believed (rule 8). One that refuses every token does not make the
-/// session renew with every call.
-const REFUSAL_LASTS: Duration = Duration::from_secs(30);
-
 impl Calls {
     /// Calls an API; documented at `Session::call`.
     pub(crate) async fn call(&self, request: ApiRequest) -> Result<ApiResponse> {
-        let url = self.allowed(&request.url)?;
-        if let Some(name) = OURS.iter().find(|name| request.headers.get(name).is_some()) {
+        let ApiRequest { method, url, headers, body, credentials } = request;
+        let url = self.authorizations.allowed(&url)?;
+        if let Some(name) = OURS.iter().find(|name| headers.get(name).is_some()) {
             return Err(Error::Misconfigured {
                 field: "headers",
                 fix: match *name {
@@ -126,20 +102,10 @@ impl Calls {
                 },
             });
         }
-        let authorized = |credentials: &Credentials| {
-            let mut headers = request.headers.clone();
-            headers.push("Authorization", credentials.authorization());
-            Request {
-                method: request.method,
-                url: url.clone(),
-                headers,
-                body: request.body.clone().into(),
-                max_response_bytes: MAX_API_RESPONSE,
-            }
-        };
-        let (mut response, renewals) = self.authorized(request.credentials.clone(), authorized).await?;
+        let request = Request { method, url, headers, body: body.into(), max_response_bytes: MAX_API_RESPONSE };
+        let (mut response, last) = self.send(&request, credentials).await?;
         let (headers, body) = (std::mem::take(&mut response.headers), std::mem::take(&mut response.body));
-        Ok(ApiResponse { status: response.status, headers, body, renewals })
+        Ok(ApiResponse { status: response.status, headers, body, renewals: last.renewals() })
     }
 
     /// Asks the provider about the user; documented at `Session::userinfo`.
@@ -149,16 +115,10 @@ impl Calls {
             return Err(Error::LoginRequired { reason });
         }
         let metadata = self.provider.metadata().await?;
-        if metadata.userinfo_endpoint.is_none() {
+        let Some(request) = userinfo::request(&metadata) else {
             return Err(Error::Misconfigured { field: "issuer", fix: "this provider has no userinfo endpoint" });
-        }
-        let request = CredentialsRequest::default();
-        let (response, _) = self
-            .authorized(request, |credentials| {
-                userinfo::request(&metadata, credentials.access_token(), credentials.token_type())
-                    .expect("the endpoint was looked at above")
-            })
-            .await?;
+        };
+        let (response, _) = self.send(&request, CredentialsRequest::default()).await?;
         // Credentials are published before the state, both with the record locked.
         drop(self.account.lock().await);
         match self.account.state() {
@@ -177,116 +137,19 @@ impl Calls {
         }
     }
 
-    /// The header fields that authorize a request of the app's own; documented at `Session::proof`.
-    pub(crate) async fn proof(&self, method: Method, url: &str, wanted: CredentialsRequest) -> Result<Headers> {
-        let url = self.allowed(url)?;
-        let credentials = self.renewals.credentials(wanted).await?;
-        let mut headers = Headers::from_iter([("Authorization", credentials.authorization())]);
-        if let Some(bound_to) = credentials.bound_to() {
-            match self.wire.proof(bound_to, method, &url, credentials.access_token()).await {
-                Ok(proof) => headers.push(dpop::HEADER, proof),
-                Err(undelivered) => return Err(self.concluded(undelivered).await),
+    /// Sends a request with an access token, again as the answer demands; returns also how it was authorized last.
+    async fn send(&self, request: &Request, wanted: CredentialsRequest) -> Result<(Response, Authorization)> {
+        let mut authorization = self.authorizations.authorize(request.method, request.url.clone(), wanted).await?;
+        loop {
+            let mut authorized = request.clone();
+            for (name, value) in authorization.headers().iter() {
+                authorized.headers.push(name, value);
+            }
+            let response = self.wire.send_within(LONGEST_REQUEST, authorized).await?;
+            match self.authorizations.after(&authorization, response.status, &response.headers).await? {
+                Some(again) => authorization = again,
+                None => return Ok((response, authorization)),
             }
         }
-        Ok(headers)
-    }
-
-    /// Notes the nonce of an answer that the app got; documented at `Session::note_nonce`.
-    pub(crate) fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool> {
-        let origin = self.allowed(url)?.origin();
-        Ok(ServerNonce::parse(nonce).is_some_and(|nonce| self.wire.record_nonce(origin, nonce)))
-    }
-
-    /// Sends a request with an access token and, when the answer is 401, once more with a renewed one.
-    ///
-    /// The status alone counts: some APIs misspell the `WWW-Authenticate` header, others leave it out.
-    async fn authorized(
-        &self,
-        wanted: CredentialsRequest,
-        request: impl Fn(&Credentials) -> Request,
-    ) -> Result<(Response, u32)> {
-        let key = wanted.key.clone();
-        let user = self.account.user();
-        let credentials = self.renewals.credentials(wanted).await?;
-        let first = request(&credentials);
-        let place = (first.url.origin(), key.clone());
-        let response = self.present(&credentials, first).await?;
-        let refused = credentials.access_token().fingerprint();
-        if response.status != 401 || self.refusals.lately(&place, refused, self.wire.elapsed()) {
-            return Ok((response, u32::from(credentials.renewed())));
-        }
-        let renewed = match self.renewals.renewed(key, Trigger::Replacing(refused), self.account.user().as_ref()).await
-        {
-            Ok(renewed) => renewed,
-            // There is no other token to be had, so the API's answer is what there is to say.
-            Err(Error::LoginRequired { reason: LoginReason::NoRefreshToken }) => {
-                return Ok((response, u32::from(credentials.renewed())));
-            }
-            Err(error) => return Err(error),
-        };
-        if user.is_some() && !self.account.is_still(user.as_ref()) {
-            return Err(LOGGED_OUT);
-        }
-        let response = self.present(&renewed, request(&renewed)).await?;
-        if response.status == 401 {
-            self.refusals.note(place, renewed.access_token().fingerprint(), self.wire.elapsed());
-        }
-        Ok((response, u32::from(renewed.renewed())))
-    }
-
-    /// Sends a request with its access token, and with a proof where the token is bound to a key.
-    async fn present(&self, credentials: &Credentials, request: Request) -> Result<Response> {
-        let bound_to = credentials.bound_to();
-        match self.wire.send_bound(bound_to, Some(credentials.access_token()), None, LONGEST_REQUEST, request).await {
-            Ok(response) => Ok(response),
-            Err(undelivered) => Err(self.concluded(undelivered).await),
-        }
-    }
-
-    /// The error for a request with the session's tokens that got no answer; ends the session if its key is gone.
-    async fn concluded(&self, undelivered: Undelivered) -> Error {
-        let Undelivered::KeyGone(bound_to) = undelivered else { return undelivered.into() };
-        match self.account.end_if_bound_to(bound_to).await {
-            Ok(()) => LOGGED_OUT,
-            Err(error) => error,
-        }
-    }
-
-    /// Parses the URL of an API and checks that tokens may go there (rule 15).
-    fn allowed(&self, url: &str) -> Result<Url> {
-        let url = Url::parse(url).map_err(|_| Error::Misconfigured { field: "url", fix: "give an absolute URL" })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            Err(Error::Misconfigured { field: "url", fix: "leave user name and password out of the URL" })
-        } else if self.config.api_origins.contains(&url.origin()) {
-            Ok(url)
-        } else {
-            Err(Error::Misconfigured {
-                field: "api_origins",
-                fix: "add the API's origin (scheme, host and port) to the configuration; tokens go nowhere else",
-            })
-        }
-    }
-}
-
-impl Refusals {
-    /// Whether `token` was new when the API at `place` refused it, a short while ago.
-    fn lately(&self, place: &(Origin, GrantKey), token: Fingerprint, elapsed: Duration) -> bool {
-        self.lock().get(place).is_some_and(|refused| refused.token == token && refused.is_young(elapsed))
-    }
-
-    fn note(&self, place: (Origin, GrantKey), token: Fingerprint, elapsed: Duration) {
-        let mut refusals = self.lock();
-        refusals.retain(|_, refused| refused.is_young(elapsed));
-        refusals.insert(place, Refused { token, at: elapsed });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Origin, GrantKey), Refused>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Refused {
-    fn is_young(&self, elapsed: Duration) -> bool {
-        elapsed.saturating_sub(self.at) < REFUSAL_LASTS
     }
 }

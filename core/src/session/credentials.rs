@@ -89,7 +89,7 @@ impl Credentials {
     }
 
     /// How the access token is to be presented: as it is, or with a proof made for each request, which
-    /// [`Session::call`](crate::Session::call) does and [`Session::proof`](crate::Session::proof) gives to other clients.
+    /// [`Session::call`](crate::Session::call) does and [`Session::authorize`](crate::Session::authorize) gives to other clients.
     pub fn token_type(&self) -> TokenType {
         TokenType::bound_to(self.bound_to())
     }

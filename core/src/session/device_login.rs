@@ -166,7 +166,7 @@ impl Waiting {
                 &self.parameters.resource,
             );
             // Not while the login is withdrawn either: the answer may have tokens in it.
-            let answered = wire.send_bound(self.dpop_jkt, None, None, LONGEST_REQUEST, request).await;
+            let answered = wire.send_bound(self.dpop_jkt, None, LONGEST_REQUEST, request).await;
             let answer = match answered {
                 Ok(response) => self.read(&response, was_lost).await,
                 Err(Undelivered::Transport(error @ (TransportError::NoAnswer | TransportError::Unreachable))) => {

@@ -318,7 +318,7 @@ impl Logins {
         let bound_to = pending.dpop_jkt();
         let send = async |metadata: &ProviderMetadata| {
             let request = token::code_request(&self.config.client, metadata, code, pending);
-            self.wire.send_bound(bound_to, None, None, LONGEST_REQUEST, request).await
+            self.wire.send_bound(bound_to, None, LONGEST_REQUEST, request).await
         };
         let first = send(metadata).await;
         let was_lost = matches!(first, Err(Undelivered::Transport(TransportError::NoAnswer)));

@@ -213,7 +213,7 @@ fn date(value: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use hallpass_protocol::error::ErrorCode;
+    use hallpass_protocol::error::{ErrorCode, ServerWords};
     use hallpass_protocol::http::{Body, Headers, Method};
     use url::Url;
 
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn an_answer_that_cannot_be_used_says_what_it_says_by_status_and_body() {
         let wire = wire(&Answers::default(), &StillClock::default());
-        let refused = Error::Denied { code: ErrorCode::AccessDenied };
+        let refused = Error::Denied { code: ErrorCode::AccessDenied, words: ServerWords::default() };
         let odd = Error::Untrusted { check: "jwks_status" };
         let says = |status: u16, body: &str, error: &Error| {
             wire.unusable(&reply(status, &[], body).unwrap(), error.clone()).code()

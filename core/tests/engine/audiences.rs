@@ -5,11 +5,11 @@ use hallpass_core::{CredentialsRequest, Error, Login, LoginReason, State};
 use tokio::time::Instant;
 
 use crate::support::server::{Fault, Reply, Seen, Target};
-use crate::support::{Device, audience, live, login_required, still_works};
+use crate::support::{Device, audience, denied, live, login_required, still_works};
 
 const REPORTS: &str = "https://reports.example";
 const BILLING: &str = "https://billing.example";
-const NO_CONSENT: Error = Error::Denied { code: ErrorCode::InvalidGrant };
+const NO_CONSENT: Option<ErrorCode> = Some(ErrorCode::InvalidGrant);
 
 fn consent_required() -> Reply {
     Reply::invalid_grant("AADSTS65001: The user or administrator has not consented to use the application")
@@ -25,13 +25,13 @@ async fn rule_6_invalid_grant_for_one_audience_or_scope_is_a_denial_of_that_one(
         let device = Device::signed_in().await;
         let before = device.access_token().await.unwrap();
         device.server.refuse(target.clone(), consent_required());
-        assert_eq!(device.ask(wanted.clone()).await.unwrap_err(), NO_CONSENT, "{target:?}");
+        assert_eq!(denied(&device.ask(wanted.clone()).await.unwrap_err()), NO_CONSENT, "{target:?}");
         assert!(matches!(device.session().state(), State::SignedIn { .. }));
         assert_eq!(device.access_token().await.unwrap(), before, "the login's own token");
         device.ask(audience(BILLING)).await.unwrap();
         device.renew().await.unwrap();
         device.pass(100);
-        assert_eq!(device.ask(wanted.clone()).await.unwrap_err(), NO_CONSENT, "again");
+        assert_eq!(denied(&device.ask(wanted.clone()).await.unwrap_err()), NO_CONSENT, "again");
         device.renew().await.unwrap();
 
         device.server.work_again();
@@ -57,7 +57,7 @@ async fn rule_8_an_audience_that_is_refused_backs_off_alone() {
     let device = Device::signed_in().await;
     device.server.refuse(Target::Audience(REPORTS), consent_required());
     for second in 0..60 {
-        assert_eq!(device.ask(audience(REPORTS)).await.unwrap_err(), NO_CONSENT);
+        assert_eq!(denied(&device.ask(audience(REPORTS)).await.unwrap_err()), NO_CONSENT);
         if second % 20 == 0 {
             device.renew().await.unwrap();
             device.ask(audience(&format!("https://api-{second}.example"))).await.unwrap();
@@ -75,7 +75,11 @@ async fn rule_6_invalid_grant_for_an_audience_when_the_logins_token_is_over_asks
     let device = Device::signed_in().await;
     device.expire();
     device.server.refuse(Target::Audience(REPORTS), consent_required());
-    assert_eq!(device.ask(audience(REPORTS)).await.unwrap_err(), NO_CONSENT, "the login's own renewal is fine");
+    assert_eq!(
+        denied(&device.ask(audience(REPORTS)).await.unwrap_err()),
+        NO_CONSENT,
+        "the login's own renewal is fine"
+    );
     assert!(matches!(device.session().state(), State::SignedIn { .. }));
     still_works(&device).await;
 
@@ -91,7 +95,7 @@ async fn rule_6_invalid_grant_for_an_audience_when_the_logins_token_is_over_asks
 async fn rule_6_a_dead_token_noticed_by_an_audience_first_ends_the_session_once_the_login_is_asked() {
     let device = Device::signed_in().await;
     device.server.revoke_everything();
-    assert_eq!(device.ask(audience(REPORTS)).await.unwrap_err(), NO_CONSENT);
+    assert_eq!(denied(&device.ask(audience(REPORTS)).await.unwrap_err()), NO_CONSENT);
     device.access_token().await.unwrap();
     device.expire();
     assert_eq!(device.access_token().await.unwrap_err(), login_required(LoginReason::Revoked));

@@ -7,7 +7,7 @@ use hallpass_core::{Credentials, Error, LoginReason, MinTtl, OfflineCause, Sessi
 use tokio::task::JoinSet;
 
 use crate::support::server::{Fault, Reply, Target};
-use crate::support::{Device, audience, settle, within};
+use crate::support::{Device, audience, denied, settle, within};
 
 async fn ask_at_once(session: &Session, callers: usize) -> Vec<hallpass_core::Result<Credentials>> {
     let mut tasks = JoinSet::new();
@@ -51,7 +51,7 @@ async fn rule_1_callers_share_a_refusal_and_the_end_of_a_session() {
     device.expire();
     device.server.refuse_times(1, Target::Login, Reply::json(401, r#"{"error":"invalid_client"}"#));
     for outcome in ask_at_once(device.session(), 1_000).await {
-        assert_eq!(outcome.unwrap_err(), Error::Denied { code: ErrorCode::InvalidClient });
+        assert_eq!(denied(&outcome.unwrap_err()), Some(ErrorCode::InvalidClient));
     }
     assert_eq!(device.server.count("token"), 1);
 

@@ -142,9 +142,10 @@ async fn rule_15_a_request_that_brings_its_own_authorization_or_host_is_refused_
         let error = within(device.session().call(request.clone())).await.unwrap_err();
         assert!(matches!(error, Error::Misconfigured { .. }), "{request:?}: {error:?}");
     }
-    let error = within(device.session().proof(Method::Get, "https://user:password@api.example/", MinTtl::default()))
-        .await
-        .unwrap_err();
+    let error =
+        within(device.session().authorize(Method::Get, "https://user:password@api.example/", MinTtl::default()))
+            .await
+            .unwrap_err();
     assert!(matches!(error, Error::Misconfigured { .. }), "{error:?}");
     assert_eq!(device.server.count("api") + device.server.count("token"), 0);
     still_works(&device).await;

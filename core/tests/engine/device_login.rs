@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::support::server::{Fault, Reply};
-use crate::support::{Device, in_flight, live, offline_cause, settle, still_works, within};
+use crate::support::{Device, denied, in_flight, live, offline_cause, settle, still_works, within};
 
 /// A screen that remembers what it showed, and shows it until the login has ended.
 #[derive(Clone, Default)]
@@ -131,7 +131,7 @@ async fn a_user_who_says_no_is_a_refusal() {
     let device = Device::new();
     let (screen, login) = waiting(&device).await;
     device.server.deny(&screen.code());
-    assert_eq!(outcome(login).await.unwrap_err(), Error::Denied { code: ErrorCode::AccessDenied });
+    assert_eq!(denied(&outcome(login).await.unwrap_err()), Some(ErrorCode::AccessDenied));
     assert!(!screen.is_lit());
     device.log_in("ada").await.unwrap();
 }
@@ -284,7 +284,7 @@ async fn a_server_that_gives_no_code_says_why() {
     let attempt =
         async || within(device.session().device_login(Login::default(), Screen::default())).await.unwrap_err();
     device.server.fail_at("device", [Fault::Says(Reply::json(400, r#"{"error":"unauthorized_client"}"#))]);
-    assert_eq!(attempt().await, Error::Denied { code: ErrorCode::UnauthorizedClient });
+    assert_eq!(denied(&attempt().await), Some(ErrorCode::UnauthorizedClient));
     device.server.fail_at("device", [Fault::Says(Reply::json(200, "{}"))]);
     assert_eq!(attempt().await.code(), "device_authorization_malformed");
     device.server.fail_at("device", [Fault::AnswerLost]);

@@ -7,7 +7,8 @@ use hallpass_core::ports::SignerError;
 use hallpass_core::protocol::http::{Headers, Method};
 use hallpass_core::protocol::token::TokenType;
 use hallpass_core::{
-    ApiRequest, CredentialsRequest, Error, Event, Login, LoginReason, Logout, MinTtl, State, StorageProblem,
+    ApiRequest, Authorization, CredentialsRequest, Error, Event, Login, LoginReason, Logout, MinTtl, State,
+    StorageProblem,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -28,7 +29,7 @@ fn latest(device: &Device, origin: &str) -> Proof {
 }
 
 fn denied(error: &Error) -> Option<&'static str> {
-    if let Error::Denied { code } = error { Some(code.as_str()) } else { None }
+    if let Error::Denied { code, .. } = error { Some(code.as_str()) } else { None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -510,28 +511,40 @@ async fn a_session_keeps_what_it_was_begun_with_whatever_the_configuration_says_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_app_with_its_own_client_gets_the_headers_of_one_request_and_hands_a_nonce_back() {
+async fn an_app_with_its_own_client_hands_a_nonce_back_with_the_answer() {
     let device = Device::bound().await;
     let url = format!("{API}/expenses?month=2");
-    let proof = async || device.session().proof(Method::Get, &url, CredentialsRequest::default()).await.unwrap();
-    assert_eq!(device.server.ask(&url, proof().await).status, 200);
+    let session = device.session();
+    let authorize = async || session.authorize(Method::Get, &url, CredentialsRequest::default()).await.unwrap();
+    let ask = |authorization: &Authorization| device.server.ask(&url, authorization.headers().clone());
+    assert_eq!(ask(&authorize().await).status, 200);
     device.server.want_nonce(API, "n1");
-    let refused = device.server.ask(&url, proof().await);
+    let first = authorize().await;
+    let refused = ask(&first);
     assert_eq!(refused.status, 401);
-    let nonce = refused.headers.get("dpop-nonce").unwrap();
-    assert_eq!(device.session().note_nonce(&url, nonce), Ok(true), "worth a repeat");
-    assert_eq!(device.server.ask(&url, proof().await).status, 200);
-    assert_eq!(device.session().note_nonce(&url, nonce), Ok(false), "nothing new");
-    assert_eq!(device.session().note_nonce(&url, "not a nonce"), Ok(false));
-    assert_eq!(device.server.count("token"), 0);
+    let second = session.after(&first, 401, &refused.headers).await.unwrap().expect("worth a repeat");
+    let answer = ask(&second);
+    assert_eq!((answer.status, device.server.count("token")), (200, 0));
+    assert!(session.after(&second, 200, &answer.headers).await.unwrap().is_none());
+    assert_eq!(ask(&authorize().await).status, 200, "the nonce is known from now on");
+
+    // One that is never content is asked once more for each token, and no more.
+    let never = |nonce: &'static str| {
+        Headers::from_iter([("WWW-Authenticate", r#"DPoP error="use_dpop_nonce""#), ("DPoP-Nonce", nonce)])
+    };
+    let second = session.after(&first, 401, &never("n2")).await.unwrap().expect("for the nonce");
+    let third = session.after(&second, 401, &never("n3")).await.unwrap().expect("with another token");
+    assert_eq!(device.server.count("token"), 1);
+    let fourth = session.after(&third, 401, &never("n4")).await.unwrap().expect("for the nonce");
+    assert!(session.after(&fourth, 401, &never("n5")).await.unwrap().is_none());
+    assert_eq!(device.server.count("token"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn headers_for_an_origin_that_was_not_allowed_are_not_made() {
     let device = Device::bound().await;
-    let error = device.session().proof(Method::Get, "https://evil.example/", MinTtl::default()).await.unwrap_err();
-    assert!(matches!(error, Error::Misconfigured { field: "api_origins", .. }), "{error}");
-    let error = device.session().note_nonce("https://evil.example/", "n1").unwrap_err();
+    let session = device.session();
+    let error = session.authorize(Method::Get, "https://evil.example/", MinTtl::default()).await.unwrap_err();
     assert!(matches!(error, Error::Misconfigured { field: "api_origins", .. }), "{error}");
 }
 
@@ -539,7 +552,8 @@ async fn headers_for_an_origin_that_was_not_allowed_are_not_made() {
 async fn headers_of_a_bearer_session_have_no_proof() {
     let device = Device::signed_in().await;
     let url = format!("{API}/expenses");
-    let headers: Headers = device.session().proof(Method::Get, &url, MinTtl::default()).await.unwrap();
+    let authorization = device.session().authorize(Method::Get, &url, MinTtl::default()).await.unwrap();
+    let headers = authorization.headers().clone();
     assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Authorization"]);
     assert_eq!(device.server.ask(&url, headers).status, 200);
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use hallpass_core::protocol::http::Method;
-use hallpass_core::{ApiRequest, Error, Login, Logout, MinTtl, Session, State, StorageProblem};
+use hallpass_core::{ApiRequest, CredentialsRequest, Error, Login, Logout, MinTtl, Session, State, StorageProblem};
 use tokio::time::Instant;
 
 use crate::support::server::{API, Fault};
@@ -142,7 +142,9 @@ async fn every_verb(session: &Session) -> Vec<(&'static str, hallpass_core::Resu
         ("resume", session.resume(callback).await.map(drop)),
         ("cancel_login", session.cancel_login().await),
         ("call", session.call(ApiRequest::get(API)).await.map(drop)),
-        ("proof", session.proof(Method::Get, API, MinTtl::default()).await.map(drop)),
+        ("authorize", session.authorize(Method::Get, API, MinTtl::default()).await.map(drop)),
+        ("id_token", session.id_token(MinTtl::default()).await.map(drop)),
+        ("renew_for", session.renew_for(CredentialsRequest::new().audience("other")).await.map(drop)),
         ("userinfo", session.userinfo().await.map(drop)),
         ("logout", session.logout(Logout::default()).await.map(drop)),
         ("revoke", session.revoke().await),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::process::Process;
 use crate::support::server::{API, Fault, ISSUER};
-use crate::support::{Device, config, in_flight, offline_cause, settle, still_works, within};
+use crate::support::{Device, config, denied, in_flight, offline_cause, settle, still_works, within};
 
 #[tokio::test(start_paused = true)]
 async fn after_the_callback_one_request_remains() {
@@ -233,7 +233,7 @@ async fn rule_13_an_error_beats_a_code() {
     let device = Device::new();
     let started = device.session().start_login(Login::default()).await.unwrap();
     let callback = device.server.sign_in(&started.url, "ada") + "&error=access_denied";
-    assert_eq!(device.session().resume(&callback).await.unwrap_err(), Error::Denied { code: ErrorCode::AccessDenied });
+    assert_eq!(denied(&device.session().resume(&callback).await.unwrap_err()), Some(ErrorCode::AccessDenied));
     assert_eq!(device.server.count("token"), 0);
     assert!(device.store.text("login").is_none(), "the answer to this login has come");
 }

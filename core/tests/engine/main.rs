@@ -7,6 +7,7 @@ mod support;
 
 mod absence;
 mod audiences;
+mod authorize;
 mod backoff;
 mod bounded;
 mod browser_login;

@@ -5,7 +5,7 @@ use hallpass_core::{Error, Login, OfflineCause};
 use serde_json::json;
 
 use crate::support::server::{Fault, Reply};
-use crate::support::{Device, offline_cause, still_works};
+use crate::support::{Device, denied, offline_cause, still_works};
 
 async fn pushing() -> Device {
     let mut device = Device::new();
@@ -84,7 +84,7 @@ async fn a_push_that_fails_opens_no_page_and_leaves_a_login_in_progress_alone() 
 async fn what_the_server_refuses_of_a_push_is_told_in_its_words() {
     let device = pushing().await;
     device.server.fail_at("par", [Fault::Says(Reply::json(401, r#"{"error":"invalid_client"}"#))]);
-    assert_eq!(device.log_in("ada").await.unwrap_err(), Error::Denied { code: ErrorCode::InvalidClient });
+    assert_eq!(denied(&device.log_in("ada").await.unwrap_err()), Some(ErrorCode::InvalidClient));
     device.server.fail_at("par", [Fault::Says(Reply::json(429, "{}"))]);
     let error = device.log_in("ada").await.unwrap_err();
     assert_eq!(offline_cause(&error), Some(OfflineCause::RateLimited));

@@ -5,7 +5,7 @@ use hallpass_core::{CredentialsRequest, Error, LoginReason, MinTtl, State};
 use serde_json::json;
 
 use crate::support::server::{Reply, Target};
-use crate::support::{Device, live, login_required, still_works};
+use crate::support::{Device, denied, live, login_required, still_works};
 
 const REFUSED: Error = Error::LoginRequired { reason: LoginReason::Refused };
 
@@ -43,7 +43,7 @@ async fn until_a_login_is_required(device: &Device, code: ErrorCode) -> (u64, us
         if error == REFUSED {
             return (began.elapsed().as_secs(), device.server.count("token"));
         }
-        assert_eq!(error, Error::Denied { code });
+        assert_eq!(denied(&error), Some(code));
         assert!(matches!(device.session().state(), State::SignedIn { .. }));
         assert!(began.elapsed().as_secs() < 600, "nobody is told that a login is required");
         live(1).await;
@@ -79,7 +79,7 @@ async fn rule_6_the_first_refusals_end_nothing_even_if_hours_lie_between() {
         device.expire();
         device.server.refuse_times(2, Target::Login, reply.clone());
         for _ in 0..2 {
-            assert_eq!(device.access_token().await.unwrap_err(), Error::Denied { code }, "{reply:?}");
+            assert_eq!(denied(&device.access_token().await.unwrap_err()), Some(code), "{reply:?}");
             assert!(matches!(device.session().state(), State::SignedIn { .. }));
             device.pass(3_600);
         }

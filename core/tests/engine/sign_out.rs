@@ -8,7 +8,7 @@ use hallpass_core::{Error, Event, LoginReason, OfflineCause, State};
 
 use crate::support::server::{Fault, ISSUER, Reply, Reuse, Target};
 use crate::support::store::Operation;
-use crate::support::{Device, live, login_required, offline_cause, signed_out_reason, still_works, within};
+use crate::support::{Device, denied, live, login_required, offline_cause, signed_out_reason, still_works, within};
 
 fn answer(status: u16, content_type: &str, body: &str) -> Fault {
     Fault::Answer(status, vec![("Content-Type", content_type.to_owned())], body.to_owned())
@@ -212,7 +212,7 @@ async fn rule_6_a_refusal_in_oauths_words_is_told_and_ends_nothing() {
         let device = Device::signed_in().await;
         device.expire();
         device.server.fail([answer(status, "application/json", &format!(r#"{{"error":"{}"}}"#, code.as_str()))]);
-        assert_eq!(device.access_token().await.unwrap_err(), Error::Denied { code });
+        assert_eq!(denied(&device.access_token().await.unwrap_err()), Some(code));
         assert!(matches!(device.session().state(), State::SignedIn { .. }));
         // A refusal is backed off.
         device.pass(3);

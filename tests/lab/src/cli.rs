@@ -326,6 +326,12 @@ pub struct LoginArguments {
     /// times.
     #[arg(long, value_name = "PROMPT", value_parser = ["none", "login", "consent", "select_account", "create"])]
     pub prompt: Vec<String>,
+    /// The authentication context classes to ask for, separated by spaces, such as an API asked for them.
+    #[arg(long, value_name = "VALUES")]
+    pub acr_values: Option<String>,
+    /// How long ago the sign-in may be at most, in seconds; an older one is done again.
+    #[arg(long, value_name = "SECONDS")]
+    pub max_age: Option<u64>,
     /// Who is about to sign in, such as an e-mail address.
     #[arg(long, value_name = "NAME")]
     pub login_hint: Option<String>,
@@ -395,6 +401,9 @@ pub struct TokenArguments {
     /// Write it as kubectl takes it from a plugin (`ExecCredential` of client.authentication.k8s.io), with its end.
     #[arg(long, conflicts_with = "json")]
     pub exec_credential: bool,
+    /// Print the ID token instead, for a service that takes it as proof of who the user is.
+    #[arg(long, conflicts_with_all = ["audience", "scope"])]
+    pub id_token: bool,
     /// Write JSON for machines: the token, its type, its scope and when it expires.
     #[arg(long)]
     pub json: bool,

@@ -14,7 +14,7 @@ mod status;
 
 use hallpass_core::protocol::time::Timestamp;
 use hallpass_core::protocol::token::TokenType;
-use hallpass_core::{Error, MinTtl};
+use hallpass_core::{Error, IdToken, MinTtl};
 use serde_json::{Value, json};
 
 use crate::cli::{SessionArguments, TokenArguments};
@@ -51,12 +51,18 @@ pub(crate) async fn renew(arguments: &SessionArguments) -> Result<(), Failure> {
 pub(crate) async fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     let account = Account::of(&arguments.tenant)?;
     let session = account.session().await?;
-    let wanted = account.wanted(&session).await?.min_ttl(MinTtl::seconds(arguments.min_ttl));
+    let min_ttl = MinTtl::seconds(arguments.min_ttl);
+    if arguments.id_token {
+        let asking = async { session.id_token(min_ttl).await.map_err(|error| account.explained(error)) };
+        say_id_token(&account.in_time(asking).await?, arguments);
+        return Ok(());
+    }
+    let wanted = account.wanted(&session).await?.min_ttl(min_ttl);
     let asking = async { session.credentials(wanted).await.map_err(|error| account.explained(error)) };
     let credentials = account.in_time(asking).await?;
     let token_type = credentials.token_type();
     if arguments.exec_credential {
-        return exec_credential::say_credential(&credentials);
+        return exec_credential::of_access_token(&credentials);
     }
     if arguments.json {
         say_json(&json!({
@@ -75,6 +81,17 @@ pub(crate) async fn token(arguments: &TokenArguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn say_id_token(id_token: &IdToken, arguments: &TokenArguments) {
+    if arguments.exec_credential {
+        exec_credential::of_id_token(id_token);
+    } else if arguments.json {
+        let expires_at = id_token.expires_at().unix_seconds();
+        say_json(&json!({ "id_token": id_token.raw().expose(), "expires_at": expires_at }));
+    } else {
+        say(id_token.raw().expose());
+    }
 }
 
 /// `lab userinfo`

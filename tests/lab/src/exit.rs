@@ -53,7 +53,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Cancelled => Exit::Cancelled,
-            Error::LoginRequired { .. } => Exit::LoginRequired,
+            Error::LoginRequired { .. } | Error::StepUpRequired { .. } => Exit::LoginRequired,
             Error::Offline { .. } => Exit::Offline,
             Error::Denied { .. } => Exit::Denied,
             Error::Storage { .. } => Exit::Storage,

@@ -126,6 +126,7 @@ fn is_of_the_server(error: &Error) -> bool {
             matches!(reason, LoginReason::Revoked | LoginReason::Refused | LoginReason::AnswerLost)
         }
         Error::Cancelled
+        | Error::StepUpRequired { .. }
         | Error::Storage { .. }
         | Error::Untrusted { .. }
         | Error::Misconfigured { .. }
@@ -172,11 +173,21 @@ fn of_core(error: &Error) -> String {
     match error {
         Error::Cancelled => "run `lab login` again when you are ready".to_owned(),
         Error::LoginRequired { reason } => of_reason(*reason).to_owned(),
+        Error::StepUpRequired { step_up } => {
+            let mut options = String::new();
+            if let Some(values) = &step_up.acr_values {
+                options.push_str(&format!(" --acr-values {}", shlex::try_quote(values).unwrap_or_default()));
+            }
+            if let Some(seconds) = step_up.max_age {
+                options.push_str(&format!(" --max-age {seconds}"));
+            }
+            format!("run `lab login{options}`, then send the request again")
+        }
         Error::Offline { cause, retry_after } => {
             let wait = retry_after.map(|wait| format!("; it is tried again after {} s", wait.as_secs_f64().ceil()));
             format!("{}{}", of_cause(*cause), wait.unwrap_or_default())
         }
-        Error::Denied { code } => of_code(*code).to_owned(),
+        Error::Denied { code, .. } => of_code(*code).to_owned(),
         Error::Storage { problem } => of_storage(*problem).to_owned(),
         Error::Untrusted { check } => of_check(check).to_owned(),
         Error::Misconfigured { field: "browser", .. } => {
@@ -279,6 +290,9 @@ fn of_check(check: &str) -> &'static str {
 mod tests {
     use std::time::Duration;
 
+    use hallpass_core::protocol::challenge::StepUp;
+    use hallpass_core::protocol::error::ServerWords;
+
     use super::*;
 
     #[test]
@@ -289,7 +303,8 @@ mod tests {
             (Error::Cancelled, 8),
             (Error::LoginRequired { reason: LoginReason::NotSignedIn }, 3),
             (offline.clone(), 4),
-            (Error::Denied { code: ErrorCode::AccessDenied }, 5),
+            (Error::Denied { code: ErrorCode::AccessDenied, words: ServerWords::default() }, 5),
+            (Error::StepUpRequired { step_up: StepUp::default() }, 3),
             (Error::Untrusted { check: "id_token_issuer" }, 6),
             (Error::Storage { problem: StorageProblem::Locked }, 7),
             (Error::Internal { reference: "x" }, 1),
@@ -304,7 +319,7 @@ mod tests {
     #[test]
     fn server_that_says_why_is_repeated_and_its_words_decide_the_next_step() {
         let denied = |code, said: &str| Failure::Asked {
-            error: Error::Denied { code },
+            error: Error::Denied { code, words: ServerWords::default() },
             place: None,
             words: Some(Box::new(Words { code: Some(code.as_str().to_owned()), description: Some(said.to_owned()) })),
         };

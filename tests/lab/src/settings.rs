@@ -298,6 +298,7 @@ impl Settings {
             },
             Error::Cancelled
             | Error::LoginRequired { .. }
+            | Error::StepUpRequired { .. }
             | Error::Offline { .. }
             | Error::Denied { .. }
             | Error::Storage { .. }

@@ -175,6 +175,7 @@ impl State {
             Error::LoginRequired { reason } => self.check_sign_out(process, *reason),
             Error::Internal { reference } => self.violate("no internal error", reference),
             Error::Cancelled
+            | Error::StepUpRequired { .. }
             | Error::Offline { .. }
             | Error::Denied { .. }
             | Error::Storage { .. }

@@ -3,8 +3,9 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
+use crate::challenge::Challenge;
 use crate::error::{ErrorCode, ServerError};
-use crate::http::Response;
+use crate::http::{Headers, Response};
 
 /// What the server has against the proof, if anything: [`ErrorCode::UseDpopNonce`] or [`ErrorCode::InvalidDpopProof`].
 /// Either way it did not act on the request.
@@ -16,8 +17,15 @@ pub fn refusal(response: &Response) -> Option<ErrorCode> {
         return None;
     }
     let about_proof = |code: &ErrorCode| matches!(code, ErrorCode::UseDpopNonce | ErrorCode::InvalidDpopProof);
-    let challenged = response.headers.get_all("www-authenticate").find_map(challenged_error);
-    challenged.filter(about_proof).or_else(|| Some(ServerError::of_response(response).code).filter(about_proof))
+    let challenged = challenge_error(&response.headers).filter(about_proof);
+    challenged.or_else(|| Some(ServerError::of_response(response).code).filter(about_proof))
+}
+
+/// The `error` of the `DPoP` challenge of a resource server (§7.1), if it names one.
+#[must_use]
+pub fn challenge_error(headers: &Headers) -> Option<ErrorCode> {
+    let of_scheme = Challenge::all(headers).into_iter().filter(|challenge| challenge.is("dpop"));
+    of_scheme.flat_map(|challenge| challenge.parameter("error").map(ErrorCode::of)).next()
 }
 
 /// A nonce that a server wants in the proofs of later requests (RFC 9449 §8). It belongs to the origin that sent it.
@@ -37,8 +45,8 @@ impl ServerNonce {
 
     /// The nonce of an answer of any status (`DPoP-Nonce`); `None` when there is none, or more than one.
     #[must_use]
-    pub fn of_response(response: &Response) -> Option<Self> {
-        let mut values = response.headers.get_all("dpop-nonce");
+    pub fn of(headers: &Headers) -> Option<Self> {
+        let mut values = headers.get_all("dpop-nonce");
         match (values.next(), values.next()) {
             (Some(value), None) => Self::parse(value),
             (_, _) => None,
@@ -52,47 +60,6 @@ impl ServerNonce {
     }
 }
 
-/// The `error` of the `DPoP` challenge in a `WWW-Authenticate` field, which may hold several challenges (RFC 9110
-/// §11.6.1): words and `name=value` pairs between commas, where a word of its own begins a challenge.
-fn challenged_error(field: &str) -> Option<ErrorCode> {
-    let mut in_dpop = false;
-    for element in elements(field) {
-        // A new challenge has its scheme and its first parameter in one element, with spaces between.
-        let (scheme, parameter) = match element.find([' ', '\t', '=', '"']) {
-            Some(end) if matches!(element.as_bytes()[end], b' ' | b'\t') => {
-                let rest = element[end..].trim_start();
-                if rest.starts_with('=') { (None, element) } else { (Some(&element[..end]), rest) }
-            }
-            Some(_) => (None, element),
-            None => (Some(element), ""),
-        };
-        if let Some(scheme) = scheme {
-            in_dpop = scheme.eq_ignore_ascii_case("dpop");
-        }
-        if in_dpop
-            && let Some((name, value)) = parameter.split_once('=')
-            && name.trim().eq_ignore_ascii_case("error")
-        {
-            return Some(ErrorCode::of(value.trim().trim_matches('"')));
-        }
-    }
-    None
-}
-
-/// What stands between the commas of a field's value, those inside quotes not counted.
-fn elements(field: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    field
-        .split(move |character| {
-            let separates = character == ',' && !quoted;
-            quoted ^= character == '"' && !escaped;
-            escaped = quoted && character == '\\' && !escaped;
-            separates
-        })
-        .map(str::trim)
-        .filter(|element| !element.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -100,7 +67,6 @@ mod tests {
 
     use super::*;
     use crate::fixtures;
-    use crate::http::Headers;
 
     fn challenge(status: u16, field: &str) -> Option<ErrorCode> {
         let headers = Headers::from_iter([("WWW-Authenticate", field)]);
@@ -149,10 +115,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_taken_when_there_is_one_that_can_stand_in_json_as_it_is() {
-        let of = |values: &[&str]| {
-            let headers = values.iter().map(|value| ("dpop-nonce", *value)).collect();
-            ServerNonce::of_response(&Response { status: 200, headers, body: vec![] })
-        };
+        let of = |values: &[&str]| ServerNonce::of(&values.iter().map(|value| ("dpop-nonce", *value)).collect());
         assert_eq!(of(&["eyJ7S_zG.eyJH0-Z"]).unwrap().as_str(), "eyJ7S_zG.eyJH0-Z");
         assert_eq!(of(&[]), None);
         assert_eq!(of(&["one", "two"]), None);

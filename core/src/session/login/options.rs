@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hallpass_protocol::authorize::{AuthorizationParameters, Prompt};
+use hallpass_protocol::challenge::StepUp;
 
 use crate::config::Config;
 use crate::error::Result;
@@ -120,5 +121,12 @@ impl Login {
             organization: asked.organization.or_else(|| configured.organization.clone()),
             ..asked
         }
+    }
+}
+
+/// The login that an API asks for before it serves a request (RFC 9470 §4).
+impl From<StepUp> for Login {
+    fn from(StepUp { acr_values, max_age }: StepUp) -> Self {
+        Self { parameters: AuthorizationParameters { acr_values, max_age, ..AuthorizationParameters::default() } }
     }
 }

@@ -150,6 +150,8 @@ fn refuse(left: Option<(Duration, OfflineCause)>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use hallpass_protocol::error::{ErrorCode, ServerWords};
+
     use super::*;
 
     fn fail(backoff: &Backoff, now: u64, told: Option<u64>, jitter: u8) -> Duration {
@@ -198,7 +200,7 @@ mod tests {
         let backoff = Backoff::default();
         let (login, other) =
             (GrantKey::default(), GrantKey { audience: Some("api".to_owned()), ..GrantKey::default() });
-        let denied = Error::Denied { code: hallpass_protocol::error::ErrorCode::InvalidTarget };
+        let denied = Error::Denied { code: ErrorCode::InvalidTarget, words: ServerWords::default() };
         let mut now = Duration::ZERO;
         for wait in [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600] {
             backoff.refuse(&other, now, denied.clone(), None, 0);
@@ -216,7 +218,7 @@ mod tests {
     #[test]
     fn more_refused_audiences_than_are_kept_do_not_grow_the_list() {
         let backoff = Backoff::default();
-        let denied = Error::Denied { code: hallpass_protocol::error::ErrorCode::InvalidTarget };
+        let denied = Error::Denied { code: ErrorCode::InvalidTarget, words: ServerWords::default() };
         for number in 0..1_000 {
             let key = GrantKey { audience: Some(number.to_string()), ..GrantKey::default() };
             backoff.refuse(&key, Duration::ZERO, denied.clone(), None, 0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::dpop::Thumbprint;
-use hallpass_protocol::error::{ErrorCode, ServerError};
+use hallpass_protocol::error::{ErrorCode, ServerError, ServerWords};
 use hallpass_protocol::http::{Request, Response};
 use hallpass_protocol::id_token::Claims;
 use hallpass_protocol::secret::RefreshToken;
@@ -87,6 +87,7 @@ pub(super) struct InvalidGrant {
     pub(super) in_doubt: bool,
     /// Whether the server says that the token was used before, which asking again cannot help.
     pub(super) is_reuse: bool,
+    pub(super) words: ServerWords,
 }
 
 /// The server refuses in other words.
@@ -142,7 +143,9 @@ impl Exchange {
             let exchanged = match self.attempt(key, prepared, limit, sender).await {
                 Attempted::Tokens(answer) => Exchanged::Tokens(answer),
                 Attempted::Salvaged { token, arrived, error } => Exchanged::Salvaged { token, arrived, error },
-                Attempted::InvalidGrant { is_reuse } => Exchanged::InvalidGrant(InvalidGrant { in_doubt, is_reuse }),
+                Attempted::InvalidGrant { is_reuse, words } => {
+                    Exchanged::InvalidGrant(InvalidGrant { in_doubt, is_reuse, words })
+                }
                 Attempted::Refused(refused) => Exchanged::Refused(refused),
                 Attempted::KeyGone(key) => Exchanged::KeyGone(key),
                 Attempted::OutOfDate => Exchanged::OutOfDate,
@@ -195,7 +198,7 @@ impl Exchange {
         let sent = self.wire.now();
         let request = self.request(key, prepared);
         let send_before = Some(prepared.send_before());
-        let response = match self.wire.send_bound(prepared.bound_to, None, send_before, limit, request).await {
+        let response = match self.wire.send_bound(prepared.bound_to, send_before, limit, request).await {
             Ok(response) => response,
             Err(Undelivered::KeyGone(key)) => return Attempted::KeyGone(key),
             Err(Undelivered::KeyUnusable(error)) => return Attempted::Unused(error),
@@ -246,7 +249,9 @@ impl Exchange {
             // The server, or a gateway before it, may have failed before or after the token was replaced.
             408 => Attempted::Lost { error: failed(OfflineCause::NoAnswer), retry_after },
             500.. => Attempted::Lost { error: failed(OfflineCause::ServerFailed), retry_after },
-            _ if refusal.is_invalid_grant() => Attempted::InvalidGrant { is_reuse: refusal.is_reuse() },
+            _ if refusal.is_invalid_grant() => {
+                Attempted::InvalidGrant { is_reuse: refusal.is_reuse(), words: refusal.words.clone() }
+            }
             // Never followed (rule 15). It is the server's address that is wrong, and not the network.
             300..400 => {
                 let error = Error::Untrusted { check: "token_endpoint_redirect" };
@@ -298,6 +303,7 @@ enum Attempted {
     },
     InvalidGrant {
         is_reuse: bool,
+        words: ServerWords,
     },
     Refused(Refused),
     KeyGone(Thumbprint),

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use self::backoff::Backoff;
-use self::exchange::{Exchange, Exchanged, Prepared, Refused, Sender};
+use self::exchange::{Exchange, Exchanged, InvalidGrant, Prepared, Refused, Sender};
 use self::lease::SharedLease;
 use self::outcome::{Next, Outcome};
 use self::pace::Pace;
@@ -184,9 +184,8 @@ impl Renewals {
         }
     }
 
-    /// A new access token; documented at `Session::renew`.
-    pub(crate) async fn renew_now(self: &Arc<Self>) -> Result<Credentials> {
-        let key = GrantKey::default();
+    /// A new access token in place of the one called `key`; documented at `Session::renew`.
+    pub(crate) async fn renew_now(self: &Arc<Self>, key: GrantKey) -> Result<Credentials> {
         let present = self.account.latest(&key).map(|present| present.access_token().fingerprint());
         let trigger = present.map_or(Trigger::Always, Trigger::Replacing);
         let credentials = self.renewed(key.clone(), trigger, self.account.user().as_ref()).await?;
@@ -322,8 +321,8 @@ impl Renewals {
                     self.outcome.keep(&prepared, token, arrived).await?;
                     return Err(self.outcome.refuse(key, error));
                 }
-                Exchanged::InvalidGrant(_) if !key.is_login() => {
-                    return Err(self.outcome.refuse(key, Error::Denied { code: ErrorCode::InvalidGrant }));
+                Exchanged::InvalidGrant(InvalidGrant { words, .. }) if !key.is_login() => {
+                    return Err(self.outcome.refuse(key, Error::Denied { code: ErrorCode::InvalidGrant, words }));
                 }
                 Exchanged::InvalidGrant(refusal) => {
                     match self.outcome.resolve(&prepared, &refusal, !is_second_ask).await? {
@@ -368,7 +367,7 @@ impl Renewals {
             None => error,
         };
         // The nonce that the server wants is known now, and the next proof has it.
-        if error != (Error::Denied { code: ErrorCode::UseDpopNonce }) {
+        if !matches!(error, Error::Denied { code: ErrorCode::UseDpopNonce, .. }) {
             self.backoff.refuse(key, self.wire.elapsed(), error.clone(), retry_after, self.wire.jitter());
         }
         error
@@ -494,6 +493,7 @@ fn may_fall_back(error: &Error) -> bool {
         Error::LoginRequired { reason: LoginReason::NoRefreshToken | LoginReason::Refused } => true,
         Error::LoginRequired { .. } => false,
         Error::Cancelled
+        | Error::StepUpRequired { .. }
         | Error::Offline { .. }
         | Error::Denied { .. }
         | Error::Storage { .. }
@@ -504,7 +504,7 @@ fn may_fall_back(error: &Error) -> bool {
 }
 
 fn is_invalid_grant(error: &Error) -> bool {
-    matches!(error, Error::Denied { code: ErrorCode::InvalidGrant })
+    matches!(error, Error::Denied { code: ErrorCode::InvalidGrant, .. })
 }
 
 fn has_reusable_token(record: &Record) -> bool {

@@ -139,6 +139,7 @@ fn may_change(error: &Error) -> bool {
         Error::Offline { .. } | Error::Storage { .. } | Error::Untrusted { .. } => true,
         Error::Cancelled
         | Error::LoginRequired { .. }
+        | Error::StepUpRequired { .. }
         | Error::Denied { .. }
         | Error::Misconfigured { .. }
         | Error::Internal { .. } => false,

@@ -90,9 +90,8 @@ impl Prover {
         lock(&self.nonces).get(origin).cloned()
     }
 
-    /// Returns whether it is another nonce than before.
-    fn record_nonce(&self, origin: Origin, nonce: ServerNonce) -> bool {
-        lock(&self.nonces).insert(origin, nonce.clone()) != Some(nonce)
+    fn record_nonce(&self, origin: Origin, nonce: ServerNonce) {
+        lock(&self.nonces).insert(origin, nonce);
     }
 }
 
@@ -130,7 +129,7 @@ impl Wire {
         self.prover.working_key().await
     }
 
-    /// Sends a request with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
+    /// Sends a request to the provider with a proof by the key `bound_to`, or as it is when that is `None`, and waits for each answer
     /// for at most `limit`. When the server wants its nonce in the proof, or when its answer shows that the clock was
     /// wrong, the request is sent once more for either: the server has not acted on it, so this is neither a renewal
     /// nor a second try. A proof that is not there by `send_before`, by `Clock::elapsed`, is not sent.
@@ -140,7 +139,6 @@ impl Wire {
     pub(crate) async fn send_bound(
         &self,
         bound_to: Option<Thumbprint>,
-        access_token: Option<&AccessToken>,
         send_before: Option<Duration>,
         limit: Duration,
         request: Request,
@@ -148,14 +146,13 @@ impl Wire {
         match bound_to {
             None => Ok(self.send_within(limit, request).await?),
             // Boxed, so that a bearer session does not make room for what only this needs.
-            Some(key) => Box::pin(self.send_proven(key, access_token, send_before, limit, request)).await,
+            Some(key) => Box::pin(self.send_proven(key, send_before, limit, request)).await,
         }
     }
 
     async fn send_proven(
         &self,
         bound_to: Thumbprint,
-        access_token: Option<&AccessToken>,
         send_before: Option<Duration>,
         limit: Duration,
         request: Request,
@@ -164,7 +161,7 @@ impl Wire {
         let (mut repeated_for_nonce, mut repeated_for_time) = (false, false);
         loop {
             let nonce = self.prover.nonce(&origin);
-            let proof = self.prove(bound_to, request.method, &request.url, access_token, nonce.as_ref()).await?;
+            let proof = self.prove(bound_to, request.method, &request.url, None, nonce.as_ref()).await?;
             if send_before.is_some_and(|end| self.elapsed() >= end) {
                 return Err(Undelivered::TooLate);
             }
@@ -172,12 +169,9 @@ impl Wire {
             proven.headers.push(dpop::HEADER, proof);
             let response = self.send_within(limit, proven).await?;
             let before = self.server_now();
-            // Only the provider's word about the time counts.
-            if access_token.is_none() {
-                self.observe_time(&response);
-            }
+            self.observe_time(&response);
             let moved = before.unix_millis().abs_diff(self.server_now().unix_millis());
-            let told = ServerNonce::of_response(&response);
+            let told = ServerNonce::of(&response.headers);
             let is_news = told.is_some() && told != nonce;
             if let Some(told) = told {
                 self.prover.record_nonce(origin.clone(), told);
@@ -204,12 +198,12 @@ impl Wire {
         }
     }
 
-    /// Keeps the nonce that an answer from `origin` asked for. Returns whether it is another than before.
-    pub(crate) fn record_nonce(&self, origin: Origin, nonce: ServerNonce) -> bool {
-        self.prover.record_nonce(origin, nonce)
+    /// Keeps the nonce that an answer from `origin` brought, for the next proof.
+    pub(crate) fn record_nonce(&self, origin: Origin, nonce: ServerNonce) {
+        self.prover.record_nonce(origin, nonce);
     }
 
-    /// A proof by the key `bound_to` for a request that the app sends itself.
+    /// A proof by the key `bound_to` for a request with `access_token`, and the nonce in it.
     ///
     /// # Errors
     /// [`Undelivered::KeyGone`] or [`Undelivered::KeyUnusable`].
@@ -219,9 +213,9 @@ impl Wire {
         method: Method,
         url: &Url,
         access_token: &AccessToken,
-    ) -> Result<String, Undelivered> {
+    ) -> Result<(String, Option<ServerNonce>), Undelivered> {
         let nonce = self.prover.nonce(&url.origin());
-        self.prove(bound_to, method, url, Some(access_token), nonce.as_ref()).await
+        Ok((self.prove(bound_to, method, url, Some(access_token), nonce.as_ref()).await?, nonce))
     }
 
     async fn prove(

@@ -13,6 +13,7 @@ pub(crate) mod witness;
 use std::future::Future;
 use std::time::Duration;
 
+use hallpass_core::protocol::error::ErrorCode;
 use hallpass_core::{
     ApiRequest, ApiResponse, Config, Credentials, CredentialsRequest, Error, LoggedOut, Login, LoginReason, Logout,
     MinTtl, OfflineCause, Session, State, User,
@@ -273,6 +274,11 @@ pub(crate) fn config() -> Config {
 
 pub(crate) fn audience(name: &str) -> CredentialsRequest {
     CredentialsRequest::new().audience(name)
+}
+
+/// The code of a `Denied` error.
+pub(crate) fn denied(error: &Error) -> Option<ErrorCode> {
+    if let Error::Denied { code, .. } = error { Some(*code) } else { None }
 }
 
 pub(crate) fn login_required(reason: LoginReason) -> Error {

@@ -32,7 +32,7 @@ pub(crate) fn refused(data: &[u8]) {
         assert!(told || String::from_utf8_lossy(body).contains("dpop"), "nobody said {code:?}");
     }
     let response = Response { status: 200, headers, body: Vec::new() };
-    if let Some(nonce) = ServerNonce::of_response(&response) {
+    if let Some(nonce) = ServerNonce::of(&response.headers) {
         stands_in_the_next_proof(&nonce);
     }
 }

@@ -56,10 +56,10 @@ pub(crate) fn error_body(data: &[u8]) {
     assert!(!code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
     assert!(!format!("{error:?}").contains(['\n', '\r', '\u{1b}']));
     assert_eq!(token::parse(&response, TokenType::Bearer).err().map(|error| error.code()), Some(code));
-    if let Some(text) = &error.description {
-        assert!(text.as_str().chars().all(|character| !character.is_control()), "{:?}", text.as_str());
+    for text in [error.words.code(), error.words.description()].into_iter().flatten() {
+        assert!(text.chars().all(|character| !character.is_control()), "{text:?}");
         // 200 characters at most, each perhaps as an escape of ten.
-        assert!(text.as_str().chars().count() <= 2_000);
+        assert!(text.chars().count() <= 2_000);
     }
     assert!(userinfo::parse(&response, "ada").is_err());
 }

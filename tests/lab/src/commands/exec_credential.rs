@@ -1,9 +1,10 @@
-//! `lab token --exec-credential`: an access token as kubectl takes it from a plugin (`client.authentication.k8s.io`).
+//! `lab token --exec-credential`: a token as kubectl takes it from a plugin (`client.authentication.k8s.io`).
 
 use std::env;
 
-use hallpass_core::Credentials;
+use hallpass_core::protocol::time::Timestamp;
 use hallpass_core::protocol::token::TokenType;
+use hallpass_core::{Credentials, IdToken};
 use serde_json::{Value, json};
 
 use super::shell::rfc_3339;
@@ -15,8 +16,8 @@ const ASKED_BY: &str = "KUBERNETES_EXEC_INFO";
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1_BETA_1: &str = "client.authentication.k8s.io/v1beta1";
 
-/// Writes the credential, in the version that kubectl asks for.
-pub(super) fn say_credential(credentials: &Credentials) -> Result<(), Failure> {
+/// Writes an access token as a credential. One that is bound to a key is refused.
+pub(super) fn of_access_token(credentials: &Credentials) -> Result<(), Failure> {
     match credentials.token_type() {
         TokenType::Bearer => {}
         TokenType::Dpop => {
@@ -26,16 +27,23 @@ pub(super) fn say_credential(credentials: &Credentials) -> Result<(), Failure> {
             });
         }
     }
+    say_credential(credentials.access_token().expose(), credentials.expires_at());
+    Ok(())
+}
+
+/// Writes an ID token as a credential, which is what the OpenID Connect authenticator of Kubernetes takes.
+pub(super) fn of_id_token(id_token: &IdToken) {
+    say_credential(id_token.raw().expose(), Some(id_token.expires_at()));
+}
+
+/// Writes the credential in the version that kubectl asks for.
+fn say_credential(token: &str, expires_at: Option<Timestamp>) {
     let asked = env::var(ASKED_BY).ok();
     say_json(&json!({
         "apiVersion": version(asked.as_deref()),
         "kind": "ExecCredential",
-        "status": {
-            "token": credentials.access_token().expose(),
-            "expirationTimestamp": credentials.expires_at().map(|at| rfc_3339(at.unix_seconds())),
-        },
+        "status": { "token": token, "expirationTimestamp": expires_at.map(|at| rfc_3339(at.unix_seconds())) },
     }));
-    Ok(())
 }
 
 /// The version that the request names, where this is one that exists.

@@ -233,6 +233,12 @@ fn parameters(arguments: &LoginArguments) -> Login {
         _ => None,
     });
     let mut login = prompts.fold(Login::new(), Login::prompt);
+    if let Some(values) = &arguments.acr_values {
+        login = login.acr_values(values);
+    }
+    if let Some(seconds) = arguments.max_age {
+        login = login.max_age(Duration::from_secs(seconds));
+    }
     if let Some(hint) = &arguments.login_hint {
         login = login.login_hint(hint);
     }

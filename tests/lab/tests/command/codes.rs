@@ -63,8 +63,8 @@ fn of_the_sources() -> Codes {
     for code in ErrorCode::RECOGNISED {
         add_error(ServerError::of_callback(code.as_str(), None).into());
     }
-    add_error(Error::Denied { code: ErrorCode::Unrecognised });
-    add_error(Error::Denied { code: ErrorCode::Absent });
+    add_error(Error::Denied { code: ErrorCode::Unrecognised, words: ServerWords::default() });
+    add_error(Error::Denied { code: ErrorCode::Absent, words: ServerWords::default() });
 
     let core = sources("core/src");
     let protocol = sources("core/protocol/src");
