@@ -1,6 +1,7 @@
 //! A request to an API, and its answer.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hallpass_core as core;
 use hallpass_core::protocol::http::Method;
@@ -36,6 +37,32 @@ pub struct ApiReply {
     pub body: Vec<u8>,
     /// How often the access token was renewed for this call: 0 or 1.
     pub renewals: u32,
+}
+
+/// The authorization of one request of the app's own HTTP client.
+#[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
+pub struct Authorization {
+    /// The fields to set on the request, each in place of a field of the same name.
+    pub headers: Vec<HttpHeader>,
+    /// What the session has to know of the request when the answer is there.
+    pub receipt: Arc<Receipt>,
+}
+
+/// What an [`Authorization`] was made of; it is handed back with the answer.
+#[derive(Debug, uniffi::Object)]
+pub struct Receipt(core::Authorization);
+
+impl Receipt {
+    pub(crate) fn authorization(&self) -> &core::Authorization {
+        &self.0
+    }
+}
+
+impl From<core::Authorization> for Authorization {
+    fn from(authorization: core::Authorization) -> Self {
+        Self { headers: HttpHeader::all(authorization.headers()), receipt: Arc::new(Receipt(authorization)) }
+    }
 }
 
 impl TryFrom<ApiRequest> for core::ApiRequest {
@@ -76,6 +103,18 @@ impl fmt::Debug for ApiRequest {
 }
 
 impl fmt::Display for ApiRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Authorization({} fields)", self.headers.len())
+    }
+}
+
+impl fmt::Display for Authorization {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, formatter)
     }

@@ -22,6 +22,16 @@ pub struct Credentials {
     pub renewed: bool,
 }
 
+/// An ID token that was validated. Its text shows no secret.
+#[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
+pub struct IdToken {
+    /// The token: a JWT in compact form.
+    pub raw: String,
+    /// Until when it may be accepted, in seconds since 1970.
+    pub expires_at: i64,
+}
+
 /// Which access token is wanted.
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct CredentialsRequest {
@@ -42,6 +52,24 @@ impl From<&core::Credentials> for Credentials {
             expires_at: credentials.expires_at().map(Timestamp::unix_seconds),
             renewed: credentials.renewed(),
         }
+    }
+}
+
+impl From<core::IdToken> for IdToken {
+    fn from(id_token: core::IdToken) -> Self {
+        Self { raw: id_token.raw().expose().to_owned(), expires_at: id_token.expires_at().unix_seconds() }
+    }
+}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("IdToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for IdToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
     }
 }
 

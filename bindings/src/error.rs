@@ -1,9 +1,12 @@
 //! The core's error, as a foreign exception: the same cases, with owned fields.
 
-use hallpass_core as core;
+use std::fmt;
 
-/// Why a verb of a session failed, named by what the app does next. Log-safe: no case carries a token, a
-/// URL or text from a server.
+use hallpass_core as core;
+use hallpass_core::protocol::challenge::StepUp;
+
+/// Why a verb of a session failed, named by what the app does next. Its text is log-safe: no token, no URL and nothing that a
+/// server wrote is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum HallpassError {
     /// The user closed the browser, the login was cancelled, or it took too long. This is no failure.
@@ -20,6 +23,16 @@ pub enum HallpassError {
         /// Why.
         reason: LoginReason,
     },
+    /// An API wants the user to authenticate again before it serves the request (RFC 9470). The session goes on.
+    #[error("{}", details.message)]
+    StepUpRequired {
+        /// What can be said of any error.
+        details: ErrorDetails,
+        /// The authentication context classes that would do, separated by spaces.
+        acr_values: Option<String>,
+        /// How long ago the user may have authenticated at most, in seconds.
+        max_age_seconds: Option<u64>,
+    },
     /// The server cannot be reached, or cannot answer now. The user stays signed in; try again later.
     #[error("{}", details.message)]
     Offline {
@@ -35,6 +48,8 @@ pub enum HallpassError {
     Denied {
         /// What can be said of any error.
         details: ErrorDetails,
+        /// The refusal in the server's own words. Not for a log.
+        words: ServerWords,
     },
     /// The secure store cannot be used. Nothing was lost.
     #[error("{}", details.message)]
@@ -79,6 +94,28 @@ pub struct ErrorDetails {
     pub message: String,
     /// Whether the same call may succeed later without anybody changing anything.
     pub is_retryable: bool,
+}
+
+/// A refusal in the server's own words, for a developer. Its text shows none of them.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Debug, Display)]
+pub struct ServerWords {
+    /// The server's error code as it wrote it.
+    pub code: Option<String>,
+    /// What the server says to a developer.
+    pub description: Option<String>,
+}
+
+impl fmt::Debug for ServerWords {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[ServerWords]")
+    }
+}
+
+impl fmt::Display for ServerWords {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
 }
 
 /// Why a login is required.
@@ -144,7 +181,10 @@ impl From<core::Error> for HallpassError {
                 let milliseconds = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 Self::Offline { details, cause: cause.into(), retry_after_milliseconds: retry_after.map(milliseconds) }
             }
-            core::Error::Denied { .. } => Self::Denied { details },
+            core::Error::StepUpRequired { step_up: StepUp { acr_values, max_age } } => {
+                Self::StepUpRequired { details, acr_values, max_age_seconds: max_age }
+            }
+            core::Error::Denied { words, .. } => Self::Denied { details, words: words.into() },
             core::Error::Storage { problem } => {
                 Self::Storage { details, problem: problem.into(), detail: detail(problem).to_owned() }
             }
@@ -152,6 +192,12 @@ impl From<core::Error> for HallpassError {
             core::Error::Misconfigured { fix, .. } => Self::Misconfigured { details, fix: fix.to_owned() },
             core::Error::Internal { .. } => Self::Internal { details },
         }
+    }
+}
+
+impl From<core::protocol::error::ServerWords> for ServerWords {
+    fn from(words: core::protocol::error::ServerWords) -> Self {
+        Self { code: words.code().map(str::to_owned), description: words.description().map(str::to_owned) }
     }
 }
 

@@ -1,13 +1,14 @@
 //! The session of one account, as a foreign object.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hallpass_core as core;
 
-use crate::api::{self, ApiReply, ApiRequest};
+use crate::api::{self, ApiReply, ApiRequest, Authorization, Receipt};
 use crate::clock::{Shifted, ShiftedClock};
 use crate::config::Config;
-use crate::credentials::{Credentials, CredentialsRequest};
+use crate::credentials::{Credentials, CredentialsRequest, IdToken};
 use crate::error::HallpassError;
 use crate::login::{LoggedOut, LoginOptions, LogoutOptions, StartedLogin};
 use crate::observer::{Observing, SessionObserver, State};
@@ -114,12 +115,20 @@ impl Session {
         Ok((&self.0.credentials(request).await?).into())
     }
 
-    /// Renews the access token of the login now.
+    /// Renews an access token now.
     ///
     /// # Errors
-    /// As for [`core::Session::renew`].
-    pub async fn renew(&self) -> Result<Credentials, HallpassError> {
-        Ok((&self.0.renew().await?).into())
+    /// As for [`core::Session::renew_for`].
+    pub async fn renew(&self, request: CredentialsRequest) -> Result<Credentials, HallpassError> {
+        Ok((&self.0.renew_for(request.try_into()?).await?).into())
+    }
+
+    /// Returns the ID token, renewed where it does not last for `min_ttl_milliseconds`.
+    ///
+    /// # Errors
+    /// As for [`core::Session::id_token`].
+    pub async fn id_token(&self, min_ttl_milliseconds: u64) -> Result<IdToken, HallpassError> {
+        Ok(self.0.id_token(Duration::from_millis(min_ttl_milliseconds)).await?.into())
     }
 
     /// Sends a request to an API with the access token.
@@ -130,34 +139,40 @@ impl Session {
         Ok(self.0.call(request.try_into()?).await?.into())
     }
 
-    /// The header fields that authorize one request of the app's own HTTP client.
+    /// Authorizes one request of the app's own HTTP client.
     ///
     /// # Errors
-    /// As for [`core::Session::proof`].
-    pub async fn proof(
+    /// As for [`core::Session::authorize`].
+    pub async fn authorize(
         &self,
         method: String,
         url: String,
         request: CredentialsRequest,
-    ) -> Result<Vec<HttpHeader>, HallpassError> {
+    ) -> Result<Authorization, HallpassError> {
         let request = core::CredentialsRequest::try_from(request)?;
-        Ok(HttpHeader::all(&self.0.proof(api::method(&method)?, &url, request).await?))
+        Ok(self.0.authorize(api::method(&method)?, &url, request).await?.into())
     }
 
-    /// Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
+    /// Says whether the request is to be sent again, and with which header fields, by the answer to it.
     ///
     /// # Errors
-    /// As for [`core::Session::note_nonce`].
-    pub fn note_nonce(&self, url: &str, nonce: &str) -> Result<bool, HallpassError> {
-        Ok(self.0.note_nonce(url, nonce)?)
+    /// As for [`core::Session::after`].
+    pub async fn after(
+        &self,
+        receipt: Arc<Receipt>,
+        status: u16,
+        headers: Vec<HttpHeader>,
+    ) -> Result<Option<Authorization>, HallpassError> {
+        let headers = headers.into_iter().map(|header| (header.name, header.value)).collect();
+        Ok(self.0.after(receipt.authorization(), status, &headers).await?.map(Authorization::from))
     }
 
-    /// Asks the provider for the user's claims; one JSON object.
+    /// Asks the provider for the user's claims.
     ///
     /// # Errors
     /// As for [`core::Session::userinfo`].
-    pub async fn userinfo(&self) -> Result<String, HallpassError> {
-        Ok(self.0.userinfo().await?.json().to_owned())
+    pub async fn userinfo(&self) -> Result<User, HallpassError> {
+        Ok((&self.0.userinfo().await?).into())
     }
 
     /// Logs the user out.

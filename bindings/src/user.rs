@@ -1,8 +1,9 @@
 //! The signed-in user.
 
 use hallpass_core as core;
+use hallpass_core::protocol::userinfo::{Profile, UserInfo};
 
-/// The signed-in user, by the latest ID token.
+/// A user, by the latest ID token or by the provider's userinfo endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct User {
     /// The user's identifier at this issuer.
@@ -31,9 +32,20 @@ pub struct User {
 
 impl From<&core::User> for User {
     fn from(user: &core::User) -> Self {
-        let profile = user.claims().profile();
+        Self::new(user.sub(), user.claims().profile(), user.claims().json())
+    }
+}
+
+impl From<&UserInfo> for User {
+    fn from(user: &UserInfo) -> Self {
+        Self::new(user.sub(), user.profile(), user.json())
+    }
+}
+
+impl User {
+    fn new(sub: &str, profile: Profile<'_>, claims: &str) -> Self {
         Self {
-            sub: user.sub().to_owned(),
+            sub: sub.to_owned(),
             name: profile.name().map(str::to_owned),
             given_name: profile.given_name().map(str::to_owned),
             family_name: profile.family_name().map(str::to_owned),
@@ -43,7 +55,7 @@ impl From<&core::User> for User {
             email_verified: profile.email_verified(),
             picture: profile.picture().map(str::to_owned),
             locale: profile.locale().map(str::to_owned),
-            claims: user.claims().json().to_owned(),
+            claims: claims.to_owned(),
         }
     }
 }

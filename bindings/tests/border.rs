@@ -15,6 +15,8 @@ use hallpass::{
 };
 use hallpass_core::adapters::{MemoryStore, SoftwareSigner};
 use hallpass_core::ports::{EntryName, KeySigner as _, SignerError};
+use hallpass_core::protocol::challenge::StepUp;
+use hallpass_core::protocol::error::ServerError;
 use hallpass_tenant::{Endpoint, Fault, FaultKind, Tenant, TenantOptions, browser};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -33,17 +35,17 @@ async fn the_whole_story_runs_through_foreign_ports() {
         ..options(&tenant)
     });
 
-    let renewal = session.renew().await.unwrap_err();
+    let renewal = session.renew(LASTING_A_MINUTE).await.unwrap_err();
     assert!(matches!(renewal, HallpassError::LoginRequired { reason: LoginReason::NotSignedIn, .. }), "{renewal:?}");
 
     let user = within(session.login(LoginOptions::default())).await.unwrap();
     assert_eq!(user.email.as_deref(), Some("ada@example.com"));
     assert_eq!(session.user().as_ref(), Some(&user));
     let first = within(session.credentials(LASTING_A_MINUTE)).await.unwrap();
-    let second = within(session.renew()).await.unwrap();
+    let second = within(session.renew(LASTING_A_MINUTE)).await.unwrap();
     assert!(second.renewed && first.access_token != second.access_token);
     let claims = within(session.userinfo()).await.unwrap();
-    assert!(claims.contains("ada@example.com"), "{claims}");
+    assert!(claims.email.as_deref() == Some("ada@example.com"), "{claims:?}");
     let reply = within(session.call(get(&tenant.api_url()))).await.unwrap();
     assert_eq!((reply.status, reply.renewals), (200, 0));
     let outcome = within(session.logout(LogoutOptions::default())).await.unwrap();
@@ -72,7 +74,7 @@ async fn an_observer_is_told_before_the_verb_returns() {
     assert!(told.1.is_some_and(|remaining| remaining > 3_000_000), "{:?} ms of an hour", told.1);
     assert!(matches!(&*observer.state.lock().unwrap(), Some(State::SignedIn { .. })));
 
-    let renewed = within(session.renew()).await.unwrap();
+    let renewed = within(session.renew(LASTING_A_MINUTE)).await.unwrap();
     assert_eq!(observer.latest.lock().unwrap().as_ref().unwrap().0, renewed.access_token);
 
     within(session.logout(LogoutOptions::default())).await.unwrap();
@@ -127,10 +129,15 @@ async fn a_foreign_signer_binds_the_tokens_and_proves_them() {
     within(session.login(LoginOptions::default())).await.unwrap();
     assert_eq!(within(session.credentials(LASTING_A_MINUTE)).await.unwrap().token_type, "DPoP");
     assert_eq!(within(session.call(get(&tenant.api_url()))).await.unwrap().status, 200);
-    let headers = within(session.proof("GET".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap();
-    assert_eq!(headers.iter().map(|header| header.name.as_str()).collect::<Vec<_>>(), ["Authorization", "DPoP"]);
-    assert!(session.note_nonce(&tenant.api_url(), "nonce").unwrap());
-    let wrong = within(session.proof("get".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap_err();
+    let first = within(session.authorize("GET".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap();
+    assert_eq!(first.headers.iter().map(|header| header.name.as_str()).collect::<Vec<_>>(), ["Authorization", "DPoP"]);
+    assert!(!format!("{first:?} {first}").contains(&first.headers[0].value));
+    let nonce = vec![HttpHeader { name: "DPoP-Nonce".to_owned(), value: "nonce".to_owned() }];
+    assert!(within(session.after(first.receipt.clone(), 200, nonce.clone())).await.unwrap().is_none());
+    let again = within(session.after(first.receipt, 401, nonce)).await.unwrap().expect("with the nonce");
+    assert_eq!(again.headers[0].value, first.headers[0].value);
+    assert_ne!(again.headers[1].value, first.headers[1].value);
+    let wrong = within(session.authorize("get".to_owned(), tenant.api_url(), LASTING_A_MINUTE)).await.unwrap_err();
     assert!(matches!(&wrong, HallpassError::Misconfigured { details, .. } if details.code == "method"), "{wrong:?}");
 }
 
@@ -208,7 +215,7 @@ async fn an_id_token_of_a_renewal_that_fails_a_check_is_told_as_an_event() {
     within(session.login(LoginOptions::default())).await.unwrap();
     let claims = serde_json::json!({ "iat": null });
     tenant.fault(Fault::once(Endpoint::Token, FaultKind::PatchedIdToken { claims }));
-    within(session.renew()).await.unwrap();
+    within(session.renew(LASTING_A_MINUTE)).await.unwrap();
     let rejected = Event::IdTokenRejected { check: "id_token_iat".to_owned() };
     assert_eq!(*observer.events.lock().unwrap(), [Event::SignedIn, rejected, Event::Renewed]);
 }
@@ -239,14 +246,14 @@ async fn what_a_signer_throws_is_an_error_of_the_store_until_its_key_is_gone() {
     within(session.login(LoginOptions::default())).await.unwrap();
     for (failure, code) in [(SignerFailure::Locked, "storage_locked"), (SignerFailure::Failed, "storage_failed")] {
         signer.fail(Some(failure));
-        let error = within(session.renew()).await.unwrap_err();
+        let error = within(session.renew(LASTING_A_MINUTE)).await.unwrap_err();
         assert!(matches!(&error, HallpassError::Storage { details, .. } if details.code == code), "{error:?}");
         assert!(matches!(session.state(), State::SignedIn { .. }));
     }
     signer.fail(None);
-    within(session.renew()).await.unwrap();
+    within(session.renew(LASTING_A_MINUTE)).await.unwrap();
     signer.fail(Some(SignerFailure::Invalidated));
-    let error = within(session.renew()).await.unwrap_err();
+    let error = within(session.renew(LASTING_A_MINUTE)).await.unwrap_err();
     let gone = LoginReason::StorageInvalidated;
     assert!(matches!(&error, HallpassError::LoginRequired { reason, .. } if *reason == gone), "{error:?}");
 }
@@ -654,4 +661,32 @@ impl SessionObserver for Notes {
         self.events.lock().unwrap().push(event);
         Err(ObserverFailure::Failed)
     }
+}
+
+#[tokio::test]
+async fn an_id_token_and_the_claims_of_userinfo_cross_without_showing_the_token() {
+    let tenant = tenant().await;
+    let session = opened(SessionOptions { browser: Some(Arc::new(ScriptedBrowser)), ..options(&tenant) });
+    let user = within(session.login(LoginOptions::default())).await.unwrap();
+    let id_token = within(session.id_token(60_000)).await.unwrap();
+    assert_eq!(id_token.raw.split('.').count(), 3);
+    assert!(!format!("{id_token:?} {id_token}").contains(&id_token.raw));
+    assert_eq!(within(session.userinfo()).await.unwrap().sub, user.sub);
+}
+
+#[test]
+fn a_refusal_crosses_with_the_servers_words_and_step_up_with_its_terms() {
+    let refused = ServerError::of_callback("own_code", Some("ask ada@example.com"));
+    let error = HallpassError::from(hallpass_core::Error::from(refused));
+    let HallpassError::Denied { words, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(words.code.as_deref(), Some("own_code"));
+    assert_eq!(words.description.as_deref(), Some("ask ada@example.com"));
+    assert!(!format!("{error} {error:?}").contains("ada"), "{error:?}");
+
+    let step_up = StepUp { acr_values: Some("gold".to_owned()), max_age: Some(5) };
+    let error = HallpassError::from(hallpass_core::Error::StepUpRequired { step_up });
+    assert!(
+        matches!(&error, HallpassError::StepUpRequired { acr_values: Some(values), max_age_seconds: Some(5), .. } if values == "gold"),
+        "{error:?}"
+    );
 }

@@ -144,8 +144,8 @@ impl Words {
         if response.status < 400 && code.is_none() {
             return None;
         }
-        let description = ServerError::of_response(response).description.map(|text| text.as_str().to_owned());
-        Self::new(code, description)
+        let words = ServerError::of_response(response).words;
+        Self::new(code, words.description().map(str::to_owned))
     }
 
     fn of_callback(callback: &Url) -> Option<Self> {

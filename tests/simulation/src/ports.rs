@@ -139,6 +139,8 @@ struct Read {
     token: Option<Refresh>,
     /// Whether another process has noted a renewal with the token.
     is_noted: bool,
+    /// Whether the record says that the session is over.
+    is_end: bool,
 }
 
 impl Ports {
@@ -170,6 +172,7 @@ impl Ports {
         };
         read.is_newer = text.starts_with(NEWER);
         read.token = Refresh::within(&text).filter(|_| is_session);
+        read.is_end = is_session && text.contains("\"content\":{\"signed_out\":");
         read.is_noted = is_note(&text) && entry.writer != self.process;
         (Ok(Some(StoredValue::new(text))), read)
     }
@@ -181,6 +184,9 @@ impl State {
         let present = &mut self.processes[process];
         present.read_at = read.at.unwrap_or(present.read_at);
         present.hindered |= read.is_newer;
+        if read.is_end {
+            present.read_end_at = present.read_at;
+        }
         let Some(token) = read.token else { return };
         let is_first = present.newest.is_empty();
         self.learns(process, token);

@@ -1915,6 +1915,118 @@ public func FfiConverterTypeLeaseKeeper_lower(_ value: LeaseKeeper) -> UInt64 {
 
 
 /**
+ * What an [`Authorization`] was made of; it is handed back with the answer.
+ */
+public protocol ReceiptProtocol: AnyObject, Sendable {
+
+}
+/**
+ * What an [`Authorization`] was made of; it is handed back with the answer.
+ */
+open class Receipt: ReceiptProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hallpass_fn_clone_receipt(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hallpass_fn_free_receipt(handle, $0) }
+    }
+
+
+
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReceipt: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Receipt
+
+    public static func lift(_ handle: UInt64) throws -> Receipt {
+        return Receipt(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Receipt) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Receipt {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Receipt, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReceipt_lift(_ handle: UInt64) throws -> Receipt {
+    return try FfiConverterTypeReceipt.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReceipt_lower(_ value: Receipt) -> UInt64 {
+    return FfiConverterTypeReceipt.lower(value)
+}
+
+
+
+
+
+
+/**
  * A secure store; what is asked of one is documented at [`ports::SecureStore`].
  */
 public protocol SecureStore: AnyObject, Sendable {
@@ -2423,6 +2535,22 @@ public func FfiConverterTypeSecureStore_lower(_ value: SecureStore) -> UInt64 {
 public protocol SessionProtocol: AnyObject, Sendable {
 
     /**
+     * Says whether the request is to be sent again, and with which header fields, by the answer to it.
+     *
+     * # Errors
+     * As for [`core::Session::after`].
+     */
+    func after(receipt: Receipt, status: UInt16, headers: [HttpHeader]) async throws  -> Authorization?
+
+    /**
+     * Authorizes one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::authorize`].
+     */
+    func authorize(method: String, url: String, request: CredentialsRequest) async throws  -> Authorization
+
+    /**
      * Sends a request to an API with the access token.
      *
      * # Errors
@@ -2455,6 +2583,14 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func deviceLogin(options: LoginOptions, display: CodeDisplay) async throws  -> User
 
     /**
+     * Returns the ID token, renewed where it does not last for `min_ttl_milliseconds`.
+     *
+     * # Errors
+     * As for [`core::Session::id_token`].
+     */
+    func idToken(minTtlMilliseconds: UInt64) async throws  -> IdToken
+
+    /**
      * Signs the user in with the browser.
      *
      * # Errors
@@ -2479,22 +2615,6 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func logoutUrl(postLogoutRedirectUri: String?) async throws  -> String
 
     /**
-     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
-     *
-     * # Errors
-     * As for [`core::Session::note_nonce`].
-     */
-    func noteNonce(url: String, nonce: String) throws  -> Bool
-
-    /**
-     * The header fields that authorize one request of the app's own HTTP client.
-     *
-     * # Errors
-     * As for [`core::Session::proof`].
-     */
-    func proof(method: String, url: String, request: CredentialsRequest) async throws  -> [HttpHeader]
-
-    /**
      * Reads the record from the store once more, and returns the state.
      *
      * # Errors
@@ -2503,12 +2623,12 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func reload() async throws  -> State
 
     /**
-     * Renews the access token of the login now.
+     * Renews an access token now.
      *
      * # Errors
-     * As for [`core::Session::renew`].
+     * As for [`core::Session::renew_for`].
      */
-    func renew() async throws  -> Credentials
+    func renew(request: CredentialsRequest) async throws  -> Credentials
 
     /**
      * Waits until the record has been read from the store, and returns the state.
@@ -2553,12 +2673,12 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func user()  -> User?
 
     /**
-     * Asks the provider for the user's claims; one JSON object.
+     * Asks the provider for the user's claims.
      *
      * # Errors
      * As for [`core::Session::userinfo`].
      */
-    func userinfo() async throws  -> String
+    func userinfo() async throws  -> User
 
 }
 /**
@@ -2631,6 +2751,50 @@ public static func `open`(options: SessionOptions)throws  -> Session  {
 }
 
 
+
+    /**
+     * Says whether the request is to be sent again, and with which header fields, by the answer to it.
+     *
+     * # Errors
+     * As for [`core::Session::after`].
+     */
+open func after(receipt: Receipt, status: UInt16, headers: [HttpHeader])async throws  -> Authorization?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_after(
+                        self.uniffiCloneHandle(),FfiConverterTypeReceipt_lower(receipt),FfiConverterUInt16.lower(status),FfiConverterSequenceTypeHttpHeader.lower(headers)
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeAuthorization.lift,
+            errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
+
+    /**
+     * Authorizes one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::authorize`].
+     */
+open func authorize(method: String, url: String, request: CredentialsRequest)async throws  -> Authorization  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_authorize(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(method),FfiConverterString.lower(url),FfiConverterTypeCredentialsRequest_lower(request)
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeAuthorization_lift,
+            errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
 
     /**
      * Sends a request to an API with the access token.
@@ -2721,6 +2885,28 @@ open func deviceLogin(options: LoginOptions, display: CodeDisplay)async throws  
 }
 
     /**
+     * Returns the ID token, renewed where it does not last for `min_ttl_milliseconds`.
+     *
+     * # Errors
+     * As for [`core::Session::id_token`].
+     */
+open func idToken(minTtlMilliseconds: UInt64)async throws  -> IdToken  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_id_token(
+                        self.uniffiCloneHandle(),FfiConverterUInt64.lower(minTtlMilliseconds)
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeIdToken_lift,
+            errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
+
+    /**
      * Signs the user in with the browser.
      *
      * # Errors
@@ -2787,45 +2973,6 @@ open func logoutUrl(postLogoutRedirectUri: String?)async throws  -> String  {
 }
 
     /**
-     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
-     *
-     * # Errors
-     * As for [`core::Session::note_nonce`].
-     */
-open func noteNonce(url: String, nonce: String)throws  -> Bool  {
-    return try  FfiConverterBool.lift(try rustCallWithError(FfiConverterTypeHallpassError_lift) {
-        uniffiCallStatus in
-    uniffi_hallpass_fn_method_session_note_nonce(
-            self.uniffiCloneHandle(),
-        FfiConverterString.lower(url),
-        FfiConverterString.lower(nonce),uniffiCallStatus
-    )
-})
-}
-
-    /**
-     * The header fields that authorize one request of the app's own HTTP client.
-     *
-     * # Errors
-     * As for [`core::Session::proof`].
-     */
-open func proof(method: String, url: String, request: CredentialsRequest)async throws  -> [HttpHeader]  {
-    return
-        try  await uniffiRustCallAsync(
-            rustFutureFunc: {
-                uniffi_hallpass_fn_method_session_proof(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(method),FfiConverterString.lower(url),FfiConverterTypeCredentialsRequest_lower(request)
-                )
-            },
-            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
-            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
-            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
-            liftFunc: FfiConverterSequenceTypeHttpHeader.lift,
-            errorHandler: FfiConverterTypeHallpassError_lift
-        )
-}
-
-    /**
      * Reads the record from the store once more, and returns the state.
      *
      * # Errors
@@ -2848,17 +2995,17 @@ open func reload()async throws  -> State  {
 }
 
     /**
-     * Renews the access token of the login now.
+     * Renews an access token now.
      *
      * # Errors
-     * As for [`core::Session::renew`].
+     * As for [`core::Session::renew_for`].
      */
-open func renew()async throws  -> Credentials  {
+open func renew(request: CredentialsRequest)async throws  -> Credentials  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_hallpass_fn_method_session_renew(
-                        self.uniffiCloneHandle()
+                        self.uniffiCloneHandle(),FfiConverterTypeCredentialsRequest_lower(request)
                 )
             },
             pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
@@ -2982,12 +3129,12 @@ open func user() -> User?  {
 }
 
     /**
-     * Asks the provider for the user's claims; one JSON object.
+     * Asks the provider for the user's claims.
      *
      * # Errors
      * As for [`core::Session::userinfo`].
      */
-open func userinfo()async throws  -> String  {
+open func userinfo()async throws  -> User  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
@@ -2998,7 +3145,7 @@ open func userinfo()async throws  -> String  {
             pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
             completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
             freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
-            liftFunc: FfiConverterString.lift,
+            liftFunc: FfiConverterTypeUser_lift,
             errorHandler: FfiConverterTypeHallpassError_lift
         )
 }
@@ -3994,6 +4141,97 @@ public func FfiConverterTypeApiRequest_lower(_ value: ApiRequest) -> RustBuffer 
 
 
 /**
+ * The authorization of one request of the app's own HTTP client.
+ */
+public struct Authorization: CustomDebugStringConvertible, CustomStringConvertible {
+    /**
+     * The fields to set on the request, each in place of a field of the same name.
+     */
+    public let headers: [HttpHeader]
+    /**
+     * What the session has to know of the request when the answer is there.
+     */
+    public let receipt: Receipt
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The fields to set on the request, each in place of a field of the same name.
+         */headers: [HttpHeader],
+        /**
+         * What the session has to know of the request when the answer is there.
+         */receipt: Receipt) {
+        self.headers = headers
+        self.receipt = receipt
+    }
+
+
+
+
+// The local Rust `Debug` implementation.
+public var debugDescription: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_authorization_uniffi_trait_debug(
+            FfiConverterTypeAuthorization_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_authorization_uniffi_trait_display(
+            FfiConverterTypeAuthorization_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+#if compiler(>=6)
+extension Authorization: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeAuthorization: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Authorization {
+        return
+            try Authorization(
+                headers: FfiConverterSequenceTypeHttpHeader.read(from: &buf),
+                receipt: FfiConverterTypeReceipt.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Authorization, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeHttpHeader.write(value.headers, into: &buf)
+        FfiConverterTypeReceipt.write(value.receipt, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAuthorization_lift(_ buf: RustBuffer) throws -> Authorization {
+    return try FfiConverterTypeAuthorization.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeAuthorization_lower(_ value: Authorization) -> RustBuffer {
+    return FfiConverterTypeAuthorization.lower(value)
+}
+
+
+/**
  * The settings of one client at one authorization server; documented at [`core::Config`].
  */
 public struct Config: Equatable, Hashable {
@@ -4847,6 +5085,97 @@ public func FfiConverterTypeHttpResponse_lower(_ value: HttpResponse) -> RustBuf
 
 
 /**
+ * An ID token that was validated. Its text shows no secret.
+ */
+public struct IdToken: Equatable, Hashable, CustomDebugStringConvertible, CustomStringConvertible {
+    /**
+     * The token: a JWT in compact form.
+     */
+    public let raw: String
+    /**
+     * Until when it may be accepted, in seconds since 1970.
+     */
+    public let expiresAt: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The token: a JWT in compact form.
+         */raw: String,
+        /**
+         * Until when it may be accepted, in seconds since 1970.
+         */expiresAt: Int64) {
+        self.raw = raw
+        self.expiresAt = expiresAt
+    }
+
+
+
+
+// The local Rust `Debug` implementation.
+public var debugDescription: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_idtoken_uniffi_trait_debug(
+            FfiConverterTypeIdToken_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_idtoken_uniffi_trait_display(
+            FfiConverterTypeIdToken_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+#if compiler(>=6)
+extension IdToken: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeIdToken: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> IdToken {
+        return
+            try IdToken(
+                raw: FfiConverterString.read(from: &buf),
+                expiresAt: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: IdToken, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.raw, into: &buf)
+        FfiConverterInt64.write(value.expiresAt, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIdToken_lift(_ buf: RustBuffer) throws -> IdToken {
+    return try FfiConverterTypeIdToken.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIdToken_lower(_ value: IdToken) -> RustBuffer {
+    return FfiConverterTypeIdToken.lower(value)
+}
+
+
+/**
  * What a logout came to.
  */
 public struct LoggedOut: Equatable, Hashable {
@@ -5164,6 +5493,97 @@ public func FfiConverterTypeLogoutOptions_lower(_ value: LogoutOptions) -> RustB
 
 
 /**
+ * A refusal in the server's own words, for a developer. Its text shows none of them.
+ */
+public struct ServerWords: Equatable, Hashable, CustomDebugStringConvertible, CustomStringConvertible {
+    /**
+     * The server's error code as it wrote it.
+     */
+    public let code: String?
+    /**
+     * What the server says to a developer.
+     */
+    public let description: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The server's error code as it wrote it.
+         */code: String?,
+        /**
+         * What the server says to a developer.
+         */description: String?) {
+        self.code = code
+        self.description = description
+    }
+
+
+
+
+// The local Rust `Debug` implementation.
+public var debugDescription: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_serverwords_uniffi_trait_debug(
+            FfiConverterTypeServerWords_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_serverwords_uniffi_trait_display(
+            FfiConverterTypeServerWords_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+#if compiler(>=6)
+extension ServerWords: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeServerWords: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ServerWords {
+        return
+            try ServerWords(
+                code: FfiConverterOptionString.read(from: &buf),
+                description: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ServerWords, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.code, into: &buf)
+        FfiConverterOptionString.write(value.description, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServerWords_lift(_ buf: RustBuffer) throws -> ServerWords {
+    return try FfiConverterTypeServerWords.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeServerWords_lower(_ value: ServerWords) -> RustBuffer {
+    return FfiConverterTypeServerWords.lower(value)
+}
+
+
+/**
  * What a session is made of.
  */
 public struct SessionOptions {
@@ -5382,7 +5802,7 @@ public func FfiConverterTypeStartedLogin_lower(_ value: StartedLogin) -> RustBuf
 
 
 /**
- * The signed-in user, by the latest ID token.
+ * A user, by the latest ID token or by the provider's userinfo endpoint.
  */
 public struct User: Equatable, Hashable {
     /**
@@ -6076,8 +6496,8 @@ public func FfiConverterTypeEvent_lower(_ value: Event) -> RustBuffer {
 
 
 /**
- * Why a verb of a session failed, named by what the app does next. Log-safe: no case carries a token, a
- * URL or text from a server.
+ * Why a verb of a session failed, named by what the app does next. Its text is log-safe: no token, no URL and nothing that a
+ * server wrote is in it.
  */
 public
 enum HallpassError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
@@ -6104,6 +6524,20 @@ enum HallpassError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError 
          */reason: LoginReason
     )
     /**
+     * An API wants the user to authenticate again before it serves the request (RFC 9470). The session goes on.
+     */
+    case StepUpRequired(
+        /**
+         * What can be said of any error.
+         */details: ErrorDetails,
+        /**
+         * The authentication context classes that would do, separated by spaces.
+         */acrValues: String?,
+        /**
+         * How long ago the user may have authenticated at most, in seconds.
+         */maxAgeSeconds: UInt64?
+    )
+    /**
      * The server cannot be reached, or cannot answer now. The user stays signed in; try again later.
      */
     case Offline(
@@ -6123,7 +6557,10 @@ enum HallpassError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError 
     case Denied(
         /**
          * What can be said of any error.
-         */details: ErrorDetails
+         */details: ErrorDetails,
+        /**
+         * The refusal in the server's own words. Not for a log.
+         */words: ServerWords
     )
     /**
      * The secure store cannot be used. Nothing was lost.
@@ -6202,27 +6639,33 @@ public struct FfiConverterTypeHallpassError: FfiConverterRustBuffer {
             details: try FfiConverterTypeErrorDetails.read(from: &buf),
             reason: try FfiConverterTypeLoginReason.read(from: &buf)
             )
-        case 3: return .Offline(
+        case 3: return .StepUpRequired(
+            details: try FfiConverterTypeErrorDetails.read(from: &buf),
+            acrValues: try FfiConverterOptionString.read(from: &buf),
+            maxAgeSeconds: try FfiConverterOptionUInt64.read(from: &buf)
+            )
+        case 4: return .Offline(
             details: try FfiConverterTypeErrorDetails.read(from: &buf),
             cause: try FfiConverterTypeOfflineCause.read(from: &buf),
             retryAfterMilliseconds: try FfiConverterOptionUInt64.read(from: &buf)
             )
-        case 4: return .Denied(
-            details: try FfiConverterTypeErrorDetails.read(from: &buf)
+        case 5: return .Denied(
+            details: try FfiConverterTypeErrorDetails.read(from: &buf),
+            words: try FfiConverterTypeServerWords.read(from: &buf)
             )
-        case 5: return .Storage(
+        case 6: return .Storage(
             details: try FfiConverterTypeErrorDetails.read(from: &buf),
             problem: try FfiConverterTypeStorageProblem.read(from: &buf),
             detail: try FfiConverterString.read(from: &buf)
             )
-        case 6: return .Untrusted(
+        case 7: return .Untrusted(
             details: try FfiConverterTypeErrorDetails.read(from: &buf)
             )
-        case 7: return .Misconfigured(
+        case 8: return .Misconfigured(
             details: try FfiConverterTypeErrorDetails.read(from: &buf),
             fix: try FfiConverterString.read(from: &buf)
             )
-        case 8: return .Internal(
+        case 9: return .Internal(
             details: try FfiConverterTypeErrorDetails.read(from: &buf)
             )
 
@@ -6248,38 +6691,46 @@ public struct FfiConverterTypeHallpassError: FfiConverterRustBuffer {
             FfiConverterTypeLoginReason.write(reason, into: &buf)
 
 
-        case let .Offline(details,cause,retryAfterMilliseconds):
+        case let .StepUpRequired(details,acrValues,maxAgeSeconds):
             writeInt(&buf, Int32(3))
+            FfiConverterTypeErrorDetails.write(details, into: &buf)
+            FfiConverterOptionString.write(acrValues, into: &buf)
+            FfiConverterOptionUInt64.write(maxAgeSeconds, into: &buf)
+
+
+        case let .Offline(details,cause,retryAfterMilliseconds):
+            writeInt(&buf, Int32(4))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
             FfiConverterTypeOfflineCause.write(cause, into: &buf)
             FfiConverterOptionUInt64.write(retryAfterMilliseconds, into: &buf)
 
 
-        case let .Denied(details):
-            writeInt(&buf, Int32(4))
+        case let .Denied(details,words):
+            writeInt(&buf, Int32(5))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
+            FfiConverterTypeServerWords.write(words, into: &buf)
 
 
         case let .Storage(details,problem,detail):
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(6))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
             FfiConverterTypeStorageProblem.write(problem, into: &buf)
             FfiConverterString.write(detail, into: &buf)
 
 
         case let .Untrusted(details):
-            writeInt(&buf, Int32(6))
+            writeInt(&buf, Int32(7))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
 
 
         case let .Misconfigured(details,fix):
-            writeInt(&buf, Int32(7))
+            writeInt(&buf, Int32(8))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
             FfiConverterString.write(fix, into: &buf)
 
 
         case let .Internal(details):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(9))
             FfiConverterTypeErrorDetails.write(details, into: &buf)
 
         }
@@ -7961,6 +8412,30 @@ fileprivate struct FfiConverterOptionTypeTransport: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeAuthorization: FfiConverterRustBuffer {
+    typealias SwiftType = Authorization?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeAuthorization.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeAuthorization.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeCredentials: FfiConverterRustBuffer {
     typealias SwiftType = Credentials?
 
@@ -8388,6 +8863,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_transport_send() != 44482) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_session_after() != 51533) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_session_authorize() != 12694) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_session_call() != 33666) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8400,6 +8881,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_session_device_login() != 46303) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_session_id_token() != 2688) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_session_login() != 21955) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8409,16 +8893,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_session_logout_url() != 3317) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hallpass_checksum_method_session_note_nonce() != 53852) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_hallpass_checksum_method_session_proof() != 20074) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_hallpass_checksum_method_session_reload() != 64460) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hallpass_checksum_method_session_renew() != 34413) {
+    if (uniffi_hallpass_checksum_method_session_renew() != 29269) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_session_restored() != 47839) {
@@ -8439,7 +8917,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_session_user() != 21754) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_hallpass_checksum_method_session_userinfo() != 31292) {
+    if (uniffi_hallpass_checksum_method_session_userinfo() != 12759) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_constructor_shiftedclock_new() != 49168) {

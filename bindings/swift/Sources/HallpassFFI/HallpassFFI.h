@@ -426,6 +426,16 @@ typedef struct UniffiVTableCallbackInterfaceTransport {
 } UniffiVTableCallbackInterfaceTransport;
 
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_RECEIPT
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_RECEIPT
+uint64_t uniffi_hallpass_fn_clone_receipt(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_RECEIPT
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_RECEIPT
+void uniffi_hallpass_fn_free_receipt(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_SHIFTEDCLOCK
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_SHIFTEDCLOCK
 uint64_t uniffi_hallpass_fn_clone_shiftedclock(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -667,6 +677,16 @@ void uniffi_hallpass_fn_free_session(uint64_t handle, RustCallStatus *_Nonnull o
 uint64_t uniffi_hallpass_fn_constructor_session_open(RustBuffer options, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_AFTER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_AFTER
+uint64_t uniffi_hallpass_fn_method_session_after(uint64_t ptr, uint64_t receipt, uint16_t status, RustBuffer headers
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_AUTHORIZE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_AUTHORIZE
+uint64_t uniffi_hallpass_fn_method_session_authorize(uint64_t ptr, RustBuffer method, RustBuffer url, RustBuffer request
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_CALL
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_CALL
 uint64_t uniffi_hallpass_fn_method_session_call(uint64_t ptr, RustBuffer request
@@ -687,6 +707,11 @@ uint64_t uniffi_hallpass_fn_method_session_credentials(uint64_t ptr, RustBuffer 
 uint64_t uniffi_hallpass_fn_method_session_device_login(uint64_t ptr, RustBuffer options, uint64_t display
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_ID_TOKEN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_ID_TOKEN
+uint64_t uniffi_hallpass_fn_method_session_id_token(uint64_t ptr, uint64_t min_ttl_milliseconds
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_LOGIN
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_LOGIN
 uint64_t uniffi_hallpass_fn_method_session_login(uint64_t ptr, RustBuffer options
@@ -702,16 +727,6 @@ uint64_t uniffi_hallpass_fn_method_session_logout(uint64_t ptr, RustBuffer optio
 uint64_t uniffi_hallpass_fn_method_session_logout_url(uint64_t ptr, RustBuffer post_logout_redirect_uri
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_NOTE_NONCE
-#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_NOTE_NONCE
-int8_t uniffi_hallpass_fn_method_session_note_nonce(uint64_t ptr, RustBuffer url, RustBuffer nonce, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_PROOF
-#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_PROOF
-uint64_t uniffi_hallpass_fn_method_session_proof(uint64_t ptr, RustBuffer method, RustBuffer url, RustBuffer request
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RELOAD
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RELOAD
 uint64_t uniffi_hallpass_fn_method_session_reload(uint64_t ptr
@@ -719,7 +734,7 @@ uint64_t uniffi_hallpass_fn_method_session_reload(uint64_t ptr
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RENEW
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RENEW
-uint64_t uniffi_hallpass_fn_method_session_renew(uint64_t ptr
+uint64_t uniffi_hallpass_fn_method_session_renew(uint64_t ptr, RustBuffer request
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RESTORED
@@ -777,6 +792,16 @@ RustBuffer uniffi_hallpass_fn_method_apirequest_uniffi_trait_debug(RustBuffer pt
 RustBuffer uniffi_hallpass_fn_method_apirequest_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_AUTHORIZATION_UNIFFI_TRAIT_DEBUG
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_AUTHORIZATION_UNIFFI_TRAIT_DEBUG
+RustBuffer uniffi_hallpass_fn_method_authorization_uniffi_trait_debug(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_AUTHORIZATION_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_AUTHORIZATION_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_hallpass_fn_method_authorization_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_CREDENTIALS_UNIFFI_TRAIT_DEBUG
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_CREDENTIALS_UNIFFI_TRAIT_DEBUG
 RustBuffer uniffi_hallpass_fn_method_credentials_uniffi_trait_debug(RustBuffer ptr, RustCallStatus *_Nonnull out_status
@@ -785,6 +810,26 @@ RustBuffer uniffi_hallpass_fn_method_credentials_uniffi_trait_debug(RustBuffer p
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_CREDENTIALS_UNIFFI_TRAIT_DISPLAY
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_CREDENTIALS_UNIFFI_TRAIT_DISPLAY
 RustBuffer uniffi_hallpass_fn_method_credentials_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_IDTOKEN_UNIFFI_TRAIT_DEBUG
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_IDTOKEN_UNIFFI_TRAIT_DEBUG
+RustBuffer uniffi_hallpass_fn_method_idtoken_uniffi_trait_debug(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_IDTOKEN_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_IDTOKEN_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_hallpass_fn_method_idtoken_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SERVERWORDS_UNIFFI_TRAIT_DEBUG
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SERVERWORDS_UNIFFI_TRAIT_DEBUG
+RustBuffer uniffi_hallpass_fn_method_serverwords_uniffi_trait_debug(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SERVERWORDS_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SERVERWORDS_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_hallpass_fn_method_serverwords_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_HTTPHEADER_UNIFFI_TRAIT_DEBUG
@@ -1202,6 +1247,18 @@ uint16_t uniffi_hallpass_checksum_method_transport_send(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_AFTER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_AFTER
+uint16_t uniffi_hallpass_checksum_method_session_after(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_AUTHORIZE
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_AUTHORIZE
+uint16_t uniffi_hallpass_checksum_method_session_authorize(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_CALL
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_CALL
 uint16_t uniffi_hallpass_checksum_method_session_call(void
@@ -1226,6 +1283,12 @@ uint16_t uniffi_hallpass_checksum_method_session_device_login(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_ID_TOKEN
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_ID_TOKEN
+uint16_t uniffi_hallpass_checksum_method_session_id_token(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_LOGIN
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_LOGIN
 uint16_t uniffi_hallpass_checksum_method_session_login(void
@@ -1241,18 +1304,6 @@ uint16_t uniffi_hallpass_checksum_method_session_logout(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_LOGOUT_URL
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_LOGOUT_URL
 uint16_t uniffi_hallpass_checksum_method_session_logout_url(void
-
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_NOTE_NONCE
-#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_NOTE_NONCE
-uint16_t uniffi_hallpass_checksum_method_session_note_nonce(void
-
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_PROOF
-#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_PROOF
-uint16_t uniffi_hallpass_checksum_method_session_proof(void
 
 );
 #endif

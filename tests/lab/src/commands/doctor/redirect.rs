@@ -147,8 +147,8 @@ pub(super) fn pushes(patient: &Patient, metadata: &ProviderMetadata) -> bool {
 
 /// A code, and the server's own words where it has some.
 pub(super) fn words(response: &Response, code: &str) -> String {
-    match ServerError::of_response(response).description {
-        Some(text) => format!("{code}, \"{}\"", text.as_str()),
+    match ServerError::of_response(response).words.description() {
+        Some(text) => format!("{code}, \"{text}\""),
         None => format!("{code} ({})", response.status),
     }
 }

@@ -937,6 +937,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_transport_send(
     ): Int
+    external fun uniffi_hallpass_checksum_method_session_after(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_session_authorize(
+    ): Int
     external fun uniffi_hallpass_checksum_method_session_call(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_cancel_login(
@@ -945,15 +949,13 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_session_device_login(
     ): Int
+    external fun uniffi_hallpass_checksum_method_session_id_token(
+    ): Int
     external fun uniffi_hallpass_checksum_method_session_login(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_logout(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_logout_url(
-    ): Int
-    external fun uniffi_hallpass_checksum_method_session_note_nonce(
-    ): Int
-    external fun uniffi_hallpass_checksum_method_session_proof(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_reload(
     ): Int
@@ -1005,6 +1007,10 @@ internal object UniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_hallpass_fn_clone_receipt(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hallpass_fn_free_receipt(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_hallpass_fn_clone_shiftedclock(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hallpass_fn_free_shiftedclock(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1101,6 +1107,10 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_hallpass_fn_constructor_session_open(`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_hallpass_fn_method_session_after(`ptr`: Long,`receipt`: Long,`status`: Short,`headers`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_hallpass_fn_method_session_authorize(`ptr`: Long,`method`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,`request`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_hallpass_fn_method_session_call(`ptr`: Long,`request`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_hallpass_fn_method_session_cancel_login(`ptr`: Long,
@@ -1109,19 +1119,17 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_hallpass_fn_method_session_device_login(`ptr`: Long,`options`: RustBuffer.ByValue,`display`: Long,
     ): Long
+    external fun uniffi_hallpass_fn_method_session_id_token(`ptr`: Long,`minTtlMilliseconds`: Long,
+    ): Long
     external fun uniffi_hallpass_fn_method_session_login(`ptr`: Long,`options`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_hallpass_fn_method_session_logout(`ptr`: Long,`options`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_hallpass_fn_method_session_logout_url(`ptr`: Long,`postLogoutRedirectUri`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_hallpass_fn_method_session_note_nonce(`ptr`: Long,`url`: RustBuffer.ByValue,`nonce`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): Byte
-    external fun uniffi_hallpass_fn_method_session_proof(`ptr`: Long,`method`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,`request`: RustBuffer.ByValue,
-    ): Long
     external fun uniffi_hallpass_fn_method_session_reload(`ptr`: Long,
     ): Long
-    external fun uniffi_hallpass_fn_method_session_renew(`ptr`: Long,
+    external fun uniffi_hallpass_fn_method_session_renew(`ptr`: Long,`request`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_hallpass_fn_method_session_restored(`ptr`: Long,
     ): Long
@@ -1145,9 +1153,21 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_hallpass_fn_method_apirequest_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_method_authorization_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_method_authorization_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_hallpass_fn_method_credentials_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hallpass_fn_method_credentials_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_method_idtoken_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_method_idtoken_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_method_serverwords_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_method_serverwords_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_hallpass_fn_method_httpheader_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1342,6 +1362,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_transport_send() and 0xFFFF) != 44482) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_hallpass_checksum_method_session_after() and 0xFFFF) != 51533) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_session_authorize() and 0xFFFF) != 12694) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hallpass_checksum_method_session_call() and 0xFFFF) != 33666) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1354,6 +1380,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_session_device_login() and 0xFFFF) != 46303) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_hallpass_checksum_method_session_id_token() and 0xFFFF) != 2688) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hallpass_checksum_method_session_login() and 0xFFFF) != 21955) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1363,16 +1392,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_session_logout_url() and 0xFFFF) != 3317) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hallpass_checksum_method_session_note_nonce() and 0xFFFF) != 53852) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_hallpass_checksum_method_session_proof() and 0xFFFF) != 20074) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_hallpass_checksum_method_session_reload() and 0xFFFF) != 64460) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hallpass_checksum_method_session_renew() and 0xFFFF) != 34413) {
+    if ((lib.uniffi_hallpass_checksum_method_session_renew() and 0xFFFF) != 29269) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_restored() and 0xFFFF) != 47839) {
@@ -1393,7 +1416,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_hallpass_checksum_method_session_user() and 0xFFFF) != 21754) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_hallpass_checksum_method_session_userinfo() and 0xFFFF) != 31292) {
+    if ((lib.uniffi_hallpass_checksum_method_session_userinfo() and 0xFFFF) != 12759) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_constructor_shiftedclock_new() and 0xFFFF) != 49168) {
@@ -3878,6 +3901,252 @@ public object FfiConverterTypeLeaseKeeper: FfiConverter<LeaseKeeper, Long> {
 
 
 /**
+ * What an [`Authorization`] was made of; it is handed back with the answer.
+ */
+public interface ReceiptInterface {
+
+    companion object
+}
+
+/**
+ * What an [`Authorization`] was made of; it is handed back with the answer.
+ */
+open class Receipt: Disposable, AutoCloseable, ReceiptInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hallpass_fn_free_receipt(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hallpass_fn_clone_receipt(handle, status)
+        }
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReceipt: FfiConverter<Receipt, Long> {
+    override fun lower(value: Receipt): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): Receipt {
+        return Receipt(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Receipt {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Receipt) = 8UL
+
+    override fun write(value: Receipt, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * A secure store; what is asked of one is documented at [`ports::SecureStore`].
  */
 public interface SecureStore {
@@ -4499,6 +4768,22 @@ public object FfiConverterTypeSecureStore: FfiConverter<SecureStore, Long> {
 public interface SessionInterface {
 
     /**
+     * Says whether the request is to be sent again, and with which header fields, by the answer to it.
+     *
+     * # Errors
+     * As for [`core::Session::after`].
+     */
+    suspend fun `after`(`receipt`: Receipt, `status`: kotlin.UShort, `headers`: List<HttpHeader>): Authorization?
+
+    /**
+     * Authorizes one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::authorize`].
+     */
+    suspend fun `authorize`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest): Authorization
+
+    /**
      * Sends a request to an API with the access token.
      *
      * # Errors
@@ -4531,6 +4816,14 @@ public interface SessionInterface {
     suspend fun `deviceLogin`(`options`: LoginOptions, `display`: CodeDisplay): User
 
     /**
+     * Returns the ID token, renewed where it does not last for `min_ttl_milliseconds`.
+     *
+     * # Errors
+     * As for [`core::Session::id_token`].
+     */
+    suspend fun `idToken`(`minTtlMilliseconds`: kotlin.ULong): IdToken
+
+    /**
      * Signs the user in with the browser.
      *
      * # Errors
@@ -4555,22 +4848,6 @@ public interface SessionInterface {
     suspend fun `logoutUrl`(`postLogoutRedirectUri`: kotlin.String?): kotlin.String
 
     /**
-     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
-     *
-     * # Errors
-     * As for [`core::Session::note_nonce`].
-     */
-    fun `noteNonce`(`url`: kotlin.String, `nonce`: kotlin.String): kotlin.Boolean
-
-    /**
-     * The header fields that authorize one request of the app's own HTTP client.
-     *
-     * # Errors
-     * As for [`core::Session::proof`].
-     */
-    suspend fun `proof`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest): List<HttpHeader>
-
-    /**
      * Reads the record from the store once more, and returns the state.
      *
      * # Errors
@@ -4579,12 +4856,12 @@ public interface SessionInterface {
     suspend fun `reload`(): State
 
     /**
-     * Renews the access token of the login now.
+     * Renews an access token now.
      *
      * # Errors
-     * As for [`core::Session::renew`].
+     * As for [`core::Session::renew_for`].
      */
-    suspend fun `renew`(): Credentials
+    suspend fun `renew`(`request`: CredentialsRequest): Credentials
 
     /**
      * Waits until the record has been read from the store, and returns the state.
@@ -4629,12 +4906,12 @@ public interface SessionInterface {
     fun `user`(): User?
 
     /**
-     * Asks the provider for the user's claims; one JSON object.
+     * Asks the provider for the user's claims.
      *
      * # Errors
      * As for [`core::Session::userinfo`].
      */
-    suspend fun `userinfo`(): kotlin.String
+    suspend fun `userinfo`(): User
 
     companion object
 }
@@ -4741,6 +5018,66 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         return uniffiRustCall() { status ->
             UniffiLib.uniffi_hallpass_fn_clone_session(handle, status)
         }
+    }
+
+
+    /**
+     * Says whether the request is to be sent again, and with which header fields, by the answer to it.
+     *
+     * # Errors
+     * As for [`core::Session::after`].
+     */
+    @Throws(HallpassException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `after`(`receipt`: Receipt, `status`: kotlin.UShort, `headers`: List<HttpHeader>) : Authorization? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_after(
+                uniffiHandle,
+
+        FfiConverterTypeReceipt.lower(`receipt`),
+        FfiConverterUShort.lower(`status`),
+        FfiConverterSequenceTypeHttpHeader.lower(`headers`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypeAuthorization.lift(it) },
+        // Error FFI converter
+        HallpassException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Authorizes one request of the app's own HTTP client.
+     *
+     * # Errors
+     * As for [`core::Session::authorize`].
+     */
+    @Throws(HallpassException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `authorize`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest) : Authorization {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_authorize(
+                uniffiHandle,
+
+        FfiConverterString.lower(`method`),
+        FfiConverterString.lower(`url`),
+        FfiConverterTypeCredentialsRequest.lower(`request`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeAuthorization.lift(it) },
+        // Error FFI converter
+        HallpassException.ErrorHandler,
+    )
     }
 
 
@@ -4858,6 +5195,34 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
 
     /**
+     * Returns the ID token, renewed where it does not last for `min_ttl_milliseconds`.
+     *
+     * # Errors
+     * As for [`core::Session::id_token`].
+     */
+    @Throws(HallpassException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `idToken`(`minTtlMilliseconds`: kotlin.ULong) : IdToken {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_id_token(
+                uniffiHandle,
+
+        FfiConverterULong.lower(`minTtlMilliseconds`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeIdToken.lift(it) },
+        // Error FFI converter
+        HallpassException.ErrorHandler,
+    )
+    }
+
+
+    /**
      * Signs the user in with the browser.
      *
      * # Errors
@@ -4942,58 +5307,6 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
 
     /**
-     * Notes the nonce of an answer that the app's own client got, and tells whether it is another than before.
-     *
-     * # Errors
-     * As for [`core::Session::note_nonce`].
-     */
-    @Throws(HallpassException::class)override fun `noteNonce`(`url`: kotlin.String, `nonce`: kotlin.String): kotlin.Boolean {
-            return FfiConverterBoolean.lift(
-    callWithHandle {
-    uniffiRustCallWithError(HallpassException) { _status ->
-    UniffiLib.uniffi_hallpass_fn_method_session_note_nonce(
-        it,
-
-        FfiConverterString.lower(`url`),
-        FfiConverterString.lower(`nonce`),_status)
-}
-    }
-    )
-    }
-
-
-
-    /**
-     * The header fields that authorize one request of the app's own HTTP client.
-     *
-     * # Errors
-     * As for [`core::Session::proof`].
-     */
-    @Throws(HallpassException::class)
-    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `proof`(`method`: kotlin.String, `url`: kotlin.String, `request`: CredentialsRequest) : List<HttpHeader> {
-        return uniffiRustCallAsync(
-        callWithHandle { uniffiHandle ->
-            UniffiLib.uniffi_hallpass_fn_method_session_proof(
-                uniffiHandle,
-
-        FfiConverterString.lower(`method`),
-        FfiConverterString.lower(`url`),
-        FfiConverterTypeCredentialsRequest.lower(`request`),
-            )
-        },
-        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
-        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
-        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
-        // lift function
-        { FfiConverterSequenceTypeHttpHeader.lift(it) },
-        // Error FFI converter
-        HallpassException.ErrorHandler,
-    )
-    }
-
-
-    /**
      * Reads the record from the store once more, and returns the state.
      *
      * # Errors
@@ -5021,19 +5334,20 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
 
     /**
-     * Renews the access token of the login now.
+     * Renews an access token now.
      *
      * # Errors
-     * As for [`core::Session::renew`].
+     * As for [`core::Session::renew_for`].
      */
     @Throws(HallpassException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `renew`() : Credentials {
+    override suspend fun `renew`(`request`: CredentialsRequest) : Credentials {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_hallpass_fn_method_session_renew(
                 uniffiHandle,
 
+        FfiConverterTypeCredentialsRequest.lower(`request`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
@@ -5191,14 +5505,14 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
 
     /**
-     * Asks the provider for the user's claims; one JSON object.
+     * Asks the provider for the user's claims.
      *
      * # Errors
      * As for [`core::Session::userinfo`].
      */
     @Throws(HallpassException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `userinfo`() : kotlin.String {
+    override suspend fun `userinfo`() : User {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_hallpass_fn_method_session_userinfo(
@@ -5210,7 +5524,7 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
         { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
         // lift function
-        { FfiConverterString.lift(it) },
+        { FfiConverterTypeUser.lift(it) },
         // Error FFI converter
         HallpassException.ErrorHandler,
     )
@@ -6505,6 +6819,71 @@ public object FfiConverterTypeApiRequest: FfiConverterRustBuffer<ApiRequest> {
 
 
 /**
+ * The authorization of one request of the app's own HTTP client.
+ */
+data class Authorization (
+    /**
+     * The fields to set on the request, each in place of a field of the same name.
+     */
+    val `headers`: List<HttpHeader>
+    ,
+    /**
+     * What the session has to know of the request when the answer is there.
+     */
+    val `receipt`: Receipt
+
+): Disposable{
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_authorization_uniffi_trait_display(FfiConverterTypeAuthorization.lower(this),
+        _status)
+}
+    )
+    }
+
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+
+    Disposable.destroy(
+        this.`headers`,
+        this.`receipt`
+    )
+    }
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeAuthorization: FfiConverterRustBuffer<Authorization> {
+    override fun read(buf: ByteBuffer): Authorization {
+        return Authorization(
+            FfiConverterSequenceTypeHttpHeader.read(buf),
+            FfiConverterTypeReceipt.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Authorization) = (
+            FfiConverterSequenceTypeHttpHeader.allocationSize(value.`headers`) +
+            FfiConverterTypeReceipt.allocationSize(value.`receipt`)
+    )
+
+    override fun write(value: Authorization, buf: ByteBuffer) {
+            FfiConverterSequenceTypeHttpHeader.write(value.`headers`, buf)
+            FfiConverterTypeReceipt.write(value.`receipt`, buf)
+    }
+}
+
+
+
+/**
  * The settings of one client at one authorization server; documented at [`core::Config`].
  */
 data class Config (
@@ -7095,6 +7474,62 @@ public object FfiConverterTypeHttpResponse: FfiConverterRustBuffer<HttpResponse>
 
 
 /**
+ * An ID token that was validated. Its text shows no secret.
+ */
+data class IdToken (
+    /**
+     * The token: a JWT in compact form.
+     */
+    val `raw`: kotlin.String
+    ,
+    /**
+     * Until when it may be accepted, in seconds since 1970.
+     */
+    val `expiresAt`: kotlin.Long
+
+){
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_idtoken_uniffi_trait_display(FfiConverterTypeIdToken.lower(this),
+        _status)
+}
+    )
+    }
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeIdToken: FfiConverterRustBuffer<IdToken> {
+    override fun read(buf: ByteBuffer): IdToken {
+        return IdToken(
+            FfiConverterString.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: IdToken) = (
+            FfiConverterString.allocationSize(value.`raw`) +
+            FfiConverterLong.allocationSize(value.`expiresAt`)
+    )
+
+    override fun write(value: IdToken, buf: ByteBuffer) {
+            FfiConverterString.write(value.`raw`, buf)
+            FfiConverterLong.write(value.`expiresAt`, buf)
+    }
+}
+
+
+
+/**
  * What a logout came to.
  */
 data class LoggedOut (
@@ -7324,6 +7759,62 @@ public object FfiConverterTypeLogoutOptions: FfiConverterRustBuffer<LogoutOption
 
 
 /**
+ * A refusal in the server's own words, for a developer. Its text shows none of them.
+ */
+data class ServerWords (
+    /**
+     * The server's error code as it wrote it.
+     */
+    val `code`: kotlin.String?
+    ,
+    /**
+     * What the server says to a developer.
+     */
+    val `description`: kotlin.String?
+
+){
+
+
+
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_serverwords_uniffi_trait_display(FfiConverterTypeServerWords.lower(this),
+        _status)
+}
+    )
+    }
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeServerWords: FfiConverterRustBuffer<ServerWords> {
+    override fun read(buf: ByteBuffer): ServerWords {
+        return ServerWords(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ServerWords) = (
+            FfiConverterOptionalString.allocationSize(value.`code`) +
+            FfiConverterOptionalString.allocationSize(value.`description`)
+    )
+
+    override fun write(value: ServerWords, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`code`, buf)
+            FfiConverterOptionalString.write(value.`description`, buf)
+    }
+}
+
+
+
+/**
  * What a session is made of.
  */
 data class SessionOptions (
@@ -7499,7 +7990,7 @@ public object FfiConverterTypeStartedLogin: FfiConverterRustBuffer<StartedLogin>
 
 
 /**
- * The signed-in user, by the latest ID token.
+ * A user, by the latest ID token or by the provider's userinfo endpoint.
  */
 data class User (
     /**
@@ -8096,8 +8587,8 @@ public object FfiConverterTypeEvent : FfiConverterRustBuffer<Event>{
 
 
 /**
- * Why a verb of a session failed, named by what the app does next. Log-safe: no case carries a token, a
- * URL or text from a server.
+ * Why a verb of a session failed, named by what the app does next. Its text is log-safe: no token, no URL and nothing that a
+ * server wrote is in it.
  */
 sealed class HallpassException: kotlin.Exception() {
 
@@ -8135,6 +8626,30 @@ sealed class HallpassException: kotlin.Exception() {
     }
 
     /**
+     * An API wants the user to authenticate again before it serves the request (RFC 9470). The session goes on.
+     */
+    class StepUpRequired(
+
+        /**
+         * What can be said of any error.
+         */
+        val `details`: ErrorDetails,
+
+        /**
+         * The authentication context classes that would do, separated by spaces.
+         */
+        val `acrValues`: kotlin.String?,
+
+        /**
+         * How long ago the user may have authenticated at most, in seconds.
+         */
+        val `maxAgeSeconds`: kotlin.ULong?
+        ) : HallpassException() {
+        override val message
+            get() = "details=${ `details` }, acrValues=${ `acrValues` }, maxAgeSeconds=${ `maxAgeSeconds` }"
+    }
+
+    /**
      * The server cannot be reached, or cannot answer now. The user stays signed in; try again later.
      */
     class Offline(
@@ -8166,10 +8681,15 @@ sealed class HallpassException: kotlin.Exception() {
         /**
          * What can be said of any error.
          */
-        val `details`: ErrorDetails
+        val `details`: ErrorDetails,
+
+        /**
+         * The refusal in the server's own words. Not for a log.
+         */
+        val `words`: ServerWords
         ) : HallpassException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "details=${ `details` }, words=${ `words` }"
     }
 
     /**
@@ -8269,27 +8789,33 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 FfiConverterTypeErrorDetails.read(buf),
                 FfiConverterTypeLoginReason.read(buf),
                 )
-            3 -> HallpassException.Offline(
+            3 -> HallpassException.StepUpRequired(
+                FfiConverterTypeErrorDetails.read(buf),
+                FfiConverterOptionalString.read(buf),
+                FfiConverterOptionalULong.read(buf),
+                )
+            4 -> HallpassException.Offline(
                 FfiConverterTypeErrorDetails.read(buf),
                 FfiConverterTypeOfflineCause.read(buf),
                 FfiConverterOptionalULong.read(buf),
                 )
-            4 -> HallpassException.Denied(
+            5 -> HallpassException.Denied(
                 FfiConverterTypeErrorDetails.read(buf),
+                FfiConverterTypeServerWords.read(buf),
                 )
-            5 -> HallpassException.Storage(
+            6 -> HallpassException.Storage(
                 FfiConverterTypeErrorDetails.read(buf),
                 FfiConverterTypeStorageProblem.read(buf),
                 FfiConverterString.read(buf),
                 )
-            6 -> HallpassException.Untrusted(
+            7 -> HallpassException.Untrusted(
                 FfiConverterTypeErrorDetails.read(buf),
                 )
-            7 -> HallpassException.Misconfigured(
+            8 -> HallpassException.Misconfigured(
                 FfiConverterTypeErrorDetails.read(buf),
                 FfiConverterString.read(buf),
                 )
-            8 -> HallpassException.Internal(
+            9 -> HallpassException.Internal(
                 FfiConverterTypeErrorDetails.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -8309,6 +8835,13 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 + FfiConverterTypeErrorDetails.allocationSize(value.`details`)
                 + FfiConverterTypeLoginReason.allocationSize(value.`reason`)
             )
+            is HallpassException.StepUpRequired -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeErrorDetails.allocationSize(value.`details`)
+                + FfiConverterOptionalString.allocationSize(value.`acrValues`)
+                + FfiConverterOptionalULong.allocationSize(value.`maxAgeSeconds`)
+            )
             is HallpassException.Offline -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
@@ -8320,6 +8853,7 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterTypeErrorDetails.allocationSize(value.`details`)
+                + FfiConverterTypeServerWords.allocationSize(value.`words`)
             )
             is HallpassException.Storage -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -8360,38 +8894,46 @@ public object FfiConverterTypeHallpassError : FfiConverterRustBuffer<HallpassExc
                 FfiConverterTypeLoginReason.write(value.`reason`, buf)
                 Unit
             }
-            is HallpassException.Offline -> {
+            is HallpassException.StepUpRequired -> {
                 buf.putInt(3)
+                FfiConverterTypeErrorDetails.write(value.`details`, buf)
+                FfiConverterOptionalString.write(value.`acrValues`, buf)
+                FfiConverterOptionalULong.write(value.`maxAgeSeconds`, buf)
+                Unit
+            }
+            is HallpassException.Offline -> {
+                buf.putInt(4)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
                 FfiConverterTypeOfflineCause.write(value.`offlineCause`, buf)
                 FfiConverterOptionalULong.write(value.`retryAfterMilliseconds`, buf)
                 Unit
             }
             is HallpassException.Denied -> {
-                buf.putInt(4)
+                buf.putInt(5)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
+                FfiConverterTypeServerWords.write(value.`words`, buf)
                 Unit
             }
             is HallpassException.Storage -> {
-                buf.putInt(5)
+                buf.putInt(6)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
                 FfiConverterTypeStorageProblem.write(value.`problem`, buf)
                 FfiConverterString.write(value.`detail`, buf)
                 Unit
             }
             is HallpassException.Untrusted -> {
-                buf.putInt(6)
+                buf.putInt(7)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
                 Unit
             }
             is HallpassException.Misconfigured -> {
-                buf.putInt(7)
+                buf.putInt(8)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
                 FfiConverterString.write(value.`fix`, buf)
                 Unit
             }
             is HallpassException.Internal -> {
-                buf.putInt(8)
+                buf.putInt(9)
                 FfiConverterTypeErrorDetails.write(value.`details`, buf)
                 Unit
             }
@@ -10023,6 +10565,38 @@ public object FfiConverterOptionalTypeTransport: FfiConverterRustBuffer<Transpor
         } else {
             buf.put(1)
             FfiConverterTypeTransport.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeAuthorization: FfiConverterRustBuffer<Authorization?> {
+    override fun read(buf: ByteBuffer): Authorization? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeAuthorization.read(buf)
+    }
+
+    override fun allocationSize(value: Authorization?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeAuthorization.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Authorization?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeAuthorization.write(value, buf)
         }
     }
 }
