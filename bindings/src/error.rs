@@ -103,7 +103,7 @@ pub struct ServerWords {
     /// The server's error code as it wrote it.
     pub code: Option<String>,
     /// What the server says to a developer.
-    pub description: Option<String>,
+    pub text: Option<String>,
 }
 
 impl fmt::Debug for ServerWords {
@@ -197,7 +197,7 @@ impl From<core::Error> for HallpassError {
 
 impl From<core::protocol::error::ServerWords> for ServerWords {
     fn from(words: core::protocol::error::ServerWords) -> Self {
-        Self { code: words.code().map(str::to_owned), description: words.description().map(str::to_owned) }
+        Self { code: words.code().map(str::to_owned), text: words.description().map(str::to_owned) }
     }
 }
 

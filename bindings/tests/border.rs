@@ -680,7 +680,7 @@ fn a_refusal_crosses_with_the_servers_words_and_step_up_with_its_terms() {
     let error = HallpassError::from(hallpass_core::Error::from(refused));
     let HallpassError::Denied { words, .. } = &error else { panic!("{error:?}") };
     assert_eq!(words.code.as_deref(), Some("own_code"));
-    assert_eq!(words.description.as_deref(), Some("ask ada@example.com"));
+    assert_eq!(words.text.as_deref(), Some("ask ada@example.com"));
     assert!(!format!("{error} {error:?}").contains("ada"), "{error:?}");
 
     let step_up = StepUp { acr_values: Some("gold".to_owned()), max_age: Some(5) };

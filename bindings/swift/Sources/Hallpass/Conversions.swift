@@ -13,9 +13,12 @@ extension HallpassError {
         switch error {
         case .Cancelled: self = .cancelled
         case .LoginRequired(_, let reason): self = .loginRequired(LoginReason(reason))
+        case .StepUpRequired(_, let acrValues, let maxAge):
+            self = .stepUpRequired(StepUp(acrValues: acrValues, maxAge: maxAge.map { .seconds(Int64(clamping: $0)) }))
         case .Offline(_, let cause, let wait):
             self = .offline(OfflineCause(cause), retryAfter: wait.map { .milliseconds(Int64(clamping: $0)) })
-        case .Denied(let details): self = .denied(code: details.code)
+        case .Denied(let details, let words):
+            self = .denied(code: details.code, words: ServerWords(code: words.code, description: words.text))
         case .Storage(_, let problem, let detail): self = .storage(StorageProblem(problem), detail: detail)
         case .Untrusted(let details): self = .untrusted(check: details.code)
         case .Misconfigured(let details, let fix): self = .misconfigured(field: details.code, fix: fix)
@@ -95,6 +98,18 @@ extension Credentials {
             accessToken: credentials.accessToken, tokenType: credentials.tokenType, scope: credentials.scope,
             expiresAt: credentials.expiresAt.map { Date(timeIntervalSince1970: TimeInterval($0)) },
             renewed: credentials.renewed)
+    }
+}
+
+extension IDToken {
+    init(_ idToken: HallpassBindings.IdToken) {
+        self.init(rawValue: idToken.raw, expiresAt: Date(timeIntervalSince1970: TimeInterval(idToken.expiresAt)))
+    }
+}
+
+extension Authorization {
+    init(_ authorization: HallpassBindings.Authorization) {
+        self.init(headers: authorization.headers.map(HTTPHeader.init), receipt: authorization.receipt)
     }
 }
 

@@ -6,7 +6,7 @@ import Foundation
 public struct Credentials: Sendable, Hashable {
     /// The access token.
     public let accessToken: String
-    /// How it is presented: `Bearer` (RFC 6750), or `DPoP` with a proof for each request; see ``Session/proof(_:_:minTTL:audience:scope:)``.
+    /// How it is presented: `Bearer` (RFC 6750), or `DPoP` with a proof for each request; see ``Session/authorize(_:_:minTTL:audience:scope:)``.
     public let tokenType: String
     /// The scope granted, its values separated by spaces.
     public let scope: String
@@ -39,4 +39,29 @@ extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, Cu
     public var customMirror: Mirror {
         Mirror(self, children: ["accessToken": "[redacted]", "scope": scope, "expiresAt": expiresAt as Any, "renewed": renewed])
     }
+}
+
+/// An ID token that was validated. Its description shows no secret.
+public struct IDToken: Sendable, Hashable {
+    /// The token: a JWT in compact form.
+    public let rawValue: String
+    /// Until when it may be accepted, in whole seconds.
+    public let expiresAt: Date
+
+    /// An ID token as a session returns it; for tests and previews.
+    public init(rawValue: String, expiresAt: Date) {
+        self.rawValue = rawValue
+        self.expiresAt = expiresAt
+    }
+}
+
+extension IDToken: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// All but the token.
+    public var description: String { "IDToken([redacted], expiresAt: \(expiresAt.timeIntervalSince1970))" }
+
+    /// All but the token.
+    public var debugDescription: String { description }
+
+    /// All but the token: `dump` and the debugger look here.
+    public var customMirror: Mirror { Mirror(self, children: ["rawValue": "[redacted]", "expiresAt": expiresAt as Any]) }
 }

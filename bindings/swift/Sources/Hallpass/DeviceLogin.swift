@@ -31,7 +31,7 @@ extension Session {
     /// - Parameter show: shows the code, until this returns or throws.
     /// - Returns: who signed in. The session is durable then.
     /// - Throws: ``HallpassError/cancelled`` when the code is over before it was entered, or the login was withdrawn;
-    ///   ``HallpassError/denied(code:)`` with `access_denied` when the user said no; ``HallpassError/misconfigured(field:fix:)``
+    ///   ``HallpassError/denied(code:words:)`` with `access_denied` when the user said no; ``HallpassError/misconfigured(field:fix:)``
     ///   when the provider has no such endpoint; otherwise as ``login(_:)``.
     @discardableResult
     public func deviceLogin(

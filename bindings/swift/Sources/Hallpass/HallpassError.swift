@@ -16,18 +16,22 @@ import Foundation
 /// }
 /// ```
 ///
-/// Log-safe: no case carries a token, a URL or text from a server.
+/// Its texts are log-safe: no token, no URL and nothing that a server wrote is in them.
 public enum HallpassError: Error, Sendable, Hashable {
     /// The user closed the browser, the login or its task was cancelled, another login took its place, or it took too
     /// long. Show the sign-in button again; this is no failure.
     case cancelled
     /// No one is signed in, or not any more. Offer ``Session/login(_:)``.
     case loginRequired(LoginReason)
+    /// An API wants the user to authenticate again, or in a stronger way, before it serves the request (RFC 9470). The session
+    /// goes on. Log in with ``LoginOptions/init(_:)``, then send the request again.
+    case stepUpRequired(StepUp)
     /// The server cannot be reached, or cannot answer now. The user stays signed in; try again later, and not before
     /// `retryAfter` has passed.
     case offline(OfflineCause, retryAfter: Duration?)
-    /// The server refused, in OAuth's words (RFC 6749 §4.1.2.1 and §5.2). Trying the same again will not help.
-    case denied(code: String)
+    /// The server refused, in OAuth's words (RFC 6749 §4.1.2.1 and §5.2). Trying the same again will not help. The code is of a
+    /// fixed vocabulary; what the server wrote itself is beside it, for a developer to read and for no log.
+    case denied(code: String, words: ServerWords)
     /// The secure store cannot be used. Nothing was lost: what could not be saved is kept and saved again. The detail is for a
     /// log, such as a status of the system's; empty when there is no more to say.
     case storage(StorageProblem, detail: String)
@@ -44,8 +48,9 @@ public enum HallpassError: Error, Sendable, Hashable {
         switch self {
         case .cancelled: "cancelled"
         case .loginRequired(let reason): reason.rawValue
+        case .stepUpRequired: "insufficient_user_authentication"
         case .offline(let cause, _): cause.rawValue
-        case .denied(let code): code
+        case .denied(let code, _): code
         case .storage(let problem, _): problem.rawValue
         case .untrusted(let check): check
         case .misconfigured(let field, _): field
@@ -58,9 +63,45 @@ public enum HallpassError: Error, Sendable, Hashable {
         switch self {
         case .offline: true
         case .storage(let problem, _): problem != .invalidated
-        case .cancelled, .loginRequired, .denied, .untrusted, .misconfigured, .internal: false
+        case .cancelled, .loginRequired, .stepUpRequired, .denied, .untrusted, .misconfigured, .internal: false
         }
     }
+}
+
+/// What an API asks for before it serves a request (RFC 9470 §3).
+public struct StepUp: Sendable, Hashable {
+    /// The authentication context classes that would do, separated by spaces, the preferred one first.
+    public var acrValues: String?
+    /// How long ago the user may have authenticated at most.
+    public var maxAge: Duration?
+
+    /// What an API asks for.
+    public init(acrValues: String? = nil, maxAge: Duration? = nil) {
+        self.acrValues = acrValues
+        self.maxAge = maxAge
+    }
+}
+
+/// A refusal in the server's own words. Its description shows none of them: they may name the user.
+public struct ServerWords: Sendable, Hashable {
+    /// The server's error code as it wrote it, which may be one that no specification knows.
+    public let code: String?
+    /// What the server says to a developer.
+    public let description: String?
+
+    /// A refusal as a server words it; for tests and previews.
+    public init(code: String? = nil, description: String? = nil) {
+        self.code = code
+        self.description = description
+    }
+}
+
+extension ServerWords: CustomDebugStringConvertible, CustomReflectable {
+    /// That there are words.
+    public var debugDescription: String { "[ServerWords]" }
+
+    /// Nothing: `dump` and the debugger look here.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// Why a login is required. The raw value is the error's code.
@@ -115,8 +156,9 @@ extension HallpassError: LocalizedError, CustomStringConvertible {
         switch self {
         case .cancelled: "the login was cancelled"
         case .loginRequired(let reason): "a login is required: \(reason.words)"
+        case .stepUpRequired: "an API wants the user to authenticate again"
         case .offline(let cause, _): "no usable answer for now: \(cause.words)"
-        case .denied(let code): "the server refused: \(code)"
+        case .denied(let code, _): "the server refused: \(code)"
         case .storage(let problem, let detail):
             "the secure store cannot be used: \(problem.words)\(detail.isEmpty ? "" : ": \(detail)")"
         case .untrusted(let check): "an answer could not be trusted: \(check)"

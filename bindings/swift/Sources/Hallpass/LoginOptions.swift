@@ -43,6 +43,12 @@ public struct LoginOptions: Sendable, Hashable {
 
     /// A login as configured.
     public init() {}
+
+    /// The login that an API asks for before it serves a request (RFC 9470 §4).
+    public init(_ stepUp: StepUp) {
+        acrValues = stepUp.acrValues
+        maxAge = stepUp.maxAge
+    }
 }
 
 extension LoginOptions: RedactedDescription {

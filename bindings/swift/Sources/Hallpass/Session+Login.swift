@@ -8,7 +8,7 @@ extension Session {
     /// has come back, the login is finished all the same, because its code can be used only once.
     ///
     /// - Returns: who signed in. The session is durable then.
-    /// - Throws: ``HallpassError/cancelled``, ``HallpassError/denied(code:)``, ``HallpassError/offline(_:retryAfter:)``,
+    /// - Throws: ``HallpassError/cancelled``, ``HallpassError/denied(code:words:)``, ``HallpassError/offline(_:retryAfter:)``,
     ///   ``HallpassError/untrusted(check:)``, ``HallpassError/storage(_:detail:)`` or ``HallpassError/misconfigured(field:fix:)``.
     @discardableResult
     public func login(_ options: LoginOptions = LoginOptions()) async throws(HallpassError) -> User {

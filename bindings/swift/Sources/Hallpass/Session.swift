@@ -143,7 +143,7 @@ public final class Session: Sendable {
     ///   - audience: for another API than the one of the login (Auth0).
     ///   - scope: with a narrower scope than the one of the login.
     /// - Throws: ``HallpassError/loginRequired(_:)``, ``HallpassError/offline(_:retryAfter:)``,
-    ///   ``HallpassError/storage(_:detail:)``, ``HallpassError/denied(code:)`` or ``HallpassError/untrusted(check:)``.
+    ///   ``HallpassError/storage(_:detail:)``, ``HallpassError/denied(code:words:)`` or ``HallpassError/untrusted(check:)``.
     public func credentials(
         minTTL: Duration = defaultMinTTL, audience: String? = nil, scope: String? = nil
     ) async throws(HallpassError) -> Credentials {
@@ -153,12 +153,23 @@ public final class Session: Sendable {
         return try await crossing { Credentials(try await self.core.credentials(request: request)) }
     }
 
-    /// Renews the access token of the login now, however long the present one lasts.
+    /// Renews an access token now, however long the present one lasts: that of the login, or the one for `audience` and `scope`.
     ///
     /// - Throws: as ``credentials(minTTL:audience:scope:)``.
     @discardableResult
-    public func renew() async throws(HallpassError) -> Credentials {
-        try await crossing { Credentials(try await self.core.renew()) }
+    public func renew(audience: String? = nil, scope: String? = nil) async throws(HallpassError) -> Credentials {
+        let request = CredentialsRequest(minTtlMilliseconds: 0, audience: audience, scope: scope)
+        return try await crossing { Credentials(try await self.core.renew(request: request)) }
+    }
+
+    /// Returns the ID token, for a service that takes it as proof of who the user is (Firebase, Supabase, Amazon Cognito). One
+    /// that does not last for another `minTTL` is renewed, where the provider sends an ID token with a renewal. It is no access
+    /// token: call no API of your own with it.
+    ///
+    /// - Throws: ``HallpassError/misconfigured(field:fix:)`` naming `id_token` when the last one has expired and the provider sends
+    ///   none with a renewal; else as ``credentials(minTTL:audience:scope:)``.
+    public func idToken(minTTL: Duration = defaultMinTTL) async throws(HallpassError) -> IDToken {
+        try await crossing { IDToken(try await self.core.idToken(minTtlMilliseconds: minTTL.wholeMilliseconds)) }
     }
 
     /// Sends a request to an API with the access token; when the API answers 401, renews once and repeats once.
@@ -170,41 +181,49 @@ public final class Session: Sendable {
         try await crossing { ApiReply(try await self.core.call(request: .init(request))) }
     }
 
-    /// Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
-    /// access token is bound to a key. A proof is for this method and this URL (without its query), and for once: ask again for
-    /// the next request, and for a repeat.
+    /// Authorizes one request of the app's own HTTP client. Set ``Authorization/headers`` on the request, and hand the answer to
+    /// ``after(_:status:headers:)``, which says whether the request is to be sent once more. `URLSession` has
+    /// ``Foundation/URLSession/data(for:session:minTTL:audience:scope:)``, which does both.
     ///
     /// - Throws: as ``credentials(minTTL:audience:scope:)``, and ``HallpassError/misconfigured(field:fix:)`` for an origin
     ///   that is not one of ``Config/apiOrigins``.
-    public func proof(
+    public func authorize(
         _ method: String, _ url: URL, minTTL: Duration = defaultMinTTL, audience: String? = nil, scope: String? = nil
-    ) async throws(HallpassError) -> [HTTPHeader] {
+    ) async throws(HallpassError) -> Authorization {
         let request = CredentialsRequest(minTtlMilliseconds: minTTL.wholeMilliseconds, audience: audience, scope: scope)
         return try await crossing {
-            try await self.core.proof(method: method, url: url.absoluteString, request: request).map(HTTPHeader.init)
+            Authorization(try await self.core.authorize(method: method, url: url.absoluteString, request: request))
         }
     }
 
-    /// Notes the `DPoP-Nonce` of an answer that the app's own client got from `url`, for the next proof to the same origin.
+    /// Says what follows from an API's answer to an authorized request: the request is to be sent again with the header fields of
+    /// what is returned, or, when that is `nil`, the answer is for the app. A refused access token is replaced once, and a nonce
+    /// that the API wants in a proof (RFC 9449 §9) is put there once for each token.
     ///
-    /// - Returns: whether it is another than before: a request refused with `use_dpop_nonce` is then worth repeating, once and
-    ///   with a new proof.
-    /// - Throws: ``HallpassError/misconfigured(field:fix:)`` for an origin that is not one of ``Config/apiOrigins``.
-    @discardableResult
-    public func noteNonce(_ nonce: String, from url: URL) throws(HallpassError) -> Bool {
-        do {
-            return try core.noteNonce(url: url.absoluteString, nonce: nonce)
-        } catch {
-            throw HallpassError(crossing: error)
+    /// Call it for every answer, whatever its status: a nonce may come with any.
+    ///
+    /// - Throws: ``HallpassError/stepUpRequired(_:)`` when the API wants the user to authenticate again; else as
+    ///   ``credentials(minTTL:audience:scope:)``, where a new access token is needed and cannot be had.
+    public func after(
+        _ authorization: Authorization, status: Int, headers: [HTTPHeader]
+    ) async throws(HallpassError) -> Authorization? {
+        guard let receipt = authorization.receipt else {
+            throw .misconfigured(field: "authorization", fix: "hand back what `authorize` or `after` of this session returned")
+        }
+        guard let status = UInt16(exactly: status) else {
+            throw .misconfigured(field: "status", fix: "hand over the status of the answer, a number of three digits")
+        }
+        let fields = headers.map(HallpassBindings.HttpHeader.init)
+        return try await crossing {
+            try await self.core.after(receipt: receipt, status: status, headers: fields).map(Authorization.init)
         }
     }
 
     /// Asks the provider for the user's claims (OpenID Connect Core §5.3), about the same user as the ID token.
     ///
-    /// - Returns: one JSON object.
     /// - Throws: as ``credentials(minTTL:audience:scope:)``.
-    public func userinfo() async throws(HallpassError) -> String {
-        try await crossing { try await self.core.userinfo() }
+    public func userinfo() async throws(HallpassError) -> User {
+        try await crossing { User(try await self.core.userinfo()) }
     }
 
     /// The accounts that are stored for the provider and client of `config`, signed in or not, in order.

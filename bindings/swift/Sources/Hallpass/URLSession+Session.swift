@@ -4,65 +4,58 @@ import FoundationNetworking
 #endif
 
 extension URLSession {
-    /// Sends `request` with the access token of `session`; when the API answers 401, renews once and repeats once. A token that is
-    /// bound to a key is sent with a proof, and once more when the API wants its nonce in the proof.
+    /// Sends `request` with an access token of `session`, and once more with another one when the API refuses it with 401. A token
+    /// that is bound to a key is sent with a proof, and once more when the API wants its nonce in the proof.
     ///
-    /// For requests that need this `URLSession`; ``Session/call(_:)`` needs none. The request's body has to be in
-    /// `httpBody`, since a stream could not be repeated. The token does not follow a redirect to another origin, and one that is
-    /// bound to a key follows none: the redirect is then the answer.
+    /// For requests that need this `URLSession`; ``Session/call(_:)`` needs none. A request that has an `Authorization` field of the
+    /// app's own is sent as it is. A body in `httpBodyStream` is sent once: the 401 is then the answer. Redirects within the origin
+    /// keep the token; to any other origin they are followed without it.
     ///
     /// - Parameters:
     ///   - request: the request, to an origin of ``Config/apiOrigins``.
     ///   - session: whose token.
     ///   - minTTL: for how long the token has to be valid at least.
     ///   - audience: for another API than the one of the login (Auth0).
+    ///   - scope: with a narrower scope than the one of the login.
     /// - Returns: the body and the answer, whatever its status.
     /// - Throws: ``HallpassError`` from the session, `URLError` from this `URLSession`.
     public func data(
-        for request: URLRequest, session: Session, minTTL: Duration = Session.defaultMinTTL, audience: String? = nil
+        for request: URLRequest, session: Session, minTTL: Duration = Session.defaultMinTTL, audience: String? = nil,
+        scope: String? = nil
     ) async throws -> (Data, HTTPURLResponse) {
-        guard let url = request.url, session.config.allows(url) else {
-            throw HallpassError.misconfigured(
-                field: "api_origins",
-                fix: "add the API's origin (scheme, host and port) to the configuration; tokens go nowhere else")
+        var (request, hops) = (request, 0)
+        while true {
+            guard request.value(forHTTPHeaderField: "Authorization") == nil else { return try await followed(request) }
+            let (data, response) = try await authorized(request, by: session, minTTL, audience, scope)
+            // A proof is for one URL: a redirect is not followed by this URLSession then, but here.
+            guard hops < 16, let next = request.redirected(by: response) else { return (data, response) }
+            guard let url = next.url, let origin = request.url.flatMap(Origin.init), Origin(url) == origin else {
+                return try await followed(next)
+            }
+            request = next
+            hops += 1
         }
-        let first = try await session.credentials(minTTL: minTTL, audience: audience)
-        let (data, response) = try await data(for: request, to: url, with: first, of: session, audience: audience)
-        guard response.statusCode == 401 else { return (data, response) }
-        // Somebody else may have renewed the refused token meanwhile.
-        let latest = try await session.credentials(minTTL: minTTL, audience: audience)
-        let second =
-            latest.accessToken != first.accessToken ? latest : try await session.replacement(audience: audience, minTTL: minTTL)
-        return try await self.data(for: request, to: url, with: second, of: session, audience: audience)
     }
 
-    private func data(
-        for request: URLRequest, to url: URL, with credentials: Credentials, of session: Session, audience: String?
+    private func authorized(
+        _ request: URLRequest, by session: Session, _ minTTL: Duration, _ audience: String?, _ scope: String?
     ) async throws -> (Data, HTTPURLResponse) {
-        guard credentials.tokenType != "Bearer" else { return try await data(for: request, with: credentials) }
-        let first = try await proven(request, to: url, of: session, audience: audience)
-        guard first.isNewNonce, first.response.wantsNonce else { return (first.data, first.response) }
-        let second = try await proven(request, to: url, of: session, audience: audience)
-        return (second.data, second.response)
-    }
-
-    /// Sends the request with a proof, and hands the nonce of the answer on.
-    private func proven(
-        _ request: URLRequest, to url: URL, of session: Session, audience: String?
-    ) async throws -> (data: Data, response: HTTPURLResponse, isNewNonce: Bool) {
-        var whole = request
-        for field in try await session.proof(request.httpMethod ?? "GET", url, audience: audience) {
-            whole.setValue(field.value, forHTTPHeaderField: field.name)
+        guard let url = request.url else {
+            throw HallpassError.misconfigured(field: "url", fix: "give the request an absolute URL")
         }
-        let (data, response) = try await followed(whole)
-        let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce")
-        return (data, response, try nonce.map { try session.noteNonce($0, from: url) } ?? false)
-    }
-
-    private func data(for request: URLRequest, with credentials: Credentials) async throws -> (Data, HTTPURLResponse) {
-        var whole = request
-        whole.setValue("\(credentials.tokenType) \(credentials.accessToken)", forHTTPHeaderField: "Authorization")
-        return try await followed(whole)
+        let method = request.httpMethod ?? "GET"
+        var authorization = try await session.authorize(method, url, minTTL: minTTL, audience: audience, scope: scope)
+        while true {
+            var whole = request
+            for field in authorization.headers { whole.setValue(field.value, forHTTPHeaderField: field.name) }
+            let (data, response) = try await followed(whole)
+            // An answer from elsewhere is to a request without the token.
+            guard response.url.flatMap(Origin.init) == Origin(url),
+                let again = try await session.after(authorization, status: response.statusCode, headers: response.fields),
+                request.httpBodyStream == nil
+            else { return (data, response) }
+            authorization = again
+        }
     }
 
     #if canImport(FoundationNetworking)
@@ -83,10 +76,30 @@ extension URLSession {
 }
 
 extension HTTPURLResponse {
-    /// Whether the API wants its nonce in the proof (RFC 9449 §9).
-    fileprivate var wantsNonce: Bool {
-        guard statusCode == 401, let challenge = value(forHTTPHeaderField: "WWW-Authenticate") else { return false }
-        return challenge.contains("use_dpop_nonce")
+    fileprivate var fields: [HTTPHeader] {
+        allHeaderFields.compactMap { name, value in
+            guard let name = name as? String, let value = value as? String else { return nil }
+            return HTTPHeader(name: name, value: value)
+        }
+    }
+}
+
+extension URLRequest {
+    /// The request that a redirect of this one leads to (RFC 9110 §15.4), if `response` is one that was not followed.
+    fileprivate func redirected(by response: HTTPURLResponse) -> URLRequest? {
+        guard [301, 302, 303, 307, 308].contains(response.statusCode), httpBodyStream == nil,
+            let location = response.value(forHTTPHeaderField: "Location"),
+            let next = URL(string: location, relativeTo: response.url ?? url)?.absoluteURL
+        else { return nil }
+        var redirected = self
+        redirected.url = next
+        let keepsMethod = [307, 308].contains(response.statusCode) || ["GET", "HEAD"].contains(httpMethod ?? "GET")
+        if !keepsMethod {
+            redirected.httpMethod = "GET"
+            redirected.httpBody = nil
+            for field in ["Content-Type", "Content-Length"] { redirected.setValue(nil, forHTTPHeaderField: field) }
+        }
+        return redirected
     }
 }
 
@@ -114,22 +127,6 @@ private final class RedirectsWithinOrigin: NSObject, URLSessionTaskDelegate {
     }
 }
 #endif
-
-extension Session {
-    /// Credentials in place of some that an API has just refused.
-    fileprivate func replacement(audience: String?, minTTL: Duration) async throws(HallpassError) -> Credentials {
-        let renewed = try await renew()
-        return audience == nil ? renewed : try await credentials(minTTL: minTTL, audience: audience)
-    }
-}
-
-extension Config {
-    /// Whether the access token may go to `url`.
-    func allows(_ url: URL) -> Bool {
-        guard let origin = Origin(url) else { return false }
-        return apiOrigins.contains { URL(string: $0).flatMap(Origin.init) == origin }
-    }
-}
 
 /// Scheme, host and port (RFC 6454 §4).
 struct Origin: Equatable {

@@ -5503,7 +5503,7 @@ public struct ServerWords: Equatable, Hashable, CustomDebugStringConvertible, Cu
     /**
      * What the server says to a developer.
      */
-    public let description: String?
+    public let text: String?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5513,9 +5513,9 @@ public struct ServerWords: Equatable, Hashable, CustomDebugStringConvertible, Cu
          */code: String?,
         /**
          * What the server says to a developer.
-         */description: String?) {
+         */text: String?) {
         self.code = code
-        self.description = description
+        self.text = text
     }
 
 
@@ -5557,13 +5557,13 @@ public struct FfiConverterTypeServerWords: FfiConverterRustBuffer {
         return
             try ServerWords(
                 code: FfiConverterOptionString.read(from: &buf),
-                description: FfiConverterOptionString.read(from: &buf)
+                text: FfiConverterOptionString.read(from: &buf)
         )
     }
 
     public static func write(_ value: ServerWords, into buf: inout [UInt8]) {
         FfiConverterOptionString.write(value.code, into: &buf)
-        FfiConverterOptionString.write(value.description, into: &buf)
+        FfiConverterOptionString.write(value.text, into: &buf)
     }
 }
 

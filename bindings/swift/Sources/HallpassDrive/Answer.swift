@@ -34,6 +34,7 @@ enum Answer {
         case .cancelled: "Cancelled"
         case .loginRequired: "LoginRequired"
         case .offline: "Offline"
+        case .stepUpRequired: "StepUpRequired"
         case .denied: "Denied"
         case .storage: "Storage"
         case .untrusted: "Untrusted"

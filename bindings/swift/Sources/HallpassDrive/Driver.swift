@@ -40,7 +40,7 @@ actor Driver {
             let session = try session(members).session
             return JSON(try await session.credentials(minTTL: minTTL, audience: audience, scope: scope))
         case "renew": return JSON(try await session(members).session.renew())
-        case "userinfo": return .object(["claims": JSON(text: try await session(members).session.userinfo()) ?? .null])
+        case "userinfo": return .object(["claims": JSON(text: try await session(members).session.userinfo().claimsJSON) ?? .null])
         case "user": return .object(["user": try session(members).session.user.map { JSON($0) } ?? .null])
         case "state": return .object(["state": JSON(try session(members).session.state)])
         case "reload": return .object(["state": JSON(try await session(members).session.reload())])

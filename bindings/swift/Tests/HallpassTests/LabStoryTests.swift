@@ -135,8 +135,9 @@ struct LabStoryTests {
         try await withLab { _, session in
             struct Claims: Decodable { let sub: String }
             let user = try await session.login()
-            let claims = try JSONDecoder().decode(Claims.self, from: Data(try await session.userinfo().utf8))
-            #expect(claims.sub == user.sub)
+            let told = try await session.userinfo()
+            #expect(told.sub == user.sub && told.email == user.email)
+            #expect(try told.claims(as: Claims.self).sub == user.sub)
             #expect(try user.claims(as: Claims.self).sub == user.sub)
         }
     }

@@ -75,14 +75,14 @@ struct PossessionTests {
         }
     }
 
-    @Test func redirectOfARequestWithAProofIsTheAnswer() async throws {
+    @Test func redirectWithinTheOriginGetsAProofOfItsOwn() async throws {
         try await withBoundLab { lab, session in
             try await session.login()
             try await lab.plan(
                 #"{"endpoint": "api", "kind": {"redirect": {"status": 307, "location": "\#(lab.about.apiURL.absoluteString)"}}}"#)
             let (_, response) = try await URLSession.shared.data(for: URLRequest(url: lab.about.apiURL), session: session)
-            #expect(response.statusCode == 307)
-            #expect(try await lab.requests().filter { $0.endpoint == "api" }.count == 1)
+            #expect(response.statusCode == 200)
+            #expect(try await lab.requests().filter { $0.endpoint == "api" }.count == 2)
             #expect(try await lab.renewals() == 0)
         }
     }
@@ -90,12 +90,18 @@ struct PossessionTests {
     @Test func clientOfTheAppsOwnGetsTheFieldsOfOneRequestAndHandsANonceBack() async throws {
         try await withBoundLab { lab, session in
             try await session.login()
-            let fields = try await session.proof("GET", lab.about.apiURL)
-            #expect(fields.map(\.name) == ["Authorization", "DPoP"])
-            #expect(try session.noteNonce("nonce", from: lab.about.apiURL))
-            #expect(try !session.noteNonce("nonce", from: lab.about.apiURL))
+            let first = try await session.authorize("GET", lab.about.apiURL)
+            #expect(first.headers.map(\.name) == ["Authorization", "DPoP"])
+            #expect(!"\(first) \(first.headers)".contains(first.headers[0].value))
+            let nonce = [HTTPHeader(name: "DPoP-Nonce", value: "nonce")]
+            #expect(try await session.after(first, status: 200, headers: nonce) == nil)
+            let second = try #require(try await session.after(first, status: 401, headers: nonce))
+            #expect(second.headers[0] == first.headers[0] && second.headers[1] != first.headers[1])
             let elsewhere = URL(string: "https://elsewhere.example/")!
-            #expect(await thrown { try await session.proof("GET", elsewhere) }?.code == "api_origins")
+            #expect(await thrown { try await session.authorize("GET", elsewhere) }?.code == "api_origins")
+            let madeUp = Authorization(headers: [])
+            #expect(await thrown { try await session.after(madeUp, status: 401, headers: []) }?.code == "authorization")
+            #expect(await thrown { try await session.after(first, status: 70_000, headers: []) }?.code == "status")
         }
     }
 

@@ -108,3 +108,29 @@ struct RenewalTests {
         }
     }
 }
+
+@Suite(.timeLimit(.minutes(1)))
+struct IDTokenTests {
+    @Test func idTokenIsGivenOutAndShownNowhere() async throws {
+        try await withLab { lab, session in
+            #expect(await thrown { try await session.idToken() } == .loginRequired(.notSignedIn))
+            try await session.login()
+            let idToken = try await session.idToken()
+            #expect(idToken.rawValue.split(separator: ".").count == 3 && idToken.expiresAt > Date())
+            var dumped = "\(idToken) \(String(reflecting: idToken))"
+            dump(idToken, to: &dumped)
+            #expect(!dumped.contains(idToken.rawValue))
+            #expect(try await lab.renewals() == 0)
+            // Ten hours are what it lasts: for longer, another one is asked for.
+            let later = try await session.idToken(minTTL: .seconds(3600 * 24))
+            #expect(later.rawValue != idToken.rawValue)
+            #expect(try await lab.renewals() == 1)
+        }
+    }
+
+    @Test func stepUpBecomesTheLoginThatTheApiAsksFor() {
+        let options = LoginOptions(StepUp(acrValues: "phr gold", maxAge: .seconds(300)))
+        #expect(options.acrValues == "phr gold" && options.maxAge == .seconds(300))
+        #expect(options.prompt.isEmpty)
+    }
+}

@@ -24,6 +24,51 @@ struct URLSessionTests {
         }
     }
 
+    @Test func refusedTokenOfAnAudienceIsReplacedForThatAudience() async throws {
+        try await withLab { lab, session in
+            try await session.login()
+            let ofLogin = try await session.credentials()
+            let audience = lab.about.audience
+            let request = URLRequest(url: lab.about.apiURL)
+            _ = try await URLSession.shared.data(for: request, session: session, audience: audience)
+            let refused = try await session.credentials(audience: audience)
+            try await lab.admin("POST", "expire-access-tokens")
+            let (_, response) = try await URLSession.shared.data(for: request, session: session, audience: audience)
+            #expect(response.statusCode == 200)
+            #expect(try await session.credentials(audience: audience).accessToken != refused.accessToken)
+            #expect(try await session.credentials().accessToken == ofLogin.accessToken)
+            #expect(try await lab.renewals() == 2)
+        }
+    }
+
+    @Test func requestsAtTheSameTimeWithOneRefusedTokenMakeOneRenewal() async throws {
+        try await withLab { lab, session in
+            try await session.login()
+            try await lab.admin("POST", "expire-access-tokens")
+            let request = URLRequest(url: lab.about.apiURL)
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<20 {
+                    group.addTask { try await URLSession.shared.data(for: request, session: session).1.statusCode }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses == Array(repeating: 200, count: 20))
+            #expect(try await lab.renewals() == 1)
+        }
+    }
+
+    @Test func requestWithTheAppsOwnAuthorizationIsSentAsItIs() async throws {
+        try await withLab { lab, session in
+            try await session.login()
+            var request = URLRequest(url: lab.about.apiURL)
+            request.setValue("Bearer of the app", forHTTPHeaderField: "Authorization")
+            let (_, response) = try await URLSession.shared.data(for: request, session: session)
+            #expect(response.statusCode == 401)
+            #expect(try await lab.requests().filter { $0.endpoint == "api" }.count == 1)
+            #expect(try await lab.renewals() == 0)
+        }
+    }
+
     @Test func refusalOfARenewedTokenIsTheAnswer() async throws {
         try await withLab { lab, session in
             try await session.login()

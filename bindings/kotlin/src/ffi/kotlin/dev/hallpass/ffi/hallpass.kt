@@ -7770,7 +7770,7 @@ data class ServerWords (
     /**
      * What the server says to a developer.
      */
-    val `description`: kotlin.String?
+    val `text`: kotlin.String?
 
 ){
 
@@ -7803,12 +7803,12 @@ public object FfiConverterTypeServerWords: FfiConverterRustBuffer<ServerWords> {
 
     override fun allocationSize(value: ServerWords) = (
             FfiConverterOptionalString.allocationSize(value.`code`) +
-            FfiConverterOptionalString.allocationSize(value.`description`)
+            FfiConverterOptionalString.allocationSize(value.`text`)
     )
 
     override fun write(value: ServerWords, buf: ByteBuffer) {
             FfiConverterOptionalString.write(value.`code`, buf)
-            FfiConverterOptionalString.write(value.`description`, buf)
+            FfiConverterOptionalString.write(value.`text`, buf)
     }
 }
 
