@@ -176,8 +176,9 @@ struct ErrorTests {
 extension HallpassBindings.HallpassError {
     var details: ErrorDetails {
         switch self {
-        case .Cancelled(let details), .LoginRequired(let details, _), .Offline(let details, _, _), .Denied(let details),
-            .Storage(let details, _, _), .Untrusted(let details), .Misconfigured(let details, _), .Internal(let details):
+        case .Cancelled(let details), .LoginRequired(let details, _), .StepUpRequired(let details, _, _),
+            .Offline(let details, _, _), .Denied(let details, _), .Storage(let details, _, _), .Untrusted(let details),
+            .Misconfigured(let details, _), .Internal(let details):
             details
         }
     }
