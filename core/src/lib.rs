@@ -40,6 +40,6 @@ pub use error::{Error, LoginReason, OfflineCause, Result, StorageProblem};
 pub use hallpass_protocol as protocol;
 pub use session::{
     ApiRequest, ApiResponse, Authorization, Credentials, CredentialsRequest, Event, Events, IdToken, LatestCredentials,
-    LoggedOut, Login, LoginGrant, Logout, MinTtl, Observer, Session, SessionBuilder, StartedLogin, State, States, User,
-    accounts,
+    LoggedOut, Login, LoginGrant, Logout, MinTtl, Observer, Report, Session, SessionBuilder, StartedLogin, State,
+    States, User, accounts,
 };

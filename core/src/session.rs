@@ -13,6 +13,7 @@ mod device_login;
 #[cfg(test)]
 mod fakes;
 mod hexadecimal;
+mod history;
 mod id_token;
 mod identity;
 mod login;
@@ -26,6 +27,7 @@ mod pushed;
 mod record;
 mod registry;
 mod renewal;
+mod report;
 mod state;
 mod store_limit;
 mod terms;
@@ -51,6 +53,7 @@ pub use login::{Login, StartedLogin};
 pub use login_grant::LoginGrant;
 pub use logout::{LoggedOut, Logout};
 pub use observer::{LatestCredentials, Observer};
+pub use report::Report;
 pub use state::{Event, Events, State, States, User};
 
 use account::Account;
@@ -61,6 +64,7 @@ use logout::Logouts;
 use record::{GrantKey, Record};
 use registry::Registration;
 use renewal::Renewals;
+use report::Reports;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -86,6 +90,7 @@ struct Engine {
     logouts: Logouts,
     calls: Calls,
     id_tokens: IdTokens,
+    reports: Reports,
     runtime: Handle,
 }
 
@@ -370,6 +375,13 @@ impl Session {
             Ok(engine.account.state())
         })
         .await
+    }
+
+    /// What is known of the session, in one log-safe value: for a log when something surprises, and for a support case. Sends
+    /// nothing and reads no store.
+    pub async fn report(&self) -> Report {
+        let engine = Arc::clone(&self.engine);
+        self.engine.runtime.spawn(async move { engine.reports.report().await }).await.unwrap_or_default()
     }
 
     /// The states from now on, beginning with the present one.

@@ -16,6 +16,7 @@ use hallpass_protocol::secret::Fingerprint;
 use tokio::sync::{MutexGuard, broadcast, watch};
 
 use super::credentials::{Credentials, CredentialsRequest};
+use super::history::History;
 use super::moment::Moment;
 use super::observer::Observer;
 use super::published::{Published, Snapshot};
@@ -40,6 +41,7 @@ pub(crate) struct Account {
     outcome_unknown: watch::Sender<Option<Fingerprint>>,
     /// Counts what the user asked for that replaces or ends a session; see [`Account::new_intent`].
     intents: AtomicU64,
+    history: History,
     /// Held over the store's answers, never over the network's.
     vault: tokio::sync::Mutex<Vault>,
 }
@@ -61,6 +63,7 @@ impl Account {
             observer,
             outcome_unknown: watch::Sender::new(None),
             intents: AtomicU64::new(0),
+            history: History::default(),
             vault: tokio::sync::Mutex::new(vault),
         }
     }
@@ -122,6 +125,11 @@ impl Account {
     /// Tells of the refresh token whose last use has an unknown outcome.
     pub(crate) fn watch_outcome_unknown(&self) -> watch::Receiver<Option<Fingerprint>> {
         self.outcome_unknown.subscribe()
+    }
+
+    /// What happened to the account, for a report.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     // The latest intent wins (rule 12).
@@ -197,6 +205,7 @@ impl Account {
     /// Tells of something that happened.
     pub(crate) fn emit(&self, event: Event) {
         tracing::debug!(?event, "session");
+        self.history.happened(event, self.clock.now());
         self.observe(|observer| observer.happened(event));
         // Nobody listening is no error.
         let _ = self.events.send(event);
@@ -236,6 +245,7 @@ impl Account {
             changed
         });
         if changed {
+            self.history.state_changed(self.clock.now());
             self.observe(|observer| observer.state_changed(next));
         }
         if let Some(event) = event {

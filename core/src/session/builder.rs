@@ -18,6 +18,7 @@ use super::registry::Registration;
 use super::renewal::Renewals;
 use super::renewal::backoff::Backoff;
 use super::renewal::lease::SharedLease;
+use super::report::Reports;
 use super::store_limit::LimitedStore;
 use super::vault::{Entries, Vault};
 use super::wire::{Wire, random_name};
@@ -164,6 +165,7 @@ impl SessionBuilder {
         ));
         let identity = Arc::new(Identity::new(Arc::clone(&config), Arc::clone(&wire), Arc::clone(&provider)));
         let lease = self.lease.or_else(|| store.default_lease().map(Arc::from));
+        let has_lease = lease.is_some();
         let lease = Arc::new(SharedLease::new(lease, names.session));
         let backoff = Arc::new(Backoff::default());
         let renewals = Arc::new(Renewals::new(
@@ -208,9 +210,17 @@ impl SessionBuilder {
             refusals: Refusals::default(),
         };
         let id_tokens = IdTokens::new(Arc::clone(&account), Arc::clone(&wire), Arc::clone(&renewals));
+        let reports = Reports {
+            config: Arc::clone(&config),
+            account: Arc::clone(&account),
+            wire: Arc::clone(&wire),
+            store: Arc::clone(&logins.store),
+            has_lease,
+        };
         let calls = Calls { account: Arc::clone(&account), wire, provider, authorizations };
         restore(&renewals, &runtime);
-        let engine = Arc::new(Engine { config, account, renewals, logins, logouts, calls, id_tokens, runtime });
+        let engine =
+            Arc::new(Engine { config, account, renewals, logins, logouts, calls, id_tokens, reports, runtime });
         Ok(Session { engine, _registration: registration })
     }
 }

@@ -94,6 +94,12 @@ impl Wire {
         }
     }
 
+    /// How far the device's clock is behind the server's, in milliseconds, once the server has told the time.
+    pub(crate) fn clock_skew(&self) -> Option<i64> {
+        let is_known = self.server_offset.load(Ordering::Relaxed) != UNKNOWN;
+        is_known.then(|| self.server_now().unix_millis().saturating_sub(self.clock.now().unix_millis()))
+    }
+
     fn elapsed_millis(&self) -> i64 {
         i64::try_from(self.clock.elapsed().as_millis()).unwrap_or(i64::MAX)
     }

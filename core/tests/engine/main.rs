@@ -30,6 +30,7 @@ mod par;
 mod provider;
 mod refused;
 mod renewal;
+mod report;
 mod save_first;
 mod secrets;
 mod sign_out;

@@ -221,7 +221,10 @@ impl Exchange {
                 self.backoff.succeed(key);
                 Attempted::Tokens(Box::new(Answer { tokens, sent, arrived: self.wire.now() }))
             }
-            Err(TokenError::Server(refusal)) => self.refused(&response, &refusal, sender),
+            Err(TokenError::Server(refusal)) => {
+                self.account.history().refused(&response, &refusal, self.wire.device_now());
+                self.refused(&response, &refusal, sender)
+            }
             Err(error @ (TokenError::Malformed(_) | TokenError::NotSenderConstrained)) => {
                 self.unusable(&response, error, sender)
             }
