@@ -438,12 +438,14 @@ impl Vault {
             (Some(theirs), Some(ours)) if theirs.token.fingerprint() != ours.token.fingerprint() => {
                 theirs.is_ahead_of(ours.generation, ours.received)
             }
+            // This process saw how the session ended. A record of the token that was refused, or of one before it, is no news,
+            // however often somebody saved it.
+            (Some(theirs), None) if self.ended_with.is_some() => {
+                self.ended_with.is_some_and(|(generation, received)| theirs.is_ahead_of(generation, received))
+            }
             (_, _) if self.is_saved() => stored.revision >= ours.revision,
             (Some(_), Some(_)) => false,
-            // An end that is not saved yet. A record of the token that was refused, or of one before it, is no news.
-            (Some(theirs), None) => {
-                self.ended_with.is_none_or(|(generation, received)| theirs.is_ahead_of(generation, received))
-            }
+            (Some(_), None) => true,
             (None, None) => true,
             (None, Some(_)) => matches!(stored.content, Content::SignedOut(_)),
         }

@@ -241,6 +241,27 @@ async fn an_end_that_is_not_saved_yet_is_not_undone_by_an_old_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_was_saved_is_not_undone_by_a_process_that_knows_an_older_token() {
+    let app = Device::signed_in().await;
+    let extension = app.extension_that_knows().await;
+    app.session().renew().await.unwrap();
+    app.server.revoke_everything();
+    app.expire();
+    assert_eq!(app.access_token().await.unwrap_err(), login_required(LoginReason::Revoked));
+    // What is in the store can never be read again, and the extension saves what it knows, more than once.
+    app.store.spoil("session", StoreError::Invalidated);
+    app.server.always("token", Fault::Unreachable);
+    for _ in 0..8 {
+        extension.session().renew().await.unwrap_err();
+        live(61).await;
+    }
+    app.server.forget_requests();
+    app.server.work_again();
+    assert_eq!(app.session().renew().await.unwrap_err(), login_required(LoginReason::Revoked));
+    assert_eq!(app.server.count("token"), 0, "its token is older than the one that was refused");
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_5_a_device_that_slept_before_the_second_try_looks_at_the_record_first() {
     let app = Device::signed_in().await;
     let extension = app.extension();

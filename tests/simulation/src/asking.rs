@@ -207,7 +207,7 @@ impl State {
         // Who was suspended for longer than a request may take has given it up already.
         let was_suspended = present.was_suspended && present.frozen_until + 4 * TIMEOUT > began;
         let is_passed = present.newest.range(token.family..).any(|(_, newest)| *newest != token);
-        let has_read_of_an_end = present.read_end_at >= Some(began);
+        let has_read_nothing_to_ask = present.nothing_to_ask_at >= Some(began);
         let store_refuses = present.refused_at >= Some(began) || self.storage.slow_until + SLOWEST > began;
         let lease_is_taken = self.lease.is_some_and(|holder| holder != process);
         let lease_was_taken =
@@ -218,7 +218,7 @@ impl State {
             || present.gave_up_unsent
             || was_suspended
             || is_passed
-            || has_read_of_an_end
+            || has_read_nothing_to_ask
             || store_refuses
             || lease_is_taken
             || lease_was_taken

@@ -184,8 +184,8 @@ impl State {
         let present = &mut self.processes[process];
         present.read_at = read.at.unwrap_or(present.read_at);
         present.hindered |= read.is_newer;
-        if read.is_end {
-            present.read_end_at = present.read_at;
+        if read.is_end || read.is_newer {
+            present.nothing_to_ask_at = present.read_at;
         }
         let Some(token) = read.token else { return };
         let is_first = present.newest.is_empty();

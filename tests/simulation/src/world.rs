@@ -138,8 +138,8 @@ pub(crate) struct Process {
     pub(crate) gave_up_unsent: bool,
     /// When it last read the record.
     pub(crate) read_at: Option<u64>,
-    /// When it last read a record that says that the session is over.
-    pub(crate) read_end_at: Option<u64>,
+    /// When it last read a record with which nothing can be asked: the session is over, or a newer version wrote it.
+    pub(crate) nothing_to_ask_at: Option<u64>,
     /// The token of which it was told that it is over, and when.
     pub(crate) told_over: Option<(Refresh, u64)>,
     /// It once read the store while the record was not to be seen.
@@ -242,7 +242,7 @@ impl State {
             was_suspended: false,
             gave_up_unsent: false,
             read_at: None,
-            read_end_at: None,
+            nothing_to_ask_at: None,
             told_over: None,
             found_hidden: false,
             found_nothing: false,
