@@ -47,6 +47,15 @@ pub struct SessionOptions {
     pub clock: Option<Arc<ShiftedClock>>,
 }
 
+/// One thing that a report says.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct ReportAttribute {
+    /// Its name, in the manner of OpenTelemetry's.
+    pub name: String,
+    /// Its value as text.
+    pub value: String,
+}
+
 /// The session of one account; each verb is documented at [`core::Session`].
 #[derive(Debug, uniffi::Object)]
 pub struct Session(core::Session);
@@ -203,6 +212,13 @@ impl Session {
     #[must_use]
     pub fn user(&self) -> Option<User> {
         self.0.user().as_ref().map(User::from)
+    }
+
+    /// What is known of the session, in one log-safe value.
+    pub async fn report(&self) -> Vec<ReportAttribute> {
+        let report = self.0.report().await;
+        let named = |(name, value): (&str, &str)| ReportAttribute { name: name.to_owned(), value: value.to_owned() };
+        report.attributes().map(named).collect()
     }
 
     /// The present state.

@@ -204,7 +204,13 @@ impl Account {
 
     /// Tells of something that happened.
     pub(crate) fn emit(&self, event: Event) {
-        tracing::debug!(?event, "session");
+        match event {
+            Event::Renewed => tracing::debug!("an access token was renewed"),
+            Event::SignedIn => tracing::info!("a user signed in"),
+            Event::SignedOut { reason } => tracing::info!(reason = reason.code(), "the session ended"),
+            Event::RenewalFailed { retryable, code } => tracing::info!(code, retryable, "a renewal failed"),
+            Event::IdTokenRejected { check } => tracing::info!(check, "the ID token of a renewal was rejected"),
+        }
         self.history.happened(event, self.clock.now());
         self.observe(|observer| observer.happened(event));
         // Nobody listening is no error.

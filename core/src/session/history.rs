@@ -73,7 +73,9 @@ impl History {
 
     pub(crate) fn refused(&self, response: &Response, refusal: &ServerError, now: Timestamp) {
         let request_id = request_id(response);
-        self.lock().refusal = Some(Refusal { status: response.status, code: refusal.code(), request_id, at: now });
+        let (status, code) = (response.status, refusal.code());
+        tracing::info!(status, code, request_id, "the server refused to renew");
+        self.lock().refusal = Some(Refusal { status, code, request_id, at: now });
     }
 
     pub(crate) fn past(&self) -> Past {

@@ -226,6 +226,12 @@ public final class Session: Sendable {
         try await crossing { User(try await self.core.userinfo()) }
     }
 
+    /// What is known of the session, for a log when something surprises, and for a support case. Sends nothing and reads no store.
+    public func report() async -> Report {
+        let attributes = await core.report().map { ($0.name, $0.value) }
+        return Report(attributes: Dictionary(attributes, uniquingKeysWith: { first, _ in first }))
+    }
+
     /// The accounts that are stored for the provider and client of `config`, signed in or not, in order.
     ///
     /// - Throws: ``HallpassError/storage(_:detail:)``; ``HallpassError/misconfigured(field:fix:)``.

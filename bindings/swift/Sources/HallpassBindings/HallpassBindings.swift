@@ -1915,6 +1915,223 @@ public func FfiConverterTypeLeaseKeeper_lower(_ value: LeaseKeeper) -> UInt64 {
 
 
 /**
+ * Who gets the lines of the log.
+ */
+public protocol LogReceiver: AnyObject, Sendable {
+
+    /**
+     * A line was written. It holds no secret and no text of a server's.
+     *
+     * # Errors
+     * Ignored.
+     */
+    func log(line: LogLine) throws
+
+}
+/**
+ * Who gets the lines of the log.
+ */
+open class LogReceiverImpl: LogReceiver, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_hallpass_fn_clone_logreceiver(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_hallpass_fn_free_logreceiver(handle, $0) }
+    }
+
+
+
+
+    /**
+     * A line was written. It holds no secret and no text of a server's.
+     *
+     * # Errors
+     * Ignored.
+     */
+open func log(line: LogLine)throws   {try rustCallWithError(FfiConverterTypeLogFailure_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_method_logreceiver_log(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeLogLine_lower(line),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceLogReceiver {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceLogReceiver = UniffiVTableCallbackInterfaceLogReceiver(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeLogReceiver.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface LogReceiver: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeLogReceiver.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface LogReceiver: handle missing in uniffiClone")
+            }
+        },
+        log: { (
+            uniffiHandle: UInt64,
+            line: RustBuffer,
+            uniffiOutReturn: UnsafeMutableRawPointer,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeLogReceiver.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try uniffiObj.log(
+                     line: try FfiConverterTypeLogLine_lift(line)
+                )
+            }
+
+
+            let writeReturn = { () }
+            uniffiTraitInterfaceCallWithError(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn,
+                lowerError: FfiConverterTypeLogFailure_lower
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceLogReceiver> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceLogReceiver>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitLogReceiver() {
+    uniffi_hallpass_fn_init_callback_vtable_logreceiver(UniffiCallbackInterfaceLogReceiver.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogReceiver: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<LogReceiver>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = LogReceiver
+
+    public static func lift(_ handle: UInt64) throws -> LogReceiver {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return LogReceiverImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: LogReceiver) -> UInt64 {
+         if let rustImpl = value as? LogReceiverImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LogReceiver {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: LogReceiver, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogReceiver_lift(_ handle: UInt64) throws -> LogReceiver {
+    return try FfiConverterTypeLogReceiver.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogReceiver_lower(_ value: LogReceiver) -> UInt64 {
+    return FfiConverterTypeLogReceiver.lower(value)
+}
+
+
+
+
+
+
+/**
  * What an [`Authorization`] was made of; it is handed back with the answer.
  */
 public protocol ReceiptProtocol: AnyObject, Sendable {
@@ -2631,6 +2848,11 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func renew(request: CredentialsRequest) async throws  -> Credentials
 
     /**
+     * What is known of the session, in one log-safe value.
+     */
+    func report() async  -> [ReportAttribute]
+
+    /**
      * Waits until the record has been read from the store, and returns the state.
      *
      * # Errors
@@ -3013,6 +3235,26 @@ open func renew(request: CredentialsRequest)async throws  -> Credentials  {
             freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
             liftFunc: FfiConverterTypeCredentials_lift,
             errorHandler: FfiConverterTypeHallpassError_lift
+        )
+}
+
+    /**
+     * What is known of the session, in one log-safe value.
+     */
+open func report()async  -> [ReportAttribute]  {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_hallpass_fn_method_session_report(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_hallpass_rust_future_poll_rust_buffer,
+            completeFunc: ffi_hallpass_rust_future_complete_rust_buffer,
+            freeFunc: ffi_hallpass_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeReportAttribute.lift,
+            errorHandler: nil
+
         )
 }
 
@@ -5176,6 +5418,75 @@ public func FfiConverterTypeIdToken_lower(_ value: IdToken) -> RustBuffer {
 
 
 /**
+ * One line of the log.
+ */
+public struct LogLine: Equatable, Hashable {
+    /**
+     * How much it matters.
+     */
+    public let level: LogLevel
+    /**
+     * What it says, with values as `name=value`.
+     */
+    public let message: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How much it matters.
+         */level: LogLevel,
+        /**
+         * What it says, with values as `name=value`.
+         */message: String) {
+        self.level = level
+        self.message = message
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LogLine: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogLine: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LogLine {
+        return
+            try LogLine(
+                level: FfiConverterTypeLogLevel.read(from: &buf),
+                message: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: LogLine, into buf: inout [UInt8]) {
+        FfiConverterTypeLogLevel.write(value.level, into: &buf)
+        FfiConverterString.write(value.message, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogLine_lift(_ buf: RustBuffer) throws -> LogLine {
+    return try FfiConverterTypeLogLine.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogLine_lower(_ value: LogLine) -> RustBuffer {
+    return FfiConverterTypeLogLine.lower(value)
+}
+
+
+/**
  * What a logout came to.
  */
 public struct LoggedOut: Equatable, Hashable {
@@ -5489,6 +5800,75 @@ public func FfiConverterTypeLogoutOptions_lift(_ buf: RustBuffer) throws -> Logo
 #endif
 public func FfiConverterTypeLogoutOptions_lower(_ value: LogoutOptions) -> RustBuffer {
     return FfiConverterTypeLogoutOptions.lower(value)
+}
+
+
+/**
+ * One thing that a report says.
+ */
+public struct ReportAttribute: Equatable, Hashable {
+    /**
+     * Its name, in the manner of OpenTelemetry's.
+     */
+    public let name: String
+    /**
+     * Its value as text.
+     */
+    public let value: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name, in the manner of OpenTelemetry's.
+         */name: String,
+        /**
+         * Its value as text.
+         */value: String) {
+        self.name = name
+        self.value = value
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReportAttribute: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReportAttribute: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReportAttribute {
+        return
+            try ReportAttribute(
+                name: FfiConverterString.read(from: &buf),
+                value: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ReportAttribute, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.value, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReportAttribute_lift(_ buf: RustBuffer) throws -> ReportAttribute {
+    return try FfiConverterTypeReportAttribute.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReportAttribute_lower(_ value: ReportAttribute) -> RustBuffer {
+    return FfiConverterTypeReportAttribute.lower(value)
 }
 
 
@@ -6828,6 +7208,168 @@ public func FfiConverterTypeLeaseFailure_lift(_ buf: RustBuffer) throws -> Lease
 public func FfiConverterTypeLeaseFailure_lower(_ value: LeaseFailure) -> RustBuffer {
     return FfiConverterTypeLeaseFailure.lower(value)
 }
+
+
+/**
+ * A receiver threw. There is nobody to tell.
+ */
+public
+enum LogFailure: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * It threw something.
+     */
+    case Failed
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension LogFailure: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogFailure: FfiConverterRustBuffer {
+    typealias SwiftType = LogFailure
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LogFailure {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .Failed
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: LogFailure, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case .Failed:
+            writeInt(&buf, Int32(1))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogFailure_lift(_ buf: RustBuffer) throws -> LogFailure {
+    return try FfiConverterTypeLogFailure.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogFailure_lower(_ value: LogFailure) -> RustBuffer {
+    return FfiConverterTypeLogFailure.lower(value)
+}
+
+
+/**
+ * How much a line matters.
+ */
+
+public enum LogLevel: Equatable, Hashable {
+
+    /**
+     * Something that should not be.
+     */
+    case warning
+    /**
+     * What happens to sessions: sign-ins, ends, refusals, failed renewals.
+     */
+    case info
+    /**
+     * What the core does about it.
+     */
+    case debug
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension LogLevel: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeLogLevel: FfiConverterRustBuffer {
+    typealias SwiftType = LogLevel
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> LogLevel {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .warning
+
+        case 2: return .info
+
+        case 3: return .debug
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: LogLevel, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .warning:
+            writeInt(&buf, Int32(1))
+
+
+        case .info:
+            writeInt(&buf, Int32(2))
+
+
+        case .debug:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogLevel_lift(_ buf: RustBuffer) throws -> LogLevel {
+    return try FfiConverterTypeLogLevel.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeLogLevel_lower(_ value: LogLevel) -> RustBuffer {
+    return FfiConverterTypeLogLevel.lower(value)
+}
+
 
 
 /**
@@ -8340,6 +8882,30 @@ fileprivate struct FfiConverterOptionTypeLeaseKeeper: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeLogReceiver: FfiConverterRustBuffer {
+    typealias SwiftType = LogReceiver?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeLogReceiver.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeLogReceiver.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeSessionObserver: FfiConverterRustBuffer {
     typealias SwiftType = SessionObserver?
 
@@ -8582,6 +9148,31 @@ fileprivate struct FfiConverterSequenceTypeHttpHeader: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeReportAttribute: FfiConverterRustBuffer {
+    typealias SwiftType = [ReportAttribute]
+
+    public static func write(_ value: [ReportAttribute], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeReportAttribute.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ReportAttribute] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ReportAttribute]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeReportAttribute.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePrompt: FfiConverterRustBuffer {
     typealias SwiftType = [Prompt]
 
@@ -8768,6 +9359,21 @@ public func uniffiForeignFutureHandleCountHallpass() -> Int {
     UNIFFI_FOREIGN_FUTURE_HANDLE_MAP.count
 }
 /**
+ * Sends the lines of `level` and of all that matter more to `receiver`, and to nobody else; to nobody without one.
+ *
+ * # Errors
+ * [`HallpassError::Misconfigured`] when something else in this library has taken the log; [`HallpassError::Internal`] when the
+ * system gives no thread.
+ */
+public func sendLogTo(receiver: LogReceiver?, level: LogLevel)throws   {try rustCallWithError(FfiConverterTypeHallpassError_lift) {
+        uniffiCallStatus in
+    uniffi_hallpass_fn_func_send_log_to(
+        FfiConverterOptionTypeLogReceiver.lower(receiver),
+        FfiConverterTypeLogLevel_lower(level),uniffiCallStatus
+    )
+}
+}
+/**
  * The accounts that are stored for the issuer and client of `config` in `store`, signed in or not, in order.
  *
  * # Errors
@@ -8803,10 +9409,16 @@ private let initializationResult: InitializationResult = {
     if bindings_contract_version != scaffolding_contract_version {
         return InitializationResult.contractVersionMismatch
     }
+    if (uniffi_hallpass_checksum_func_send_log_to() != 2265) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_func_accounts() != 2545) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_shiftedclock_advance() != 3300) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_hallpass_checksum_method_logreceiver_log() != 5411) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_hallpass_checksum_method_sessionobserver_credentials_changed() != 23854) {
@@ -8899,6 +9511,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_hallpass_checksum_method_session_renew() != 29269) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_hallpass_checksum_method_session_report() != 62258) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_hallpass_checksum_method_session_restored() != 47839) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8931,6 +9546,7 @@ private let initializationResult: InitializationResult = {
     uniffiCallbackInitCodeDisplay()
     uniffiCallbackInitKeySigner()
     uniffiCallbackInitLeaseKeeper()
+    uniffiCallbackInitLogReceiver()
     uniffiCallbackInitSecureStore()
     uniffiCallbackInitSessionObserver()
     uniffiCallbackInitTransport()

@@ -243,6 +243,13 @@ typedef void (*UniffiForeignFutureCompleteVoid)(uint64_t, UniffiForeignFutureRes
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_LOG_RECEIVER_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_LOG_RECEIVER_METHOD0
+typedef void (*UniffiCallbackInterfaceLogReceiverMethod0)(uint64_t, RustBuffer, void* _Nonnull,
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_SESSION_OBSERVER_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_SESSION_OBSERVER_METHOD0
 typedef void (*UniffiCallbackInterfaceSessionObserverMethod0)(uint64_t, RustBuffer, RustBuffer, void* _Nonnull,
@@ -353,6 +360,15 @@ typedef void (*UniffiCallbackInterfaceTransportMethod0)(uint64_t, RustBuffer, Un
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LOG_RECEIVER
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LOG_RECEIVER
+typedef struct UniffiVTableCallbackInterfaceLogReceiver {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceLogReceiverMethod0 _Nonnull log;
+} UniffiVTableCallbackInterfaceLogReceiver;
+
+#endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_SESSION_OBSERVER
 #define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_SESSION_OBSERVER
 typedef struct UniffiVTableCallbackInterfaceSessionObserver {
@@ -455,6 +471,26 @@ uint64_t uniffi_hallpass_fn_constructor_shiftedclock_new(RustCallStatus *_Nonnul
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SHIFTEDCLOCK_ADVANCE
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SHIFTEDCLOCK_ADVANCE
 void uniffi_hallpass_fn_method_shiftedclock_advance(uint64_t ptr, int64_t milliseconds, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_LOGRECEIVER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_LOGRECEIVER
+uint64_t uniffi_hallpass_fn_clone_logreceiver(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_LOGRECEIVER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FREE_LOGRECEIVER
+void uniffi_hallpass_fn_free_logreceiver(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_LOGRECEIVER
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_INIT_CALLBACK_VTABLE_LOGRECEIVER
+void uniffi_hallpass_fn_init_callback_vtable_logreceiver(const UniffiVTableCallbackInterfaceLogReceiver* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_LOGRECEIVER_LOG
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_LOGRECEIVER_LOG
+void uniffi_hallpass_fn_method_logreceiver_log(uint64_t ptr, RustBuffer line, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_CLONE_SESSIONOBSERVER
@@ -737,6 +773,11 @@ uint64_t uniffi_hallpass_fn_method_session_reload(uint64_t ptr
 uint64_t uniffi_hallpass_fn_method_session_renew(uint64_t ptr, RustBuffer request
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_REPORT
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_REPORT
+uint64_t uniffi_hallpass_fn_method_session_report(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RESTORED
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_SESSION_RESTORED
 uint64_t uniffi_hallpass_fn_method_session_restored(uint64_t ptr
@@ -860,6 +901,11 @@ RustBuffer uniffi_hallpass_fn_method_httpresponse_uniffi_trait_debug(RustBuffer 
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_HTTPRESPONSE_UNIFFI_TRAIT_DISPLAY
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_METHOD_HTTPRESPONSE_UNIFFI_TRAIT_DISPLAY
 RustBuffer uniffi_hallpass_fn_method_httpresponse_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FUNC_SEND_LOG_TO
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FUNC_SEND_LOG_TO
+void uniffi_hallpass_fn_func_send_log_to(RustBuffer receiver, RustBuffer level, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_FN_FUNC_ACCOUNTS
@@ -1127,6 +1173,12 @@ void ffi_hallpass_rust_future_free_void(uint64_t handle
 void ffi_hallpass_rust_future_complete_void(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_FUNC_SEND_LOG_TO
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_FUNC_SEND_LOG_TO
+uint16_t uniffi_hallpass_checksum_func_send_log_to(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_FUNC_ACCOUNTS
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_FUNC_ACCOUNTS
 uint16_t uniffi_hallpass_checksum_func_accounts(void
@@ -1136,6 +1188,12 @@ uint16_t uniffi_hallpass_checksum_func_accounts(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SHIFTEDCLOCK_ADVANCE
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SHIFTEDCLOCK_ADVANCE
 uint16_t uniffi_hallpass_checksum_method_shiftedclock_advance(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_LOGRECEIVER_LOG
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_LOGRECEIVER_LOG
+uint16_t uniffi_hallpass_checksum_method_logreceiver_log(void
 
 );
 #endif
@@ -1316,6 +1374,12 @@ uint16_t uniffi_hallpass_checksum_method_session_reload(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_RENEW
 #define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_RENEW
 uint16_t uniffi_hallpass_checksum_method_session_renew(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_REPORT
+#define UNIFFI_FFIDEF_UNIFFI_HALLPASS_CHECKSUM_METHOD_SESSION_REPORT
+uint16_t uniffi_hallpass_checksum_method_session_report(void
 
 );
 #endif

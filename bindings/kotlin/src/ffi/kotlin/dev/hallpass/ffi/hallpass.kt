@@ -658,6 +658,9 @@ internal open class UniffiForeignFutureResultVoid(
 internal interface UniffiForeignFutureCompleteVoid : com.sun.jna.Callback {
     fun callback(`callbackData`: Long,`result`: UniffiForeignFutureResultVoid.UniffiByValue,)
 }
+internal interface UniffiCallbackInterfaceLogReceiverMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`line`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
+}
 internal interface UniffiCallbackInterfaceSessionObserverMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`latest`: RustBuffer.ByValue,`remainingMilliseconds`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,)
 }
@@ -708,6 +711,25 @@ internal interface UniffiCallbackInterfaceSecureStoreMethod4 : com.sun.jna.Callb
 }
 internal interface UniffiCallbackInterfaceTransportMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`request`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "log")
+internal open class UniffiVTableCallbackInterfaceLogReceiver(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `log`: UniffiCallbackInterfaceLogReceiverMethod0? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `log`: UniffiCallbackInterfaceLogReceiverMethod0? = null,
+    ): UniffiVTableCallbackInterfaceLogReceiver(`uniffiFree`,`uniffiClone`,`log`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceLogReceiver) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `log` = other.`log`
+    }
+
 }
 @Structure.FieldOrder("uniffiFree", "uniffiClone", "credentialsChanged", "stateChanged", "happened")
 internal open class UniffiVTableCallbackInterfaceSessionObserver(
@@ -897,9 +919,13 @@ internal object IntegrityCheckingUniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_hallpass_checksum_func_send_log_to(
+    ): Int
     external fun uniffi_hallpass_checksum_func_accounts(
     ): Int
     external fun uniffi_hallpass_checksum_method_shiftedclock_advance(
+    ): Int
+    external fun uniffi_hallpass_checksum_method_logreceiver_log(
     ): Int
     external fun uniffi_hallpass_checksum_method_sessionobserver_credentials_changed(
     ): Int
@@ -961,6 +987,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_hallpass_checksum_method_session_renew(
     ): Int
+    external fun uniffi_hallpass_checksum_method_session_report(
+    ): Int
     external fun uniffi_hallpass_checksum_method_session_restored(
     ): Int
     external fun uniffi_hallpass_checksum_method_session_resume(
@@ -1000,6 +1028,7 @@ internal object UniffiLib {
         uniffiCallbackInterfaceCodeDisplay.register(this)
         uniffiCallbackInterfaceKeySigner.register(this)
         uniffiCallbackInterfaceLeaseKeeper.register(this)
+        uniffiCallbackInterfaceLogReceiver.register(this)
         uniffiCallbackInterfaceSecureStore.register(this)
         uniffiCallbackInterfaceSessionObserver.register(this)
         uniffiCallbackInterfaceTransport.register(this)
@@ -1018,6 +1047,14 @@ internal object UniffiLib {
     external fun uniffi_hallpass_fn_constructor_shiftedclock_new(uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_hallpass_fn_method_shiftedclock_advance(`ptr`: Long,`milliseconds`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_clone_logreceiver(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_hallpass_fn_free_logreceiver(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_hallpass_fn_init_callback_vtable_logreceiver(`vtable`: UniffiVTableCallbackInterfaceLogReceiver,
+    ): Unit
+    external fun uniffi_hallpass_fn_method_logreceiver_log(`ptr`: Long,`line`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_hallpass_fn_clone_sessionobserver(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1131,6 +1168,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_hallpass_fn_method_session_renew(`ptr`: Long,`request`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_hallpass_fn_method_session_report(`ptr`: Long,
+    ): Long
     external fun uniffi_hallpass_fn_method_session_restored(`ptr`: Long,
     ): Long
     external fun uniffi_hallpass_fn_method_session_resume(`ptr`: Long,`callback`: RustBuffer.ByValue,
@@ -1181,6 +1220,8 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_hallpass_fn_method_httpresponse_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_hallpass_fn_func_send_log_to(`receiver`: RustBuffer.ByValue,`level`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_hallpass_fn_func_accounts(`config`: RustBuffer.ByValue,`store`: RustBuffer.ByValue,
     ): Long
     external fun ffi_hallpass_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1302,10 +1343,16 @@ private fun uniffiCheckContractApiVersion(lib: IntegrityCheckingUniffiLib) {
 }
 @Suppress("UNUSED_PARAMETER")
 private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
+    if ((lib.uniffi_hallpass_checksum_func_send_log_to() and 0xFFFF) != 2265) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_hallpass_checksum_func_accounts() and 0xFFFF) != 2545) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_shiftedclock_advance() and 0xFFFF) != 3300) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_logreceiver_log() and 0xFFFF) != 5411) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_sessionobserver_credentials_changed() and 0xFFFF) != 23854) {
@@ -1396,6 +1443,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_renew() and 0xFFFF) != 29269) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_hallpass_checksum_method_session_report() and 0xFFFF) != 62258) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_hallpass_checksum_method_session_restored() and 0xFFFF) != 47839) {
@@ -3901,6 +3951,341 @@ public object FfiConverterTypeLeaseKeeper: FfiConverter<LeaseKeeper, Long> {
 
 
 /**
+ * Who gets the lines of the log.
+ */
+public interface LogReceiver {
+
+    /**
+     * A line was written. It holds no secret and no text of a server's.
+     *
+     * # Errors
+     * Ignored.
+     */
+    fun `log`(`line`: LogLine)
+
+    companion object
+}
+
+/**
+ * Who gets the lines of the log.
+ */
+open class LogReceiverImpl: Disposable, AutoCloseable, LogReceiver
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_hallpass_fn_free_logreceiver(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_hallpass_fn_clone_logreceiver(handle, status)
+        }
+    }
+
+
+    /**
+     * A line was written. It holds no secret and no text of a server's.
+     *
+     * # Errors
+     * Ignored.
+     */
+    @Throws(LogFailure::class)override fun `log`(`line`: LogLine)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(LogFailure) { _status ->
+    UniffiLib.uniffi_hallpass_fn_method_logreceiver_log(
+        it,
+
+        FfiConverterTypeLogLine.lower(`line`),_status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceLogReceiver {
+    internal object `log`: UniffiCallbackInterfaceLogReceiverMethod0 {
+        override fun callback(`uniffiHandle`: Long,`line`: RustBuffer.ByValue,`uniffiOutReturn`: Pointer,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeLogReceiver.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`log`(
+                    FfiConverterTypeLogLine.lift(`line`),
+                )
+            }
+            val writeReturn = { _: Unit -> Unit }
+            uniffiTraitInterfaceCallWithError(
+                uniffiCallStatus,
+                makeCall,
+                writeReturn,
+                { e: LogFailure -> FfiConverterTypeLogFailure.lower(e) }
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeLogReceiver.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeLogReceiver.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceLogReceiver.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `log`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_hallpass_fn_init_callback_vtable_logreceiver(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogReceiver: FfiConverter<LogReceiver, Long> {
+    internal val handleMap = UniffiHandleMap<LogReceiver>()
+
+    override fun lower(value: LogReceiver): Long {
+        if (value is LogReceiverImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): LogReceiver {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return LogReceiverImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): LogReceiver {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: LogReceiver) = 8UL
+
+    override fun write(value: LogReceiver, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * What an [`Authorization`] was made of; it is handed back with the answer.
  */
 public interface ReceiptInterface {
@@ -4864,6 +5249,11 @@ public interface SessionInterface {
     suspend fun `renew`(`request`: CredentialsRequest): Credentials
 
     /**
+     * What is known of the session, in one log-safe value.
+     */
+    suspend fun `report`(): List<ReportAttribute>
+
+    /**
      * Waits until the record has been read from the store, and returns the state.
      *
      * # Errors
@@ -5357,6 +5747,29 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { FfiConverterTypeCredentials.lift(it) },
         // Error FFI converter
         HallpassException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * What is known of the session, in one log-safe value.
+     */
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `report`() : List<ReportAttribute> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_hallpass_fn_method_session_report(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_hallpass_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_hallpass_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_hallpass_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeReportAttribute.lift(it) },
+        // Error FFI converter
+        UniffiNullRustCallStatusErrorHandler,
     )
     }
 
@@ -7530,6 +7943,53 @@ public object FfiConverterTypeIdToken: FfiConverterRustBuffer<IdToken> {
 
 
 /**
+ * One line of the log.
+ */
+data class LogLine (
+    /**
+     * How much it matters.
+     */
+    val `level`: LogLevel
+    ,
+    /**
+     * What it says, with values as `name=value`.
+     */
+    val `message`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogLine: FfiConverterRustBuffer<LogLine> {
+    override fun read(buf: ByteBuffer): LogLine {
+        return LogLine(
+            FfiConverterTypeLogLevel.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: LogLine) = (
+            FfiConverterTypeLogLevel.allocationSize(value.`level`) +
+            FfiConverterString.allocationSize(value.`message`)
+    )
+
+    override fun write(value: LogLine, buf: ByteBuffer) {
+            FfiConverterTypeLogLevel.write(value.`level`, buf)
+            FfiConverterString.write(value.`message`, buf)
+    }
+}
+
+
+
+/**
  * What a logout came to.
  */
 data class LoggedOut (
@@ -7753,6 +8213,53 @@ public object FfiConverterTypeLogoutOptions: FfiConverterRustBuffer<LogoutOption
     override fun write(value: LogoutOptions, buf: ByteBuffer) {
             FfiConverterBoolean.write(value.`endSession`, buf)
             FfiConverterBoolean.write(value.`federated`, buf)
+    }
+}
+
+
+
+/**
+ * One thing that a report says.
+ */
+data class ReportAttribute (
+    /**
+     * Its name, in the manner of OpenTelemetry's.
+     */
+    val `name`: kotlin.String
+    ,
+    /**
+     * Its value as text.
+     */
+    val `value`: kotlin.String
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReportAttribute: FfiConverterRustBuffer<ReportAttribute> {
+    override fun read(buf: ByteBuffer): ReportAttribute {
+        return ReportAttribute(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ReportAttribute) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`value`)
+    )
+
+    override fun write(value: ReportAttribute, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`value`, buf)
     }
 }
 
@@ -9003,6 +9510,115 @@ public object FfiConverterTypeLeaseFailure : FfiConverterRustBuffer<LeaseFailure
     }
 
 }
+
+
+
+
+
+/**
+ * A receiver threw. There is nobody to tell.
+ */
+sealed class LogFailure: kotlin.Exception() {
+
+    /**
+     * It threw something.
+     */
+    class Failed(
+        ) : LogFailure() {
+        override val message
+            get() = ""
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<LogFailure> {
+        override fun lift(error_buf: RustBuffer.ByValue): LogFailure = FfiConverterTypeLogFailure.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogFailure : FfiConverterRustBuffer<LogFailure> {
+    override fun read(buf: ByteBuffer): LogFailure {
+
+
+        return when(buf.getInt()) {
+            1 -> LogFailure.Failed()
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: LogFailure): ULong {
+        return when(value) {
+            is LogFailure.Failed -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: LogFailure, buf: ByteBuffer) {
+        when(value) {
+            is LogFailure.Failed -> {
+                buf.putInt(1)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+/**
+ * How much a line matters.
+ */
+
+enum class LogLevel {
+
+    /**
+     * Something that should not be.
+     */
+    WARNING,
+    /**
+     * What happens to sessions: sign-ins, ends, refusals, failed renewals.
+     */
+    INFO,
+    /**
+     * What the core does about it.
+     */
+    DEBUG;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeLogLevel: FfiConverterRustBuffer<LogLevel> {
+    override fun read(buf: ByteBuffer) = try {
+        LogLevel.values()[buf.getInt() - 1]
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: LogLevel) = 4UL
+
+    override fun write(value: LogLevel, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 
@@ -10479,6 +11095,38 @@ public object FfiConverterOptionalTypeLeaseKeeper: FfiConverterRustBuffer<LeaseK
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeLogReceiver: FfiConverterRustBuffer<LogReceiver?> {
+    override fun read(buf: ByteBuffer): LogReceiver? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeLogReceiver.read(buf)
+    }
+
+    override fun allocationSize(value: LogReceiver?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeLogReceiver.allocationSize(value)
+        }
+    }
+
+    override fun write(value: LogReceiver?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeLogReceiver.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeSessionObserver: FfiConverterRustBuffer<SessionObserver?> {
     override fun read(buf: ByteBuffer): SessionObserver? {
         if (buf.get().toInt() == 0) {
@@ -10791,6 +11439,34 @@ public object FfiConverterSequenceTypeHttpHeader: FfiConverterRustBuffer<List<Ht
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeReportAttribute: FfiConverterRustBuffer<List<ReportAttribute>> {
+    override fun read(buf: ByteBuffer): List<ReportAttribute> {
+        val len = buf.getInt()
+        return List<ReportAttribute>(len) {
+            FfiConverterTypeReportAttribute.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ReportAttribute>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeReportAttribute.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ReportAttribute>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeReportAttribute.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypePrompt: FfiConverterRustBuffer<List<Prompt>> {
     override fun read(buf: ByteBuffer): List<Prompt> {
         val len = buf.getInt()
@@ -10860,6 +11536,25 @@ public object FfiConverterMapStringString: FfiConverterRustBuffer<Map<kotlin.Str
 
 
         /**
+         * Sends the lines of `level` and of all that matter more to `receiver`, and to nobody else; to nobody without one.
+         *
+         * # Errors
+         * [`HallpassError::Misconfigured`] when something else in this library has taken the log; [`HallpassError::Internal`] when the
+         * system gives no thread.
+         */
+    @Throws(HallpassException::class) fun `sendLogTo`(`receiver`: LogReceiver?, `level`: LogLevel)
+        =
+    uniffiRustCallWithError(HallpassException) { _status ->
+    UniffiLib.uniffi_hallpass_fn_func_send_log_to(
+
+
+        FfiConverterOptionalTypeLogReceiver.lower(`receiver`),
+        FfiConverterTypeLogLevel.lower(`level`),_status)
+}
+
+
+
+        /**
          * The accounts that are stored for the issuer and client of `config` in `store`, signed in or not, in order.
          *
          * # Errors
@@ -10913,6 +11608,9 @@ private fun hallpassThreads() {
         uniffiCallbackInterfaceLeaseKeeper.`end`,
         uniffiCallbackInterfaceLeaseKeeper.uniffiFree,
         uniffiCallbackInterfaceLeaseKeeper.uniffiClone,
+        uniffiCallbackInterfaceLogReceiver.`log`,
+        uniffiCallbackInterfaceLogReceiver.uniffiFree,
+        uniffiCallbackInterfaceLogReceiver.uniffiClone,
         uniffiCallbackInterfaceSecureStore.`identity`,
         uniffiCallbackInterfaceSecureStore.`load`,
         uniffiCallbackInterfaceSecureStore.`save`,
