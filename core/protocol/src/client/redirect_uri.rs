@@ -100,7 +100,7 @@ impl RedirectUri {
         &self.url
     }
 
-    /// Whether it is plain `http` to this very machine, so that something has to listen there.
+    /// Whether it is plain `http` to this machine, so that something has to listen there.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.url.scheme() == "http"
