@@ -2,7 +2,7 @@
 //!
 //! The text is `version.check.body`. The version decides how the rest is read, the check (SHA-256 over the body) detects a
 //! damaged record, and the body is JSON. A version never changes its meaning. Every version that ever shipped can still be
-//! read (`tests/golden`); a newer one is left alone.
+//! read (`core/tests/engine/golden`); a newer one is left alone.
 
 use std::time::Duration;
 

@@ -202,6 +202,9 @@ mod tests {
         ] {
             assert_eq!(RedirectUri::parse(text), Err(ConfigError::RedirectUriExtra), "{text}");
         }
+        // A query is allowed, so the advice names the parameters that are not.
+        let fix = ConfigError::RedirectUriExtra.fix();
+        assert!(["fragment", "user name", "`state`", "`code`"].iter().all(|word| fix.contains(word)), "{fix}");
         for text in [
             "",
             "/callback",
