@@ -75,7 +75,9 @@ impl ConfigError {
             Self::IssuerInsecure => "use https, or allow plain HTTP for a server on this very machine",
             Self::IssuerExtra => "remove query, fragment, user name and password",
             Self::RedirectUriNotUri => "give an absolute URI, such as `com.example.app:/callback`",
-            Self::RedirectUriExtra => "remove query, fragment, user name and password",
+            Self::RedirectUriExtra => {
+                "remove fragment, user name, password, and from the query the callback's own parameters, such as `state` and `code`"
+            }
             Self::RedirectUriScheme => "use a scheme that is a domain of yours in reverse, such as `com.example.app`",
             Self::RedirectUriInsecure => "use https, a scheme of your own, or `http://127.0.0.1/callback`",
             Self::RedirectUriPort => {
