@@ -83,10 +83,8 @@ mod tests {
     use super::*;
 
     fn failure(outcome: Outcome) -> String {
-        match outcome {
-            Outcome::Failed(why) => why,
-            other => panic!("{other:?}"),
-        }
+        let Outcome::Failed(why) = outcome else { panic!("{outcome:?}") };
+        why
     }
 
     #[test]
