@@ -1,7 +1,7 @@
 //! Implementations of the ports.
 //!
-//! Those that wait for the network, a file or a service expect to be called on a Tokio runtime with its time and
-//! input/output drivers on, as the engine does. None has a thread or a timer of its own while nothing is asked of it.
+//! Those that wait for the network, a file or a service have to be called on a Tokio runtime with its time and input/output
+//! drivers on, as the engine does. None has a thread or a timer while it is idle.
 
 #[cfg(feature = "contract")]
 pub mod contract;

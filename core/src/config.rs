@@ -1,4 +1,4 @@
-//! What an app tells Hallpass about its tenant: parsed once, so that nothing wrong can be held.
+//! The settings of a client, parsed once, so that a `Config` has no invalid value.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct Config {
 impl Config {
     /// Settings for any OpenID Provider. Its endpoints are read from `{issuer}/.well-known/openid-configuration`.
     ///
-    /// `issuer` is compared byte for byte with what the provider says of itself, a trailing slash included.
+    /// `issuer` is compared byte for byte with the issuer in the provider's metadata, including a trailing slash.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] naming `issuer`, `client_id` or `redirect_uri` and what to fix.
@@ -100,15 +100,15 @@ impl Config {
         self
     }
 
-    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`); may be given several times. It is asked
-    /// for at the login, in the code exchange and at each renewal.
+    /// An API that the access token is for, as an absolute URI (RFC 8707 `resource`); may be given several times. It is sent
+    /// at the login, in the code exchange and at each renewal.
     #[must_use]
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
         self
     }
 
-    /// The scope to ask for, its values separated by spaces; `openid profile offline_access` unless given. `openid` is
+    /// The scope to ask for, its values separated by spaces; `openid profile offline_access` by default. `openid` is
     /// needed for an identity, `offline_access` for a refresh token.
     ///
     /// # Errors
@@ -125,21 +125,21 @@ impl Config {
         self
     }
 
-    /// How long ago, in whole seconds, the user may have authenticated at most (OpenID Connect Core §3.1.2.1).
+    /// The longest time since the user authenticated, in whole seconds (OpenID Connect Core §3.1.2.1).
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age.as_secs());
         self
     }
 
-    /// How far apart the clocks may be when an ID token's times are judged; 60 seconds unless given.
+    /// The clock difference that the checks of an ID token's times allow; 60 seconds by default.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// How long a login may stay in the browser; 15 minutes unless given.
+    /// How long a login may stay in the browser; 15 minutes by default.
     #[must_use]
     pub fn login_lifetime(mut self, lifetime: Duration) -> Self {
         self.login_lifetime = lifetime;
@@ -151,7 +151,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Misconfigured`] naming `api_origins`: not a URL with `https` (or with `http` and a host that
-    /// [`danger_allow_loopback_http`](Self::danger_allow_loopback_http) is about).
+    /// [`danger_allow_loopback_http`](Self::danger_allow_loopback_http) allows).
     pub fn api_origin(mut self, origin: &str) -> Result<Self> {
         const FIX: &str = "give an absolute URL with https, such as `https://api.example.com`";
         let url = Url::parse(origin).map_err(|_| Error::Misconfigured { field: "api_origins", fix: FIX })?;
@@ -172,47 +172,47 @@ impl Config {
         Ok(self)
     }
 
-    /// Whether requests to an Auth0 tenant name the SDK and its version (the `Auth0-Client` header); they do unless
-    /// switched off. Other providers never get it.
+    /// Whether requests to an Auth0 tenant name the SDK and its version (the `Auth0-Client` header); on by default. Other
+    /// providers never get it.
     #[must_use]
     pub fn telemetry(mut self, enabled: bool) -> Self {
         self.client.telemetry = enabled.then(Telemetry::default);
         self
     }
 
-    /// Has the tokens of the next login bound to a key of this device (DPoP, RFC 9449), so that one that is stolen is of no
-    /// use elsewhere. A session that was begun without stays as it is until the user logs in again.
+    /// Binds the tokens of the next login to a key of this device (DPoP, RFC 9449), so that a stolen token cannot be used
+    /// elsewhere. An existing session stays as it is until the user logs in again.
     ///
-    /// The key is the session's signer (`SessionBuilder::signer`), by default one in software beside the record. The server
-    /// has to take proofs signed with ES256, and tokens that it does not bind are refused.
+    /// The key is the session's signer (`SessionBuilder::signer`), by default a software key stored beside the record. The
+    /// server has to accept proofs signed with ES256. Tokens that it does not bind are refused.
     #[must_use]
     pub fn dpop(mut self) -> Self {
         self.dpop = true;
         self
     }
 
-    /// Has the parameters of a login pushed to the server before the browser opens, which then carries a reference alone
-    /// (RFC 9126). Where the server's metadata says that it requires this, it is done without being asked for; Auth0's
-    /// metadata is not read, so a tenant that requires it needs this setting.
+    /// Pushes the parameters of a login to the server before the browser opens, so that the browser gets only a reference
+    /// (RFC 9126). If the server's metadata requires this, it is always done. Auth0's metadata is not read, so a tenant that
+    /// requires it needs this setting.
     ///
-    /// It costs a login one request, and a login that cannot reach the server opens no page. A server without the endpoint is
-    /// [`Error::Misconfigured`] naming `par`.
+    /// It costs a login one request; a login that cannot reach the server opens no page. With a server that has no such
+    /// endpoint, a login is [`Error::Misconfigured`] naming `par`.
     #[must_use]
     pub fn par(mut self) -> Self {
         self.par = true;
         self
     }
 
-    /// Allows plain HTTP to an authorization server and to APIs on this very machine (`localhost`, `127.0.0.0/8`,
-    /// `::1`), and from an Android emulator on the machine that it runs on (`10.0.2.2`), for development. Everything
-    /// else stays HTTPS. Never in a release: on a phone `10.0.2.2` is whoever has that address in the network it is in.
+    /// Allows plain HTTP to an authorization server and to APIs on this machine (`localhost`, `127.0.0.0/8`, `::1`), and
+    /// to the host of an Android emulator (`10.0.2.2`), for development. Everything else needs HTTPS. Do not use it in a
+    /// release: on a phone `10.0.2.2` is any machine with that address in the phone's network.
     #[must_use]
     pub fn danger_allow_loopback_http(mut self) -> Self {
         self.loopback = Loopback::AllowHttp;
         self
     }
 
-    /// Where the provider's metadata is, when it is not below the issuer. It has to name the issuer all the same.
+    /// Where the provider's metadata is, if it is not below the issuer. It has to name the issuer.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] naming `metadata_url`: not an absolute URL.
@@ -223,12 +223,12 @@ impl Config {
         Ok(self)
     }
 
-    /// The issuer has many tenants and is named by a template: for Microsoft's `common` and `organizations`,
-    /// `https://login.microsoftonline.com/{tenantid}/v2.0`. In a token the claim `tid` has to stand in the place of
-    /// `{tenantid}`. Users of every tenant are accepted: who may use the app is for the app to say.
+    /// A template for an issuer with many tenants: for Microsoft's `common` and `organizations`,
+    /// `https://login.microsoftonline.com/{tenantid}/v2.0`. In a token's issuer, the claim `tid` has to replace `{tenantid}`.
+    /// Users of every tenant are accepted; the app has to decide who may use it.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] naming `issuer_template`: without `{tenantid}`, or of another host.
+    /// [`Error::Misconfigured`] naming `issuer_template`: without `{tenantid}`, or with another host.
     pub fn issuer_template(mut self, template: &str) -> Result<Self> {
         const FIX: &str = "give the issuer's own URL with `{tenantid}` once in its path";
         let issuer = self.client.issuer.with_template(template);
@@ -237,8 +237,8 @@ impl Config {
     }
 
     /// Accepts an ID token without `nonce` at a login, for a provider that never returns it (LinkedIn). The nonce is one of
-    /// two ways to notice a code that was injected into this login; PKCE, which is always on, remains the other. A nonce
-    /// that is there is checked all the same.
+    /// two protections against an injected code; the other is PKCE, which is always on. If there is a nonce, it is
+    /// checked.
     #[must_use]
     pub fn danger_accept_missing_nonce(mut self) -> Self {
         self.accepts_missing_nonce = true;
@@ -246,15 +246,15 @@ impl Config {
     }
 
     /// Allows a redirect URI whose scheme has no period, such as `myapp://callback` or `msal{client id}://auth`, for a client
-    /// that was registered so. Any app on the device can claim such a scheme and get the callback (RFC 8252 §7.1); PKCE keeps
-    /// the code from being of use to it, and the user's login does not arrive.
+    /// that is registered with it. Any app on the device can claim such a scheme and get the callback (RFC 8252 §7.1). PKCE
+    /// makes the code useless for that app, but the user's login does not finish.
     #[must_use]
     pub fn danger_allow_any_redirect_scheme(mut self) -> Self {
         self.allows_any_scheme = true;
         self
     }
 
-    /// Whether everything configured may be used as it is.
+    /// Checks what several settings decide together.
     pub(crate) fn check(&self) -> Result<()> {
         const FIX: &str = "use https, or call `danger_allow_loopback_http` for a server on this machine";
         if self.loopback == Loopback::RequireHttps {

@@ -1,7 +1,7 @@
-//! What the engine needs from the outside, one small trait each.
+//! What the engine needs from the platform, one small trait each.
 //!
-//! The engine names no clock, network, key store or browser; it is handed them. Every port has a contract that all of
-//! its implementations pass (`adapters::contract`), so that a platform can bring its own.
+//! The engine names no clock, network, key store or browser; a session is given them. Every port has a contract suite that
+//! its implementations pass (`adapters::contract`), so that a platform can have its own.
 
 mod browser;
 mod clock;

@@ -1,6 +1,7 @@
 //! `cargo xtask check`: looks at the project without running it.
 
 mod cargo_deny;
+mod commits;
 mod facts;
 mod layers;
 mod workflows;
@@ -42,6 +43,7 @@ fn make(check: Check, files: &[SourceFile]) -> Result<Outcome> {
         Check::Layers => Ok(judged(layers::check(files)?)),
         Check::Facts => Ok(judged(facts::check(files)?)),
         Check::Workflows => workflows::check(),
+        Check::Commits => commits::check(),
         Check::Bindings => bindgen::check().map(|()| Outcome::Passed),
     }
 }

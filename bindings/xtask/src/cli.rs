@@ -93,6 +93,8 @@ pub(crate) enum Check {
     Facts,
     /// The workflows are such as the service that runs them understands (actionlint).
     Workflows,
+    /// The subjects of commits are short and name an area.
+    Commits,
     /// The committed Swift and Kotlin are what the generator writes.
     Bindings,
 }

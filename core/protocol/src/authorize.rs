@@ -22,13 +22,13 @@ use crate::time::Timestamp;
 pub struct AuthorizationParameters {
     /// `scope`; `openid` in it makes the server give an ID token, `offline_access` a refresh token.
     pub scope: Scope,
-    /// `audience`: the API that the access token is for, in Auth0's way.
+    /// `audience`: the API that the access token is for (Auth0).
     pub audience: Option<String>,
-    /// `resource`, any number of times: the API that the access token is for, in RFC 8707's way.
+    /// `resource`, any number of times: an API that the access token is for (RFC 8707).
     pub resource: Vec<String>,
-    /// `prompt`, any number of values; [`Prompt::None`] stands alone.
+    /// `prompt`, any number of values; [`Prompt::None`] only alone.
     pub prompt: Vec<Prompt>,
-    /// `max_age`, in seconds: how long ago the user may have authenticated. The ID token is checked against it.
+    /// `max_age`, in seconds: the longest time since the user authenticated. The ID token is checked against it.
     pub max_age: Option<u64>,
     /// `login_hint`
     pub login_hint: Option<String>,
@@ -64,7 +64,7 @@ pub enum Prompt {
 }
 
 impl Prompt {
-    /// The value as it is sent.
+    /// The value in the request.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -110,13 +110,13 @@ pub struct PendingLogin {
 }
 
 impl PendingLogin {
-    /// The `state` that the callback has to bring back.
+    /// The `state` that the callback must have.
     #[must_use]
     pub const fn state(&self) -> &State {
         &self.state
     }
 
-    /// The `nonce` that the ID token has to have.
+    /// The `nonce` that the ID token must have.
     #[must_use]
     pub const fn nonce(&self) -> &Nonce {
         &self.nonce
@@ -128,7 +128,7 @@ impl PendingLogin {
         &self.code_verifier
     }
 
-    /// Where the callback has to arrive.
+    /// The redirect URI at which the callback must arrive.
     #[must_use]
     pub const fn redirect_uri(&self) -> &RedirectUri {
         &self.redirect_uri
@@ -182,22 +182,22 @@ impl PendingLogin {
         self.started
     }
 
-    /// From when on a callback is too late.
+    /// The time from which a callback is too late.
     #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
     }
 }
 
-/// Starts a login: the URL for the browser, and what to keep until the callback.
+/// Starts a login: returns the URL for the browser, and what to keep until the callback.
 ///
-/// The parameters stand in the order `response_type`, `client_id`, `redirect_uri`, `scope`, `audience`, `state`,
+/// The parameters are in the order `response_type`, `client_id`, `redirect_uri`, `scope`, `audience`, `state`,
 /// `nonce`, `code_challenge`, `code_challenge_method`, then the optional ones and the extra ones.
 ///
 /// # Errors
 /// [`ConfigError::ExtraParameter`] when an extra parameter has the name of one of the protocol's,
-/// [`ConfigError::Resource`] when a resource is no absolute URI, and [`ConfigError::Prompt`] when [`Prompt::None`] stands
-/// beside another value.
+/// [`ConfigError::Resource`] when a resource is no absolute URI, and [`ConfigError::Prompt`] when [`Prompt::None`] is
+/// together with another value.
 #[expect(clippy::needless_pass_by_value, reason = "entropy that was moved cannot be used for a second login")]
 pub fn start(
     client: &Client,
@@ -230,8 +230,8 @@ pub fn start(
     Ok((url, pending))
 }
 
-/// Parameters that no extra one may stand beside: those that [`start`] sets, and those that would change what the
-/// callback looks like or where the request is taken from.
+/// Parameters that may not be given as extra ones: those that [`start`] sets, and those that would change the form of the
+/// callback or the source of the request.
 const PROTOCOL_PARAMETERS: [&str; 22] = [
     "response_type",
     "client_id",

@@ -1,8 +1,7 @@
-//! Claims about a user, as ID tokens and userinfo responses carry them (OpenID Connect Core §2, §5.1).
+//! Claims about a user, as in ID tokens and userinfo responses (OpenID Connect Core §2, §5.1).
 //!
-//! Reading them is on the hot path of a login and of every renewal, so it takes one pass over the JSON and one
-//! allocation for whatever it keeps, however many claims there are: the texts stand one after another in one buffer,
-//! and a claim is a place in it.
+//! They are read at a login and at every renewal. So reading takes one pass over the JSON, and one allocation for any
+//! number of claims: all texts are in one buffer, and a claim is a range in it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,8 +12,8 @@ use serde::de::MapAccess;
 use crate::json::{self, Fields, Inside, Scalar};
 use crate::time::Timestamp;
 
-/// The claims about the person, as far as the provider gave them. None of them is checked, and none but `sub`
-/// identifies anybody (OpenID Connect Core §5.7): an email address may belong to somebody else tomorrow.
+/// The claims about the user that the provider sent. None of them is checked. Only `sub` identifies the user (OpenID Connect
+/// Core §5.7): an email address can later belong to another user.
 ///
 /// A claim that is missing, `null` or of another type than OpenID Connect's is `None`.
 #[derive(Clone, Copy)]
@@ -100,8 +99,8 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// All claims of one document that this crate knows. One of a type that it cannot have is absent, and [`ClaimSet::is_odd`]
-/// tells so: whether that matters is for the reader to say who asked for the claim.
+/// All claims of one document that this crate knows. One of a wrong type is absent, and [`ClaimSet::is_odd`] says so: code
+/// that asked for the claim decides whether that matters.
 #[derive(Clone)]
 pub(crate) struct ClaimSet {
     /// The texts of all claims, one after another.

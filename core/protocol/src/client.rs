@@ -1,4 +1,4 @@
-//! The client as it is registered at the authorization server: parsed once, so that nothing wrong can be held.
+//! The client as registered at the authorization server, parsed once, so that it has no invalid value.
 
 mod config_error;
 mod dialect;
@@ -31,19 +31,19 @@ pub struct Client {
     pub client_id: ClientId,
     /// The authorization server.
     pub issuer: Issuer,
-    /// How this server wants to be spoken to.
+    /// The server's dialect.
     pub dialect: Dialect,
-    /// What the server learns about the SDK; `None` tells it nothing. Only a dialect that knows telemetry sends it.
+    /// What the server learns about the SDK; nothing if `None`. Only a dialect with telemetry sends it.
     pub telemetry: Option<Telemetry>,
 }
 
-/// A client identifier (RFC 6749 §2.2). Native apps are public clients: it is no secret.
+/// A client identifier (RFC 6749 §2.2). It is not a secret: native apps are public clients.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ClientId(String);
 
 impl ClientId {
-    /// Takes the identifier as it is registered.
+    /// The identifier as it is registered.
     ///
     /// # Errors
     /// [`ConfigError`] when it is empty, was left as a placeholder such as `YOUR_CLIENT_ID` or `{clientId}`, or is not made of

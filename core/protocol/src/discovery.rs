@@ -92,7 +92,7 @@ impl ProviderMetadata {
         Ok(())
     }
 
-    /// The metadata that follows from issuer and dialect alone; `None` when discovery has to tell.
+    /// The metadata that follows from issuer and dialect alone; `None` when discovery is needed.
     #[must_use]
     pub fn of_dialect(client: &Client) -> Option<Self> {
         let paths = client.dialect.data().endpoints.as_ref()?;
@@ -122,15 +122,14 @@ pub fn request(client: &Client) -> Request {
     Request::get_json(beneath(&client.issuer, ".well-known/openid-configuration"), MAX_DISCOVERY_RESPONSE)
 }
 
-/// Asks for the document at a URL of its own, for a server that has it elsewhere. It has to name the client's issuer all the
-/// same.
+/// Asks for the document at `url`, for a server that has it elsewhere. It has to name the client's issuer too.
 #[must_use]
 pub fn request_at(url: Url) -> Request {
     Request::get_json(url, MAX_DISCOVERY_RESPONSE)
 }
 
-/// Asks for RFC 8414's document, whose well-known path stands between the issuer's host and its path (§3.1), for a
-/// server that has no OpenID Connect document.
+/// Asks for RFC 8414's document, whose well-known path is between the issuer's host and its path (§3.1), for a server that
+/// has no OpenID Connect document.
 #[must_use]
 pub fn oauth_request(client: &Client) -> Request {
     let issuer = client.issuer.url();
@@ -139,9 +138,9 @@ pub fn oauth_request(client: &Client) -> Request {
     Request::get_json(url, MAX_DISCOVERY_RESPONSE)
 }
 
-/// Where a redirect of the document that was asked for at `asked` leads, as long as it stays at the same scheme, host and port:
-/// some servers have a canonical path. What is there has to name the client's issuer all the same, so that a redirect gives
-/// nobody a say who had none. `None` when the answer is no such redirect.
+/// The request that follows a redirect of the document at `asked`, if it stays at the same scheme, host and port: some
+/// servers have a canonical path. The document there has to name the client's issuer too, so the redirect gives no one new
+/// control. `None` when the response is not such a redirect.
 #[must_use]
 pub fn redirected(asked: &Url, response: &Response) -> Option<Request> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
@@ -221,7 +220,7 @@ fn may_be_used(url: &Url, loopback: Loopback) -> bool {
     loopback.permits(url) && url.fragment().is_none()
 }
 
-/// The members that are read, of whatever type: a server that writes one oddly may be usable without it.
+/// The members that are read, of any type: a server with one of a wrong type may be usable without it.
 #[derive(Deserialize)]
 struct Document {
     issuer: Option<String>,

@@ -34,7 +34,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method as it stands in a request line.
+    /// The method as in a request line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl FromStr for Method {
     }
 }
 
-/// Header fields in the order in which they were added; a name may stand more than once.
+/// Header fields in the order in which they were added; a name may occur more than once.
 #[derive(Clone, Default)]
 pub struct Headers(Vec<(String, Zeroizing<String>)>);
 
@@ -172,7 +172,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A request to be sent as it is, following no redirect.
+/// A request, to be sent unchanged and without following a redirect.
 ///
 /// `Clone`, because a request that got no answer is sent again in the very same bytes. `Debug` shows the method, the
 /// URL without its query, and the headers that hold no secret.

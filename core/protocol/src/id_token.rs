@@ -1,7 +1,7 @@
 //! ID token validation: OpenID Connect Core §3.1.3.7 for a login and §12.2 for a renewal.
 //!
-//! The checks stand in the order of the specification and carry its numbers. Nothing of a token is returned before
-//! all of them have passed.
+//! The checks are in the order of the specification and have its numbers. Nothing of a token is returned before all of
+//! them have passed.
 
 mod claims;
 mod error;
@@ -27,35 +27,35 @@ use crate::lenient;
 use crate::secret::{AccessToken, Nonce, RawIdToken};
 use crate::time::Timestamp;
 
-/// What an ID token has to say.
+/// What an ID token must contain.
 #[derive(Debug, Clone, Copy)]
 pub struct Expectations<'a> {
-    /// Who made it.
+    /// The issuer.
     pub issuer: &'a Issuer,
-    /// For whom.
+    /// The client that it is for.
     pub client_id: &'a ClientId,
-    /// The nonce of the login; `None` when none was sent. Of no account for a renewed token.
+    /// The nonce of the login; `None` when none was sent. Ignored for a renewed token.
     pub nonce: Option<&'a Nonce>,
-    /// The access token that came with it, to be compared with `at_hash` where the token has one.
+    /// The access token that came with it, which is compared with `at_hash` if the token has one.
     pub access_token: Option<&'a AccessToken>,
-    /// How long ago the user may have authenticated, in seconds; `None` when it was not asked for. Of no account for a
-    /// renewed token, which tells the time of the login.
+    /// The longest time since the user authenticated, in seconds; `None` when it was not asked for. Ignored for a renewed
+    /// token, which has the time of the login.
     pub max_age: Option<u64>,
     /// The organization that was asked for: an id (`org_…`) or a name.
     pub organization: Option<&'a str>,
     /// The algorithms that are allowed; empty for all that [`Algorithm`] knows.
     pub algorithms: &'a [Algorithm],
-    /// The time, as the server's clock has it.
+    /// The time by the server's clock.
     pub now: Timestamp,
-    /// How far apart the clocks may be.
+    /// The clock difference that the checks allow.
     pub leeway: Duration,
 }
 
 /// Validates the ID token of a login and returns its claims.
 ///
 /// # Errors
-/// [`IdTokenError`], one variant a check. [`IdTokenError::may_be_stale_metadata`] tells when to fetch the
-/// metadata and the key set once more and to try again.
+/// [`IdTokenError`], one variant for each check. If [`IdTokenError::may_be_stale_metadata`], fetch the metadata and the key
+/// set again and retry.
 pub fn validate(token: &RawIdToken, keys: &KeySet, expected: &Expectations<'_>) -> Result<Claims, IdTokenError> {
     validate_with(token, keys, expected, |claims| {
         check_nonce(claims, expected)?;

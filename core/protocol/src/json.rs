@@ -1,11 +1,11 @@
-//! Strict JSON: what every answer and every token is read with.
+//! Strict JSON, for responses and tokens.
 //!
-//! JSON that two readers can understand in two ways is an attack waiting (RFC 8725 §2.4, RFC 8259 §4):
-//! `{"sub":"a","sub":"b"}` is one user to one library and another to the next. So member names are unique at every
-//! depth, and depth, members and size are bounded. The grammar itself is `serde_json`'s.
+//! JSON that two readers understand differently allows attacks (RFC 8725 §2.4, RFC 8259 §4): `{"sub":"a","sub":"b"}` is
+//! one user to one library and another user to the next. So member names must be unique at every depth, and depth, number
+//! of members and size are bounded. The grammar itself is `serde_json`'s.
 //!
-//! [`read_object`] is the single pass that the hot path uses: it hands over the members somebody wants, and checks the
-//! rest on the way. [`object`] is the convenient form for everything else.
+//! [`read_object`] reads in a single pass, for the hot path: it returns the wanted members and checks the rest. [`object`]
+//! is the convenient form for everything else.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -54,7 +54,7 @@ pub(crate) fn read_object<'de, F: Fields<'de>>(text: &'de str, fields: &mut F) -
     Ok(deserializer.end()?)
 }
 
-/// The members of an object that somebody wants.
+/// The wanted members of an object.
 pub(crate) trait Fields<'de> {
     /// One of them.
     type Field: Copy;
@@ -74,7 +74,7 @@ pub(crate) trait Fields<'de> {
     ) -> Result<(), A::Error>;
 }
 
-/// A value that stands alone, or the fact that there is something else.
+/// A scalar value, or the information that the value is compound.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Scalar<'de> {
     Text(Cow<'de, str>),
@@ -87,7 +87,7 @@ pub(crate) enum Scalar<'de> {
     Compound,
 }
 
-/// Where the reader stands.
+/// The reader's position.
 pub(crate) struct Inside<'n, 'de> {
     /// The names of unwanted members in all objects that are open, the innermost's last. Wanted ones have numbers.
     names: &'n mut Vec<Cow<'de, str>>,
@@ -100,8 +100,8 @@ impl<'de> Inside<'_, 'de> {
         map.next_value_seed(Value { inside: self, keep: true })
     }
 
-    /// The next value, which is to be a string or an array of strings, handed to `each`. Returns whether it was that, or
-    /// `null`; anything else is checked and left out.
+    /// The next value: calls `each` for a string, or for each string of an array. Returns whether it was one of these or
+    /// `null`; anything else is checked and skipped.
     pub(crate) fn texts<A: MapAccess<'de>>(self, map: &mut A, each: impl FnMut(&str)) -> Result<bool, A::Error> {
         map.next_value_seed(Texts { inside: self, each })
     }

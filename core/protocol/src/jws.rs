@@ -1,8 +1,8 @@
 //! JSON Web Signatures in compact form (RFC 7515), as ID tokens are.
 //!
-//! What the header may say is little: the algorithm, which has to be allowed and to suit the key, and the key's name.
-//! A key in the header, or a place to fetch one from (`jwk`, `jku`, `x5c`, `x5u`), is never looked at; an extension
-//! that has to be understood (`crit`, `b64`) is refused.
+//! Only two members of the header are used: the algorithm, which has to be allowed and to fit the key, and the key's name.
+//! A key in the header, or a URL of one (`jwk`, `jku`, `x5c`, `x5u`), is never used. A critical extension (`crit`, `b64`) is
+//! refused.
 
 #[cfg(test)]
 mod vectors;
@@ -97,7 +97,7 @@ impl<'t> Decoded<'t> {
     }
 }
 
-/// What a header says, as far as anybody listens (RFC 7515 §4.1).
+/// The members of a header that are used (RFC 7515 §4.1).
 pub(crate) struct Header<'a> {
     algorithm: Cow<'a, str>,
     kid: Option<Cow<'a, str>>,
@@ -184,7 +184,7 @@ pub enum JwsError {
     /// It is encrypted.
     #[error("the token is encrypted")]
     Encrypted,
-    /// It has an extension that has to be understood (`crit`, `b64`), and none is.
+    /// It has a critical extension (`crit`, `b64`); none is supported.
     #[error("the token has an extension that is not understood")]
     Critical,
     /// Its algorithm is not allowed, or not for the key that it names.

@@ -1,9 +1,9 @@
-//! Lenient reading of what a server answered.
+//! A lenient reader for responses of a server.
 //!
-//! [`json`](crate::json) refuses whatever two readers could understand in two ways, as it has to for tokens. A token
-//! response came over TLS from the server that was asked, and with rotation the refresh token in it may be the only
-//! one that works. So only the members that somebody wants are looked at, and the rest merely has to be JSON: a byte
-//! order mark, another charset, or a member twice that no one reads costs nothing.
+//! [`json`](crate::json) refuses JSON that two readers could understand differently; tokens need that. A token response
+//! came over TLS from the right server, and with rotation the refresh token in it may be the only one that works. So only
+//! the members that are used are checked, and the rest only has to be JSON. A byte order mark, another charset, or a
+//! duplicate of an unused member does no harm.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -24,8 +24,8 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
 }
 
-/// Hands the members that are `wanted` to `each`, as often as they stand in the object, and returns whether it has any
-/// member at all. What was read before an error was handed over by then.
+/// Calls `each` for every occurrence of a `wanted` member, and returns whether the object has any member at all. After an
+/// error, `each` was called for what was read before it.
 pub(crate) fn members(
     text: &str,
     wanted: &[&'static str],
@@ -117,7 +117,7 @@ impl Members {
         self.members.iter().find(|(present, _)| *present == name).map_or(&Member::Absent, |(_, member)| member)
     }
 
-    /// The member's text, when it stands there once and is text.
+    /// The member's text, if it occurs once and is text.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.get(name) {
             Member::Once(value) => value.as_str(),

@@ -1,5 +1,5 @@
-//! Pushed authorization requests (RFC 9126): the parameters of a login go straight to the server, and the browser carries a
-//! reference to them alone. Nobody who sees the browser's address learns what is asked for, and nobody on its way changes it.
+//! Pushed authorization requests (RFC 9126): the parameters of a login are sent directly to the server, and the browser gets
+//! only a reference to them. So the browser's address does not show the parameters, and they cannot be changed on the way.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -15,11 +15,11 @@ use crate::http::{Request, Response};
 use crate::lenient::{Member, Members};
 use crate::token::post_as;
 
-/// The longest reference that is taken, in bytes. Servers give out fewer than a hundred.
+/// The longest reference that is accepted, in bytes. Servers use fewer than a hundred.
 const MAX_REQUEST_URI: usize = 2_000;
 
-/// Pushes the request that `url` (of [`authorize::start`](crate::authorize::start)) is: the same parameters in the body of a
-/// POST, as a form whatever the dialect (§2.1). `None` when the provider has no endpoint for it.
+/// The request that pushes the parameters of `url` (of [`authorize::start`](crate::authorize::start)): a POST with a form, in
+/// every dialect (§2.1). `None` when the provider has no endpoint for it.
 #[must_use]
 pub fn request(client: &Client, provider: &ProviderMetadata, url: &Url) -> Option<Request> {
     let endpoint = provider.pushed_authorization_request_endpoint.as_ref()?;

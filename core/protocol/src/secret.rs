@@ -21,7 +21,7 @@ macro_rules! secret {
         pub struct $name(Arc<Zeroizing<String>>);
 
         impl $name {
-            /// Takes the text as it is.
+            /// The secret with this text.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
                 Self(Arc::new(Zeroizing::new(text.into())))
@@ -86,7 +86,7 @@ secret! {
     AuthorizationCode
 }
 secret! {
-    /// A device code (RFC 8628 §3.2): whoever has it gets the tokens once the user has approved.
+    /// A device code (RFC 8628 §3.2), which is exchanged for tokens once the user has approved.
     DeviceCode
 }
 secret! {
@@ -115,7 +115,7 @@ impl State {
         Self::new(base64url::encode(&entropy))
     }
 
-    /// Whether `other` is this state, in a time that does not tell how much of it is right.
+    /// Whether `other` is this state, in constant time.
     #[must_use]
     pub fn same(&self, other: &str) -> bool {
         self.0.as_bytes().ct_eq(other.as_bytes()).into()
@@ -154,7 +154,7 @@ impl RefreshToken {
     }
 }
 
-/// The first 8 bytes of a token's SHA-256: tells tokens apart in a log and lets nobody use one.
+/// The first 8 bytes of a token's SHA-256: distinguishes tokens in a log and cannot be used as one.
 ///
 /// Shown and serialised as 16 hexadecimal digits in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

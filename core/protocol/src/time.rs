@@ -37,13 +37,13 @@ impl Timestamp {
         self.0
     }
 
-    /// The time `duration` later, or the last one that can be told.
+    /// The time `duration` later, or the latest representable one.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(milliseconds(duration)))
     }
 
-    /// The time `duration` earlier, or the first one that can be told.
+    /// The time `duration` earlier, or the earliest representable one.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(milliseconds(duration)))

@@ -41,12 +41,12 @@ pub struct LoopbackBrowser {
 type Opener = dyn Fn(&Url) -> Result<Option<OpenedPage>, BrowserError> + Send + Sync;
 type Listener = dyn Fn(Notice) + Send + Sync;
 
-/// A return that did not end the visit, because any page could have sent it. The one who waits may want to know.
+/// A redirect that did not end the visit, because any page could have sent it. A waiting user may want to know of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// With another `state`: of another login, or made up.
+    /// With another `state`: of another login, or forged.
     AnotherState,
-    /// Without `state`. Some servers leave it out of errors; the login is then over as far as they are concerned.
+    /// Without `state`. Some servers leave it out of errors; for them the login is then over.
     NoState {
         /// The error in it, if there is one.
         error: Option<ErrorCode>,
@@ -60,8 +60,8 @@ impl LoopbackBrowser {
         Self::opening(|url| open_page(url).map(Some))
     }
 
-    /// Opens pages by calling `open`, on a thread of its own, so that it may block (as a text browser does) or print the
-    /// URL for the user to copy.
+    /// Opens pages by calling `open` on a separate thread, so that it may block (as a text browser does) or print the URL for
+    /// the user to copy.
     #[must_use]
     pub fn with_opener(open: impl Fn(&Url) -> Result<(), BrowserError> + Send + Sync + 'static) -> Self {
         Self::opening(move |url| open(url).map(|()| None))
@@ -74,14 +74,14 @@ impl LoopbackBrowser {
         Self { open: Arc::new(open), listener: Arc::new(|_| {}), patience: Duration::from_secs(5 * 60) }
     }
 
-    /// Calls `listener` for each return that is not the redirect of this visit, so that the user need not wait in silence.
+    /// Calls `listener` for each redirect that does not belong to this visit, so that the app can inform the user.
     #[must_use]
     pub fn on_notice(mut self, listener: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         self.listener = Arc::new(listener);
         self
     }
 
-    /// Waits this long for the redirect; then the visit is cancelled. Nobody tells when a browser's tab is closed.
+    /// Waits this long for the redirect; then the visit is cancelled. A browser does not report that its tab was closed.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 
 use crate::ports::{EntryName, SecureStore, StoreError, StoredValue};
 
-/// Entries in this process's memory. A clone is another handle on the same entries; [`MemoryStore::new`] makes a store
-/// of its own.
+/// Entries in this process's memory. A clone is another handle on the same entries; [`MemoryStore::new`] creates a new,
+/// empty store.
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Entries>);
 

@@ -29,11 +29,11 @@ use crate::ports::{Transport, TransportError};
 /// enough for what one login and its first calls need.
 const IDLE: Duration = Duration::from_secs(55);
 
-/// Sends requests through a `reqwest` client of its own. A clone shares its connections.
+/// Sends requests with its own `reqwest` client. A clone shares its connections.
 ///
 /// On desktops it uses the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in
-/// capitals or not), except for this very machine. It keeps no cookie, follows no redirect and sends no request twice. It asks for no compression
-/// (`Accept-Encoding: identity`) unless the request does, and returns the answer's content as it came.
+/// capitals or not), except for this machine. It keeps no cookie, follows no redirect and sends no request twice. It asks for
+/// no compression (`Accept-Encoding: identity`) unless the request does, and returns the content of the response unchanged.
 #[derive(Debug, Clone)]
 pub struct Reqwest {
     direct: Arc<Connections>,
@@ -48,10 +48,10 @@ pub enum ReqwestError {
     /// The machine has no list of authorities to trust. On a minimal Linux system, install `ca-certificates`.
     #[error("the system has no certificate authorities to trust")]
     NoTrust,
-    /// What was given as an extra root is no certificate in PEM.
+    /// The extra root is not a certificate in PEM.
     #[error("the extra root is not a certificate in PEM")]
     ExtraRoot,
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be created.
     #[error("the HTTP client could not be made")]
     Client,
 }
@@ -113,7 +113,7 @@ impl ReqwestBuilder {
         self
     }
 
-    /// For how long a connection that nobody uses may be used again; 55 seconds unless given. Time that the device
+    /// How long an idle connection may be used again; 55 seconds by default. Time that the device
     /// sleeps counts.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
@@ -140,14 +140,14 @@ impl ReqwestBuilder {
     }
 }
 
-/// Whether the environment names a proxy. A phone's app has no such environment, and what is in it is nobody's setting.
+/// Whether the environment names a proxy. On a phone the environment is not a setting of the user, so it is not read.
 fn names_a_proxy() -> bool {
     const VARIABLES: [&str; 6] = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !cfg!(target_os = "ios") && VARIABLES.iter().any(is_set)
 }
 
-/// Whether the URL leads to this very machine, where no proxy stands between.
+/// Whether the URL leads to this machine, for which no proxy is used.
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -17,8 +17,8 @@ const VERSION: &str = "1.";
 
 /// A P-256 key in an entry of a [`SecureStore`]: PKCS#8 (RFC 5958) as base64url behind a version.
 ///
-/// It is as safe as the store is, which is to say: whoever reads the store has the tokens and the key. What it does
-/// protect from is a token that leaks on its way, from a log or a proxy. A key in hardware protects from both.
+/// It is as safe as the store: who can read the store has the tokens and the key. It protects tokens that leak elsewhere,
+/// such as in a log or at a proxy. A key in hardware protects in both cases.
 pub struct SoftwareSigner {
     store: Arc<dyn SecureStore>,
     entry: EntryName,
@@ -28,7 +28,7 @@ pub struct SoftwareSigner {
 }
 
 impl SoftwareSigner {
-    /// Keeps its key in `store` under `entry`, which nobody else uses.
+    /// Keeps its key in `store` under `entry`, which nothing else may use.
     pub fn new(store: impl SecureStore, entry: EntryName) -> Self {
         Self { store: Arc::new(store), entry, random: SystemRandom::new(), key: Mutex::default() }
     }

@@ -9,22 +9,22 @@ use url::Url;
 /// a [`UserCode`] is one.
 #[async_trait]
 pub trait CodeDisplay: Send + Sync + 'static {
-    /// Shows `code`. It may return at once, or stay for as long as the code is shown: it is dropped when the login has ended,
-    /// however it ended. The session asks the server meanwhile and waits for no display.
+    /// Shows `code`. It may return at once, or only when the code is no longer shown: the future is dropped when the login
+    /// ends, for whatever reason. The session asks the server meanwhile and does not wait for the display.
     async fn show(&self, code: UserCode);
 }
 
 /// What the user enters, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserCode {
-    /// The code, as the server writes it; to be shown large, in letters that cannot be mistaken.
+    /// The code, as the server writes it. Show it large, in a font without similar letters.
     pub code: String,
     /// The page on which it is entered, on any other device.
     pub verification_uri: Url,
-    /// The same page with the code in it, for a QR code; not every server has one. The code is to be shown beside it, so
-    /// that the user can compare (RFC 8628 §3.3.1).
+    /// The same page with the code in it, for a QR code; not every server has one. Show the code too, so that the user can
+    /// compare (RFC 8628 §3.3.1).
     pub verification_uri_complete: Option<Url>,
-    /// For how long both are good.
+    /// How long both are valid.
     pub lifetime: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Processes that share an account take turns.
+//! A lease, with which processes that share an account take turns.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use super::EntryName;
 /// A short, exclusive lease across processes (an app and its extensions, two terminals), held while a refresh token is
 /// being exchanged.
 ///
-/// It only saves requests: correctness rests on reloading the record before a renewal and comparing after a refusal,
-/// so that a process which dies or is suspended with the lease in its hand harms nobody.
+/// It only saves requests. Correctness depends on reading the record again before a renewal and comparing after a refusal,
+/// so a process that ends or is suspended while it holds the lease does no harm.
 #[async_trait]
 pub trait Lease: Send + Sync + 'static {
     /// Takes the lease called `name`, waiting at most `patience`. It is released when the guard is dropped, and by the
     /// system when the process ends.
     ///
     /// # Errors
-    /// [`LeaseBusy`] when somebody else still holds it.
+    /// [`LeaseBusy`] when another holder still has it.
     async fn acquire(&self, name: &EntryName, patience: Duration) -> Result<LeaseGuard, LeaseBusy>;
 }
 
-/// A lease in the hand; dropping it releases it.
+/// A held lease; dropping it releases it.
 pub struct LeaseGuard(Option<Box<dyn Send + Sync>>);
 
 impl LeaseGuard {
@@ -30,7 +30,7 @@ impl LeaseGuard {
         Self(Some(Box::new(held)))
     }
 
-    /// A guard over nothing, where no other process can share the account.
+    /// A guard that holds nothing, for an account that no other process can share.
     pub fn unshared() -> Self {
         Self(None)
     }

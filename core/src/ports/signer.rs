@@ -6,39 +6,39 @@ use hallpass_protocol::dpop::{PublicKey, Signature};
 use super::StoreError;
 
 /// Holds a key pair on P-256 that signs proofs of possession: in the Secure Enclave, in the Android Keystore, or in
-/// software. Each account has one of its own.
+/// software. Each account has its own.
 ///
 /// An implementation
-/// - makes the key when it is asked for and there is none, durably before `public_key` returns;
-/// - goes on with the same key for ever, also in another process and after a restart, until `delete`;
-/// - tells *locked* from *invalidated* and *failed*: only `Invalidated` ends a session;
+/// - creates the key if there is none, durably before `public_key` returns;
+/// - keeps the same key until `delete`, also in another process and after a restart;
+/// - distinguishes *locked*, *invalidated* and *failed*: only `Invalidated` ends a session;
 /// - may be called from any thread, several calls at once.
 ///
-/// `adapters::contract::key_signer` checks all of this that can be checked from outside.
+/// `adapters::contract::key_signer` tests what can be tested from outside.
 #[async_trait]
 pub trait KeySigner: Send + Sync + 'static {
     /// Names the key (such as its tag in a keychain, or a store and an entry), as
     /// [`SecureStore::identity`](super::SecureStore::identity) names a storage. Two signers with the same identity use the
-    /// same key; it is how two accounts on one key are recognised. It holds no secret, and stays the same for as long as the
-    /// signer lives.
+    /// same key; so two accounts with one key are detected. It contains no secret, and does not change while the signer
+    /// lives.
     fn identity(&self) -> String;
 
-    /// Returns the public half of the key as it is now, which is made when there is none. The engine asks once a process
-    /// and again when something does not fit.
+    /// Returns the public key; creates the key if there is none. The engine asks once in a process, and again when a
+    /// signature does not fit.
     ///
     /// # Errors
     /// [`SignerError`].
     async fn public_key(&self) -> Result<PublicKey, SignerError>;
 
-    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256. After a failure a login has it sign a few bytes
-    /// first, to know before the browser opens whether the key works again.
+    /// Signs `message` (some hundred bytes) with ECDSA over its SHA-256. After a failure, a login first asks for a signature
+    /// of a few bytes, to find out before the browser opens whether the key works again.
     ///
     /// # Errors
     /// [`SignerError`]; [`SignerError::Invalidated`] when there is no key.
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
 
-    /// Deletes the key; it is no error when there is none. The next one is another. A logout asks for it; so does a login
-    /// whose key is gone, or has failed for two seconds ([`SignerError::Failed`]) while no session is bound to it.
+    /// Deletes the key; no error if there is none. The next key is a new one. Called by a logout, and by a login whose key
+    /// is gone, or has failed for two seconds ([`SignerError::Failed`]) while no session is bound to it.
     ///
     /// # Errors
     /// [`SignerError`]; the key is then still there.
@@ -68,13 +68,13 @@ impl<S: KeySigner + ?Sized> KeySigner for std::sync::Arc<S> {
 /// Why the key was not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
-    /// It cannot be used now, such as before the first unlock after a boot. Later it will do.
+    /// It cannot be used now, such as before the first unlock after a boot. Try again later.
     #[error("the signing key is locked")]
     Locked,
-    /// It is gone for good: a restored backup, a removed screen lock. What is bound to it is of no use any more.
+    /// It is gone for good: a restored backup, a removed screen lock. Tokens bound to it can no longer be used.
     #[error("the signing key is gone")]
     Invalidated,
-    /// Anything else. Trying again may help. It ends no session, and a login goes on with another key when it lasts.
+    /// Anything else. Trying again may help. It ends no session. If it persists, a login uses a new key.
     #[error("the signing key failed: {0}")]
     Failed(&'static str),
 }

@@ -1,4 +1,4 @@
-//! The place where secrets outlive the process.
+//! Storage for secrets that outlives the process.
 
 use std::fmt;
 
@@ -10,31 +10,31 @@ use super::Lease;
 /// A secure store: Keychain, Android Keystore, Secret Service.
 ///
 /// An implementation
-/// - makes a value durable before `save` returns, and replaces it whole: a reader sees the old value or the new one;
-/// - tells *absent* (`Ok(None)`) from *locked*, *invalidated* and *failed*, and destroys nothing when it fails;
-/// - encrypts what it writes, or leaves that to the system's own store, and keeps it out of backups;
+/// - makes a value durable before `save` returns, and replaces it as a whole: a reader sees the old value or the new one;
+/// - distinguishes *absent* (`Ok(None)`), *locked*, *invalidated* and *failed*, and destroys nothing when it fails;
+/// - encrypts what it writes, or uses the system's own store for that, and keeps it out of backups;
 /// - may be called from any thread, several calls at once, also by other processes that share the store.
 ///
-/// `adapters::contract::secure_store` checks all of this that can be checked from outside.
+/// `adapters::contract::secure_store` tests what can be tested from outside.
 #[async_trait]
 pub trait SecureStore: Send + Sync + 'static {
     /// Names the storage behind this store (such as service and access group, or a path). Two stores with the same
-    /// identity see each other's entries; it is how two sessions on one account are recognised.
+    /// identity see each other's entries; so two sessions of one account are detected.
     fn identity(&self) -> String;
 
-    /// Returns the value last saved under `name`; `None` when there is none.
+    /// Returns the value last saved under `name`, or `None`.
     ///
     /// # Errors
     /// [`StoreError`]; an error never means absent.
     async fn load(&self, name: &EntryName) -> Result<Option<StoredValue>, StoreError>;
 
-    /// Saves `value` under `name`, in place of the one before. It is durable when this returns.
+    /// Saves `value` under `name` and replaces the previous value. It is durable when this returns.
     ///
     /// # Errors
-    /// [`StoreError`]; the value before is then still there.
+    /// [`StoreError`]; the previous value is then still there.
     async fn save(&self, name: &EntryName, value: &StoredValue) -> Result<(), StoreError>;
 
-    /// Deletes the value under `name`; it is no error when there is none.
+    /// Deletes the value under `name`; no error if there is none.
     ///
     /// # Errors
     /// [`StoreError`]; the value is then still there.
@@ -46,8 +46,8 @@ pub trait SecureStore: Send + Sync + 'static {
     /// [`StoreError`].
     async fn list(&self) -> Result<Vec<EntryName>, StoreError>;
 
-    /// How processes that share this store take turns when the session is given no lease of its own: for a store that any
-    /// of the user's processes may open. `None` unless an implementation says otherwise.
+    /// The lease of a session that is given none, for a store that several processes of the user may open. `None` by
+    /// default.
     fn default_lease(&self) -> Option<Box<dyn Lease>> {
         None
     }
@@ -81,27 +81,27 @@ impl<S: SecureStore + ?Sized> SecureStore for std::sync::Arc<S> {
     }
 }
 
-/// Why the store did not do as told.
+/// Why an operation of the store failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It is locked for now: before the first unlock after a boot, or behind a password. Later it will do.
+    /// It is locked: before the first unlock after a boot, or until the user enters a password. Try again later.
     #[error("the secure store is locked")]
     Locked,
-    /// What it holds can never be read again: the key is gone (a restored backup, a removed screen lock).
+    /// Its values can never be read again: the key is gone (a restored backup, a removed screen lock).
     #[error("the secure store's key is gone and what it held is unreadable")]
     Invalidated,
-    /// Anything else, such as a full disk or a service that does not run. Trying again may help.
+    /// Anything else, such as a full disk or a service that is not running. Trying again may help.
     #[error("the secure store failed: {0}")]
     Failed(&'static str),
 }
 
-/// The name of an entry: 1 to 128 of `A-Z a-z 0-9 . _ - @ +`, not beginning with a dot, so that it can be an attribute,
-/// a Keychain account or a file name as it is.
+/// The name of an entry: 1 to 128 of `A-Z a-z 0-9 . _ - @ +`, not beginning with a dot. So it can be an attribute, a
+/// Keychain account or a file name unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryName(String);
 
 impl EntryName {
-    /// Returns the name, or `None` when `name` is not one.
+    /// Returns the name, or `None` if it is not valid.
     pub fn parse(name: impl Into<String>) -> Option<Self> {
         let name = name.into();
         let length = (1..=128).contains(&name.len());
@@ -121,12 +121,12 @@ impl fmt::Display for EntryName {
     }
 }
 
-/// What an entry holds: text, wiped from memory when dropped, never shown.
+/// The value of an entry: text that is zeroed when dropped, and never shown by `Debug`.
 #[derive(Clone)]
 pub struct StoredValue(Zeroizing<String>);
 
 impl StoredValue {
-    /// Takes the text over.
+    /// The value with this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }

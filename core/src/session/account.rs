@@ -1,8 +1,8 @@
 //! The account: its record, and what is published of it.
 //!
-//! Rule 3 lives here: what arrived is saved, and only what is saved is published. [`Account::lock`] gives the only way to
-//! change the record, and everything that changes it through the [`Guard`] publishes before it returns. Verbs decide
-//! what the record becomes; nobody else decides what is seen of it.
+//! This file implements rule 3: only what is saved is published. [`Account::lock`] is the only way to change the record, and
+//! every change through the [`Guard`] is published before it returns. Verbs decide what the record becomes; only this file
+//! decides what is published of it.
 
 #[cfg(test)]
 mod tests;
@@ -217,7 +217,7 @@ impl Account {
         let _ = self.events.send(event);
     }
 
-    /// Lets everybody see the record. It is called with the record locked, so that publications keep their order.
+    /// Publishes the record. It is called with the record locked, so that publications keep their order.
     ///
     /// Credentials that are not durable yet stay unpublished (rule 3); the end of a session shows at once.
     fn publish(&self, vault: &Vault) {
@@ -264,7 +264,7 @@ impl Account {
         self.outcome_unknown.send_if_modified(|token| std::mem::replace(token, now) != now);
     }
 
-    /// Tells the observer. One that panics changes nothing for anybody else.
+    /// Calls the observer. A panic in it has no other effect.
     fn observe(&self, tell: impl Fn(&dyn Observer)) {
         if let Some(observer) = &self.observer
             && catch_unwind(AssertUnwindSafe(|| tell(&**observer))).is_err()
@@ -293,7 +293,7 @@ impl Guard<'_> {
     /// Who is signed in, and the name of the session.
     ///
     /// # Errors
-    /// [`Error::LoginRequired`] with the reason why nobody is.
+    /// [`Error::LoginRequired`] with the reason why no one is.
     pub(crate) fn signed_in(&self) -> Result<(&str, &SignedIn)> {
         match self.record().map(|record| (&record.lineage, &record.content)) {
             Some((lineage, Content::SignedIn(signed_in))) => Ok((lineage, signed_in)),

@@ -1,4 +1,4 @@
-//! Bytes as text that any store takes.
+//! Bytes as text that any store accepts.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! Who the user is, by ID tokens: checked against the provider's keys, fetched once more where the token contradicts what
-//! is known of the provider (rule 14).
+//! The user's identity, from ID tokens. They are checked with the provider's keys; if a token contradicts the cached metadata or
+//! keys, both are fetched once more (rule 14).
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) enum Judgement {
     Unchanged,
     /// It names the user anew.
     Renewed(Box<Claims>),
-    /// It fails this check, which says nothing about who the user is: the identity stays.
+    /// It fails this check, which does not concern the user: the identity stays.
     Kept(&'static str),
     /// It is about another user, of another issuer or for another client: so may be what came with it.
     Withheld(&'static str),

@@ -1,4 +1,4 @@
-//! What a login asked for, and whether what it got lasts.
+//! What a login asked for, and whether its session can be renewed.
 
 use hallpass_protocol::scope::Scope;
 

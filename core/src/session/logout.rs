@@ -1,4 +1,4 @@
-//! Logout: first here, then at the server, then in the browser. What the user asked for does not wait for a network.
+//! Logout: first on the device, then at the server, then in the browser. So a logout also works without a network.
 
 use std::sync::Arc;
 
@@ -16,27 +16,27 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ports::Browser;
 
-/// How to log out; by default here and at the server, without a browser.
+/// How to log out; by default on the device and at the server, without a browser.
 #[derive(Debug, Clone, Default)]
 pub struct Logout {
     end_session: bool,
     federated: bool,
 }
 
-/// What a logout came to.
+/// The result of a logout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoggedOut {
-    /// Whether there was a session to erase. Either way nothing of one is left here.
+    /// Whether there was a session to erase. In both cases none is left on the device.
     pub erased: bool,
-    /// Whether the server confirmed that it revoked the refresh token. It cannot be told offline; the token is gone from
-    /// this device all the same.
+    /// Whether the server confirmed that it revoked the refresh token. Without a network it cannot; the token is erased from
+    /// the device in any case.
     pub revoked: bool,
-    /// Whether the browser came back from the end-session page, and with the `state` that it left with, if with any.
+    /// Whether the browser returned from the end-session page. If it returned with a `state`, it has to be the one sent.
     pub session_ended: bool,
 }
 
 impl Logout {
-    /// A logout here and at the server's token endpoint.
+    /// A logout on the device and at the server's revocation endpoint.
     pub fn new() -> Self {
         Self::default()
     }

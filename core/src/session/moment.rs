@@ -1,4 +1,4 @@
-//! A point in time on both clocks, so that an age can be told after a restart.
+//! A point in time on both clocks, so that its age is known after a restart.
 
 use std::time::Duration;
 

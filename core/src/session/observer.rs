@@ -1,26 +1,25 @@
-//! Somebody beside the session who has to know at once: the other side of a foreign function interface.
+//! Synchronous notifications of changes, for language bindings.
 
 use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::state::{Event, State};
 
-/// Told of every change before the verb that caused it returns.
+/// Called on every change, before the verb that caused it returns.
 ///
-/// An app of this language reads [`Session::states`](super::Session::states) instead. This is for a language whose
-/// every call into the core costs more than the answer: it keeps what it was told last and asks only when that will not
-/// do.
+/// An app in Rust uses [`Session::states`](super::Session::states) instead. This is for languages in which a call into the
+/// core is expensive: they keep the latest values, and call the core only if these are not enough.
 ///
-/// The calls come one at a time and in the order of the changes, with the record in the engine's hand: an
-/// implementation notes what it is told and returns. Calling a verb of the session from inside one waits for ever.
+/// The calls come one at a time, in the order of the changes, while the record is locked. An implementation stores the value
+/// and returns. Calling a verb of the session in a call would wait forever.
 pub trait Observer: Send + Sync + 'static {
-    /// The access token of the login is another, or there is none any more.
+    /// The access token of the login has changed, or there is none any more.
     fn credentials_changed(&self, latest: Option<LatestCredentials>);
 
-    /// The state is another.
+    /// The state has changed.
     fn state_changed(&self, state: &State);
 
-    /// Something happened.
+    /// An event happened.
     fn happened(&self, event: Event);
 }
 
@@ -29,7 +28,7 @@ pub trait Observer: Send + Sync + 'static {
 pub struct LatestCredentials {
     /// The credentials.
     pub credentials: Credentials,
-    /// For how long they are valid from now on, by a clock that goes on while the device sleeps; `Duration::MAX` when
+    /// How long they are valid from now on, by a clock that goes on while the device sleeps; `Duration::MAX` when
     /// the server did not say.
     pub remaining: Duration,
 }

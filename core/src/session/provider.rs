@@ -1,5 +1,5 @@
-//! What the provider says of itself: its metadata and its keys, kept in the store with their lifetimes, so that a cold
-//! start asks for neither. And what it is asked to do: to revoke a token, to end its own session.
+//! The provider: its metadata and its keys, which are stored with their lifetimes, so that a start needs to fetch neither;
+//! the revocation of a token; and the URL that ends the server's session.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ports::{EntryName, SecureStore, StoredValue};
 
-/// A provider that says nothing about caching, or something extreme.
+/// Used when the provider's caching headers are missing or extreme.
 const METADATA_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const KEYS_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(5 * 60);
@@ -62,7 +62,7 @@ struct Cached<T> {
     lifetime: Duration,
 }
 
-/// The cache as stored. A text of another version is fetched anew, which is all that a cache owes anybody.
+/// The cache as stored. If it is of another version, the data is fetched again.
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     version: u32,

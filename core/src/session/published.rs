@@ -1,8 +1,8 @@
-//! What everybody may see: the valid credentials, read without a lock.
+//! The published credentials, read without a lock.
 //!
-//! `credentials()` stands on the path of every API call. A hit costs a reading of the clock and the two atomic operations
-//! that keep what is read alive. They are the reading thread's own: threads that ask at the same time do not wait for
-//! each other, not even for a counter. What is published is immutable, and a change puts something new in its place.
+//! `credentials()` is called before every API call. A hit costs a reading of the clock and two atomic operations, which
+//! protect the value in the reading thread's own memory: threads that ask at the same time share no counter. A published
+//! value is immutable; a change replaces it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use super::moment::Moment;
 use super::observer::LatestCredentials;
 use super::record::{Grant, GrantKey, SignedIn};
 
-/// The access tokens of the signed-in user; none when nobody is signed in.
+/// The access tokens of the signed-in user; none when no one is signed in.
 #[derive(Default)]
 pub(crate) struct Published {
     /// The login's own, which is nearly always the one.

@@ -1,4 +1,4 @@
-//! Pushed authorization requests (RFC 9126): when a login is pushed, and what comes of it.
+//! Pushed authorization requests (RFC 9126): when a login is pushed, and the result.
 
 use hallpass_protocol::discovery::ProviderMetadata;
 use hallpass_protocol::par;

@@ -1,8 +1,8 @@
-//! What is stored of an account: one versioned value, replaced whole.
+//! The record: what is stored of an account, as one versioned value that is replaced as a whole.
 //!
-//! The text is `version.check.body`: the version decides how the rest is read, the check (SHA-256 over the body) tells a
-//! damaged record from a good one, and the body is JSON. A version never changes its meaning; every version that ever
-//! shipped still loads (`tests/golden`), and an unknown newer one is left alone.
+//! The text is `version.check.body`. The version decides how the rest is read, the check (SHA-256 over the body) detects a
+//! damaged record, and the body is JSON. A version never changes its meaning. Every version that ever shipped can still be
+//! read (`core/tests/engine/golden`); a newer one is left alone.
 
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ const REPLACED: usize = 8;
 /// The record of an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// Random, one a login: tells a session from the one that follows it.
+    /// Random, one for each login: distinguishes a session from the next one.
     pub(crate) lineage: String,
     /// Grows by one with every save, so that two processes can tell whose record is newer.
     pub(crate) revision: u64,
-    /// Random, one a process: tells two records of one revision apart.
+    /// Random, one for each process: distinguishes two records of one revision.
     pub(crate) writer: String,
     /// When the user came back from the browser: of two logins the later one counts, whichever was saved first. Earlier
     /// versions did not say.
@@ -49,7 +49,7 @@ pub(crate) struct Record {
     pub(crate) content: Content,
 }
 
-/// Whether somebody is signed in.
+/// Whether a user is signed in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Content {
@@ -151,7 +151,7 @@ impl Grant {
         self.key.is_login()
     }
 
-    /// Whether it has expired, or nobody can tell.
+    /// Whether it has expired, or its age is unknown.
     fn is_over(&self, now: Moment) -> bool {
         self.lifetime.is_some_and(|lifetime| self.received.age(now).is_none_or(|age| age >= lifetime))
     }

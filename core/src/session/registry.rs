@@ -1,5 +1,5 @@
-//! Which accounts are open in this process, and which signing keys are in use: each once. Two sessions on one refresh token
-//! would sign the user out between them, and so would a logout of one account that deletes the key of another.
+//! The accounts that are open in this process, and the signing keys in use: each only once. Two sessions with one refresh
+//! token would sign the user out. So would a logout of one account that deletes the key of another.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What an app watches: the state of the session, and what happens to it.
+//! What an app watches: the state of a session, and its events.
 
 use hallpass_protocol::id_token::Claims;
 use tokio::sync::{broadcast, watch};
@@ -29,8 +29,8 @@ pub enum State {
         /// Who, by the latest ID token.
         user: User,
     },
-    /// A user is known and the record is kept, but the access token cannot be renewed: offer a login. A login, or a renewal
-    /// that succeeds, leads back to `SignedIn`.
+    /// A user is known and the record is kept, but the access token cannot be renewed: offer a login. After a login, or a
+    /// successful renewal, the state is `SignedIn` again.
     LoginRequired {
         /// Who, by the latest ID token.
         user: User,
@@ -53,8 +53,8 @@ pub enum Event {
     SignedIn,
     /// An access token was renewed and is durable.
     Renewed,
-    /// A renewal did not succeed. The user stays signed in unless `SignedOut` follows. When its answer was lost, the session
-    /// goes on asking for a minute, and tells only what comes of it.
+    /// A renewal failed. The user stays signed in unless `SignedOut` follows. If its response was lost, the session retries
+    /// for a minute and reports only the result.
     RenewalFailed {
         /// Whether trying again later may help.
         retryable: bool,
@@ -75,8 +75,7 @@ pub enum Event {
 }
 
 impl State {
-    /// The state that a record stands for. `is_over` says that its access token has expired, and that it has no refresh
-    /// token.
+    /// The state of a record. `is_over` says that its access token has expired, and that it has no refresh token.
     pub(crate) fn of(record: Option<&Record>, is_over: bool) -> Self {
         match record.map(|record| &record.content) {
             None => State::SignedOut { reason: LoginReason::NotSignedIn },
@@ -102,9 +101,9 @@ impl State {
         }
     }
 
-    /// What follows from a change of state: the event to tell, if any.
+    /// The event of a change of state, if it has one.
     ///
-    /// A login that is required ends no session, and one that is no longer required begins none: only another user is news.
+    /// A change to or from `LoginRequired` neither ends nor begins a session, so it has an event only if the user is another.
     pub(crate) fn change_to(&self, next: &State) -> Option<Event> {
         match (self, next) {
             (State::SignedIn { .. } | State::LoginRequired { .. }, State::SignedOut { reason }) => {
@@ -121,7 +120,7 @@ impl State {
         }
     }
 
-    /// Whether a watcher has to be told.
+    /// Whether watchers have to see the change.
     pub(crate) fn differs_from(&self, other: &State) -> bool {
         match (self, other) {
             (State::Restoring { problem }, State::Restoring { problem: other }) => problem != other,

@@ -1,4 +1,4 @@
-//! The store with a limit on every call: one that never answers is a failure, and keeps nobody forever (rule 2).
+//! The store with a time limit on every call: one that never answers has failed, and no caller waits forever (rule 2).
 
 use std::future::Future;
 use std::sync::Arc;

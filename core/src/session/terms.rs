@@ -1,4 +1,4 @@
-//! What a login asked for, by which its answer is judged and stored: of a login in a browser and of one on a device alike.
+//! What a login asked for. Its response is checked and stored by these terms, for a login in a browser and on a device.
 
 use hallpass_protocol::authorize::{AuthorizationParameters, PendingLogin};
 use hallpass_protocol::dpop::Thumbprint;

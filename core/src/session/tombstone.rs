@@ -1,8 +1,8 @@
-//! What a logout leaves behind: the names of the sessions that ended by it, and when.
+//! The entry that a logout leaves: the names of the sessions that it ended, and the time.
 //!
-//! Absence is never a message (rule 11): a store that shows nothing may be closed, moved or not there yet. So another
-//! process takes a session for logged out only where a tombstone names it, or where a logout is later than the session
-//! began. The names are random, and say nothing about the user.
+//! A missing record is not a logout (rule 11): the store may be closed, moved or not there yet. So for another process a
+//! session is logged out only if a tombstone names it, or if a logout is later than the session's beginning. The names are
+//! random and contain nothing about the user.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ struct Stored {
 }
 
 impl Tombstone {
-    /// Reads a stored text. One that is damaged, or of another version, names nobody.
+    /// Reads a stored text. One that is damaged, or of another version, names no session.
     pub(crate) fn from_stored(value: &StoredValue) -> Self {
         let stored = serde_json::from_str::<Stored>(value.expose()).ok().filter(|stored| stored.version == VERSION);
         Self(stored.map(|stored| stored.logged_out).unwrap_or_default())

@@ -1,7 +1,7 @@
 //! The record of an account, in memory and in the store: what is saved, what is not yet, and whose is newer.
 //!
-//! Rules 5, 11 and 17 live here. The vault decides nothing about tokens: what it was given is neither lost nor overwritten
-//! by something older, and a store that shows nothing says nothing.
+//! This file implements rules 5, 11 and 17. The vault decides nothing about tokens. It does not lose what it was given, does
+//! not let an older record overwrite it, and does not take a missing record for a logout.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) struct Vault {
     store: Arc<dyn SecureStore>,
     entries: Entries,
     writer: String,
-    /// The record that counts; `None` when nobody ever signed in.
+    /// The current record; `None` when no one ever signed in.
     record: Option<Record>,
     /// What the store is known to hold of this session.
     durable: Option<Durable>,
@@ -50,7 +50,7 @@ pub(crate) struct Entries {
 /// A record in the store.
 struct Durable {
     version: Version,
-    /// As it stands there: when it is read again, nobody has to look into it.
+    /// The stored text: when it is read again unchanged, it is not parsed again.
     text: StoredValue,
 }
 

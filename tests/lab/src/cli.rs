@@ -1,4 +1,4 @@
-//! The command line: every command, option and word of help of `lab`.
+//! The command line: every command, option and help text of `lab`.
 #![allow(rustdoc::bare_urls, reason = "the comments here are the help texts of a terminal")]
 
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use crate::settings::Setting;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   a step of the exercise failed, `doctor` found something to be changed, or a
+  1   a step of the exercise failed, `doctor` found something to change, or a
       defect of Hallpass (report it)
   2   wrong command line, settings or property file
   3   a login is required
-  4   offline: no answer, or none of use; try again later
+  4   offline: no response, or an unusable one; try again later
   5   the server refused
-  6   an answer could not be trusted
+  6   a response failed a check
   7   the secure store cannot be used
   8   cancelled
   22  `call --fail`: the API answered with a status of 400 or more";
 
 const SETTINGS: &str = "\
 Where settings come from:
-  An option wins over its variable in the environment (HALLPASS_DOMAIN for --domain, and so on), which wins over
-  hallpass.toml in this folder or the nearest folder above:
+  An option overrides its environment variable (HALLPASS_DOMAIN for --domain, and so on), which overrides
+  hallpass.toml in this folder or the nearest one above:
 
     domain = \"tenant.eu.auth0.com\"       # an Auth0 tenant; or, for any other OpenID Provider:
     # issuer = \"https://login.example.com/\"
@@ -36,7 +36,7 @@ Where settings come from:
 
 See `lab --help` for the exit codes.";
 
-/// Hallpass, to be seen and used: the exercise, a server for the apps, a client for real tenants, a driver for tests.
+/// Hallpass in a terminal: the exercise, a server for the apps, a client for real tenants, a driver for tests.
 #[derive(Debug, Parser)]
 #[command(
     name = "lab",
@@ -46,7 +46,7 @@ See `lab --help` for the exit codes.";
     max_term_width = 110
 )]
 pub struct Cli {
-    /// What to do; to play the exercise unless said.
+    /// What to do; by default, play the exercise.
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
@@ -65,10 +65,10 @@ impl Cli {
 pub enum Command {
     /// Play the whole exercise against an embedded tenant and API, and check every step. The default.
     ///
-    /// Starts an authorization server and the expenses API inside this process, on free ports of this machine, and goes
-    /// through the exercise with the real core: it fetches the login page, submits the form, exchanges the code, calls
-    /// the API, waits until the token expires, renews it, and logs out. Each request and response is shown with its
-    /// secrets taken out, and each claim is checked against what the servers saw. Takes about 15 seconds.
+    /// Starts an authorization server and the expenses API in this process, on free ports of this machine, and plays the
+    /// exercise with the real core: it fetches the login page, submits the form, exchanges the code, calls
+    /// the API, waits until the token expires, renews it, and logs out. Each request and response is shown without its
+    /// secrets, and each statement is checked against the servers' log. Takes about 15 seconds.
     Walk(WalkArguments),
     /// Serve the tenant and the expenses API on fixed ports, for the apps, simulators and emulators.
     ///
@@ -83,24 +83,24 @@ pub enum Command {
     Status(SessionArguments),
     /// Call an API with the access token: curl with sign-in.
     ///
-    /// The access token is renewed before the call when it is about to expire, and once more, with the request repeated
-    /// once, when the API answers 401. The answer's body goes to standard output as it came.
+    /// The access token is renewed before the call if it is about to expire. If the API answers 401, it is renewed and the
+    /// request is repeated once. The response's body is written to standard output unchanged.
     ///
-    /// The token is sent to the origin of URL because you typed it; when `api_origins` is set, to those origins only.
+    /// The token is sent to the origin of URL, because you typed it; if `api_origins` is set, to those origins only.
     #[command(after_long_help = SETTINGS)]
     Call(CallArguments),
     /// Renew the access token now, valid or not.
     #[command(after_long_help = SETTINGS)]
     Renew(SessionArguments),
-    /// Print a valid access token, renewed if need be, for other programs.
+    /// Print a valid access token, renewed if needed, for other programs.
     ///
-    /// A token is a secret for as long as it is valid: do not leave it in a file or a shell's history.
+    /// A token is a secret as long as it is valid: do not leave it in a file or in a shell's history.
     #[command(after_long_help = SETTINGS)]
     Token(TokenArguments),
-    /// Erase the session here, and revoke it at the server.
+    /// Erase the session on this machine, and revoke it at the server.
     #[command(after_long_help = SETTINGS)]
     Logout(LogoutArguments),
-    /// Show what the provider says of the signed-in user (the userinfo endpoint).
+    /// Show the provider's claims about the signed-in user (the userinfo endpoint).
     #[command(after_long_help = SETTINGS)]
     Userinfo(SessionArguments),
     /// List the accounts that are stored for this tenant and client, and who is signed in there. Sends nothing.
@@ -111,18 +111,18 @@ pub enum Command {
     Switch(SwitchArguments),
     /// Check a tenant, and say what to change there or in the settings.
     ///
-    /// Reads the provider's metadata and keys, asks it about the redirect URI without showing a page, and says of each thing
-    /// whether it is as an app needs it, and how to mend it. With --login it signs in once more, beside the session that is
-    /// stored, and measures what only tokens tell: whether a refresh token is given, whether it rotates, and for how long a
-    /// spent one is taken again, on which it depends whether a lost answer can sign a user out. What it got is revoked.
+    /// Reads the provider's metadata and keys, tests the redirect URI without showing a page, and says what is wrong and how to
+    /// fix it. With --login it also signs in, without touching the stored session, and measures what only tokens show: whether
+    /// there is a refresh token, whether it rotates, and how long a spent one is still accepted. That decides whether a lost
+    /// response can sign a user out. The tokens that it got are revoked.
     ///
-    /// Exits with 1 when something has to be changed.
+    /// Exits with 1 if something has to be changed.
     #[command(after_long_help = SETTINGS)]
     Doctor(DoctorArguments),
     /// Give git an access token for a server in `api_origins` (git's credential helper protocol).
     ///
     /// To use it: `git config --global credential.https://git.example.com.helper '!lab git-credential'`. The token goes to the
-    /// origins in `api_origins` and to no other; git is told nothing about any other host.
+    /// origins in `api_origins` only; git gets nothing for any other host.
     #[command(after_long_help = SETTINGS)]
     GitCredential(GitCredentialArguments),
     /// Print a script that completes words of `lab` in a shell.
@@ -134,8 +134,8 @@ pub enum Command {
     Man(ManArguments),
     /// Drive the core by JSON lines on standard input, for test suites in any language.
     ///
-    /// One request object a line on standard input, one answer a line on standard output with the same `id`, in any
-    /// order; logs on standard error (HALLPASS_LOG=debug for more). Ends at the end of input, when all is answered. The
+    /// Each line on standard input is a request object; each line on standard output is an answer with the same `id`, in any
+    /// order. Logs go to standard error (HALLPASS_LOG=debug for more). Ends at the end of input, after the last answer. The
     /// operations and error codes are in tests/lab/README.md.
     Drive,
 }
@@ -167,10 +167,10 @@ impl Command {
 /// Options of `lab walk`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct WalkArguments {
-    /// Sign in by hand in the system browser, instead of by script.
+    /// Sign in yourself in the system browser, instead of by script.
     #[arg(long)]
     pub open: bool,
-    /// Write JSON for machines, one object a line.
+    /// Write JSON for machines, one object on each line.
     #[arg(long)]
     pub json: bool,
 }
@@ -178,7 +178,7 @@ pub struct WalkArguments {
 /// Options of `lab serve`.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// The tenant's port; 0 takes a free one, and the greeting says which.
+    /// The tenant's port; 0 takes a free one and prints it.
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
     /// The expenses API's port; 0 takes a free one.
@@ -186,11 +186,11 @@ pub struct ServeArguments {
     pub api_port: u16,
     /// The host in the issuer and in the addresses shown, such as 10.0.2.2 for an Android emulator.
     ///
-    /// Unless given, the issuer follows the address under which it is asked: an iOS simulator may say localhost and an
-    /// Android emulator 10.0.2.2 at the same time. The servers listen on this machine's loopback addresses only.
+    /// By default the issuer uses the host name of the request: an iOS simulator may use localhost and an Android emulator
+    /// 10.0.2.2 at the same time. The servers listen on this machine's loopback addresses only.
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
-    /// Begin with this seed, so that the same requests get the same codes and tokens again.
+    /// Use this seed, so that the same requests get the same codes and tokens again.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Write the addresses as JSON for machines, in one line.
@@ -205,7 +205,7 @@ pub struct TenantArguments {
     /// The domain of an Auth0 tenant, such as tenant.eu.auth0.com.
     #[arg(long, value_name = "DOMAIN", conflicts_with = "issuer")]
     pub domain: Option<String>,
-    /// The issuer of any OpenID Provider, exactly as its metadata says it, such as https://login.example.com/.
+    /// The issuer of any OpenID Provider, exactly as in its metadata, such as https://login.example.com/.
     #[arg(long, value_name = "URL")]
     pub issuer: Option<String>,
     /// The client id of the application, a public client.
@@ -235,23 +235,23 @@ pub struct TenantArguments {
     /// The property file, instead of the nearest hallpass.toml (HALLPASS_CONFIG).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where the session is kept: `system` (Keychain, Secret Service) or, in danger of being read, `file:PATH`.
+    /// Where the session is stored: `system` (Keychain, Secret Service) or, unprotected, `file:PATH`.
     ///
-    /// With `file:PATH`, tokens are in plain text in the folder PATH: whoever can read your files or a backup of them can
+    /// With `file:PATH`, tokens are in plain text in the folder PATH: everyone who can read your files or a backup of them can
     /// use your session.
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
-    /// Have the tokens of a login bound to a key of this device (DPoP), so that a stolen one is of no use elsewhere.
+    /// Bind the tokens of a login to a key of this device (DPoP), so that a stolen token cannot be used elsewhere.
     #[arg(long)]
     pub dpop: bool,
-    /// Push the parameters of a login to the server before the browser opens (PAR). It is done without being asked for where
-    /// the server's metadata requires it.
+    /// Push the parameters of a login to the server before the browser opens (PAR). Always done if the server's metadata
+    /// requires it.
     #[arg(long)]
     pub par: bool,
-    /// Allow plain HTTP to a tenant and an API on this very machine, such as `lab serve`.
+    /// Allow plain HTTP to a tenant and an API on this machine, such as `lab serve`.
     #[arg(long)]
     pub danger_allow_loopback_http: bool,
-    /// Show each request and each answer on standard error: method, address, status and time, and no secret.
+    /// Show each request and response on standard error: method, address, status and time, without secrets.
     #[arg(short, long, help_heading = "Options")]
     pub verbose: bool,
     /// Give up after so many seconds; a login otherwise waits five minutes for the browser.
@@ -305,13 +305,13 @@ pub struct SessionArguments {
 /// Options of `lab login`.
 #[derive(Debug, Args)]
 pub struct LoginArguments {
-    /// Open the system browser. It is, unless --no-open or --paste says otherwise.
+    /// Open the system browser. This is the default.
     #[arg(long, overrides_with = "no_open")]
     pub open: bool,
     /// Do not open a browser: print the address, to be opened on this machine.
     #[arg(long, overrides_with = "open")]
     pub no_open: bool,
-    /// Print the address, to be opened anywhere, and read the URL that the browser came back with from standard input.
+    /// Print the address, to be opened anywhere, and read the URL of the redirect from standard input.
     ///
     /// For a machine without a browser, and for a redirect URI that leads to an app.
     #[arg(long, conflicts_with_all = ["open", "no_open"])]
@@ -319,10 +319,10 @@ pub struct LoginArguments {
     /// Show a code to enter in a browser on any other device, for a machine without a browser (RFC 8628).
     #[arg(long, conflicts_with_all = ["open", "no_open", "paste", "prompt"])]
     pub device: bool,
-    /// Then write the settings to hallpass.toml in this folder, so that the next commands need no options.
+    /// After the login, write the settings to hallpass.toml in this folder, so that the next commands need no options.
     #[arg(long)]
     pub save: bool,
-    /// What the page has to ask for: none, login, consent, select_account or create (to sign up); may be given several
+    /// What the page asks the user for: none, login, consent, select_account or create (to sign up); may be given several
     /// times.
     #[arg(long, value_name = "PROMPT", value_parser = ["none", "login", "consent", "select_account", "create"])]
     pub prompt: Vec<String>,
@@ -332,7 +332,7 @@ pub struct LoginArguments {
     /// How long ago the sign-in may be at most, in seconds; an older one is done again.
     #[arg(long, value_name = "SECONDS")]
     pub max_age: Option<u64>,
-    /// Who is about to sign in, such as an e-mail address.
+    /// The user who signs in, such as an e-mail address.
     #[arg(long, value_name = "NAME")]
     pub login_hint: Option<String>,
     /// The connection (identity provider) to use, at an Auth0 tenant.
@@ -349,7 +349,7 @@ pub struct LoginArguments {
 /// Options of `lab call`.
 #[derive(Debug, Args)]
 pub struct CallArguments {
-    /// The address to call; a path such as /reports when one `api_origins` is set.
+    /// The address to call; a path such as /reports if `api_origins` has one entry.
     pub url: String,
     /// The method [default: GET, or POST with --data].
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
@@ -362,29 +362,29 @@ pub struct CallArguments {
     /// As with curl, its type is application/x-www-form-urlencoded unless -H says otherwise.
     #[arg(short = 'd', long = "data", value_name = "DATA")]
     pub data: Option<String>,
-    /// The body as it is given, also when it begins with `@`.
+    /// The body exactly as given, also if it begins with `@`.
     #[arg(long, value_name = "DATA", conflicts_with = "data")]
     pub data_raw: Option<String>,
     /// A part of the body, percent-encoded as curl does it: CONTENT, =CONTENT, NAME=CONTENT, @FILE or NAME@FILE; may be given
     /// several times, and after --data.
     #[arg(long, value_name = "DATA")]
     pub data_urlencode: Vec<String>,
-    /// Show the status and the header fields of the answer before its body.
+    /// Show the status and the header fields of the response before its body.
     #[arg(short = 'i', long)]
     pub include: bool,
-    /// Ask for the header fields alone (HEAD), and show them.
+    /// Ask only for the header fields (HEAD), and show them.
     #[arg(short = 'I', long, conflicts_with_all = ["data", "data_raw", "data_urlencode", "method"])]
     pub head: bool,
-    /// Follow redirects, to origins that may get the access token only.
+    /// Follow redirects, but only to origins that may get the access token.
     #[arg(short = 'L', long)]
     pub location: bool,
-    /// Write the answer's body to a file.
+    /// Write the response's body to a file.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Say nothing beside the answer but errors.
+    /// Print nothing but the response and errors.
     #[arg(short = 's', long, conflicts_with = "verbose")]
     pub silent: bool,
-    /// Exit with 22, and without the body, when the API answers with a status of 400 or more.
+    /// Exit with 22, without the body, if the API answers with a status of 400 or more.
     #[arg(short = 'f', long)]
     pub fail: bool,
     /// Which tenant, client and account. --audience and --scope choose another access token than the login's.
@@ -395,10 +395,10 @@ pub struct CallArguments {
 /// Options of `lab token`.
 #[derive(Debug, Args)]
 pub struct TokenArguments {
-    /// For how long it has to be valid at least, in seconds.
+    /// How long the token has to be valid at least, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub min_ttl: u64,
-    /// Write it as kubectl takes it from a plugin (`ExecCredential` of client.authentication.k8s.io), with its end.
+    /// Write the token in the form of a kubectl plugin (`ExecCredential` of client.authentication.k8s.io), with its expiry.
     #[arg(long, conflicts_with = "json")]
     pub exec_credential: bool,
     /// Print the ID token instead, for a service that takes it as proof of who the user is.
@@ -415,13 +415,13 @@ pub struct TokenArguments {
 /// Options of `lab doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
-    /// Sign in in the system browser as well, and measure what only tokens tell. The stored session is not touched.
+    /// Also sign in with the system browser, and measure what only tokens show. The stored session is not touched.
     #[arg(long)]
     pub login: bool,
     /// Do not open a browser for it: print the address, to be opened on this machine.
     #[arg(long, requires = "login")]
     pub no_open: bool,
-    /// For how long at most to look for the reuse interval of refresh tokens, in seconds.
+    /// The longest reuse interval of refresh tokens to look for, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "login")]
     pub reuse_limit: u64,
     /// Write JSON for machines.
@@ -435,10 +435,10 @@ pub struct DoctorArguments {
 /// Options of `lab git-credential`.
 #[derive(Debug, Args)]
 pub struct GitCredentialArguments {
-    /// What git wants: `get` a credential, `store` one that worked, or `erase` one that did not.
+    /// Git's operation: `get` a credential, `store` one that worked, or `erase` one that did not.
     #[arg(value_name = "OPERATION")]
     pub operation: String,
-    /// The user name that goes with the token, where git does not say one.
+    /// The user name for the token, if git gives none.
     #[arg(long, value_name = "NAME", default_value = "oauth2")]
     pub username: String,
     /// Which tenant, client and account. --audience and --scope choose another access token than the login's.
@@ -468,7 +468,7 @@ pub enum Shell {
 /// Options of `lab man`.
 #[derive(Debug, Args)]
 pub struct ManArguments {
-    /// The command whose page it is; that of `lab` itself when none is given.
+    /// The command whose page to print; by default that of `lab` itself.
     pub command: Option<String>,
 }
 

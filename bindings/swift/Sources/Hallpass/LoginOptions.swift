@@ -2,9 +2,9 @@ import Foundation
 
 /// How to log in; with nothing set, as the session's ``Config`` says.
 public struct LoginOptions: Sendable, Hashable {
-    /// What the page has to ask for (OpenID Connect Core §3.1.2.1).
+    /// What the page asks the user for (OpenID Connect Core §3.1.2.1).
     public enum Prompt: String, Sendable, Hashable, CaseIterable {
-        /// Nothing; fail when something would have to be shown.
+        /// Nothing; the login fails if a page would have to be shown.
         case none
         /// The password, again.
         case login
@@ -16,7 +16,7 @@ public struct LoginOptions: Sendable, Hashable {
         case create
     }
 
-    /// What the page has to ask for; the server decides when it is empty. ``Prompt/none`` stands alone.
+    /// What the page asks the user for; the server decides if it is empty. ``Prompt/none`` only alone.
     public var prompt: Set<Prompt> = []
     /// The scope to ask for instead of the configured one, its values separated by spaces.
     public var scope: String?
@@ -24,7 +24,7 @@ public struct LoginOptions: Sendable, Hashable {
     public var audience: String?
     /// The APIs that the access token is for, as absolute URIs, instead of the configured ones (RFC 8707).
     public var resources: [String] = []
-    /// Who is about to sign in, such as an e-mail address; the page fills it in.
+    /// The user who signs in, such as an e-mail address; the page fills it in.
     public var loginHint: String?
     /// The languages for the page, as BCP 47 tags separated by spaces, the preferred one first.
     public var uiLocales: String?
@@ -60,12 +60,12 @@ extension LoginOptions: RedactedDescription {
 public struct StartedLogin: Sendable, Hashable {
     /// The page to open in the system browser.
     public let url: URL
-    /// The `state` that the callback has to carry; it names this login and is no secret towards the app.
+    /// The `state` that the callback must have; it names this login and is no secret for the app.
     public let state: String
 }
 
 extension StartedLogin: RedactedDescription {
-    /// Nothing: whoever has the URL can take part in the login.
+    /// Nothing: who knows the URL can take part in the login.
     public var description: String { "StartedLogin" }
 }
 
@@ -76,20 +76,20 @@ public struct LogoutOptions: Sendable, Hashable {
     /// Whether to log out of the identity provider behind an Auth0 tenant too. Includes ``endSession``.
     public var federated: Bool
 
-    /// A logout from this device, and from more when told so.
+    /// A logout from this device, and optionally from the server and the identity provider.
     public init(endSession: Bool = false, federated: Bool = false) {
         self.endSession = endSession
         self.federated = federated
     }
 }
 
-/// What a logout came to. Whatever it says, nobody is signed in on this device any more.
+/// The result of a logout. In every case no one is signed in on this device any more.
 public struct LoggedOut: Sendable, Hashable {
     /// Whether there was a session to erase.
     public let erased: Bool
     /// Whether the server confirmed that it revoked the refresh token.
     public let revoked: Bool
-    /// Whether the browser came back from the end-session page.
+    /// Whether the browser returned from the end-session page.
     public let sessionEnded: Bool
 
     /// An outcome as a session returns one; for tests and previews.

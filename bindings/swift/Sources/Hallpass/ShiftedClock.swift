@@ -7,8 +7,8 @@ public final class ShiftedClock: Sendable {
     /// Clocks that have not been moved yet.
     public init() {}
 
-    /// Lets time pass, in whole milliseconds. A negative duration sets the wall clock back, as people do; the clock that
-    /// only runs never goes back.
+    /// Moves the time, in whole milliseconds. A negative duration sets the wall clock back, as a user can; the boot clock
+    /// never goes back.
     public func advance(by duration: Duration) {
         core.advance(milliseconds: duration.signedMilliseconds)
     }

@@ -12,12 +12,12 @@ public struct Store: Sendable {
         case afterFirstUnlockThisDeviceOnly
     }
 
-    /// Who has to be there when the session is read from the Keychain.
+    /// Which authentication it takes to read the session from the Keychain.
     ///
     /// A session is read when it is opened and before a renewal; ``Unlock`` says which of these reads show a prompt. With one, an
     /// extension or a refresh in the background cannot renew.
     public enum Biometry: Sendable, Hashable {
-        /// Nobody.
+        /// None.
         case notRequired
         /// The user, by a finger, a face or the passcode.
         case userPresence
@@ -31,7 +31,7 @@ public struct Store: Sendable {
     /// For how long one prompt of ``Biometry`` lasts. It ends earlier when another process that shares the account saves its own
     /// renewal.
     public enum Unlock: Sendable, Hashable {
-        /// Not at all: each read asks, also one that no tap has caused.
+        /// Not at all: each read prompts, also one that no action of the user caused.
         case always
         /// This long from the prompt on, also while the device sleeps.
         case session(Duration)
@@ -52,11 +52,11 @@ public struct Store: Sendable {
     /// Keychain), the Secret Service on Linux.
     ///
     /// - Parameters:
-    ///   - service: whose entries these are; the bundle identifier unless given. An app and its extensions give the same.
+    ///   - service: whose entries these are; the bundle identifier by default. An app and its extensions use the same.
     ///   - accessGroup: the access group that an app shares with its extensions, with its team's prefix, such as
     ///     `A1B2C3D4E5.com.example.shared`; each needs the entitlement.
     ///   - accessibility: when an entry can be read.
-    ///   - biometry: who has to be there to read the session.
+    ///   - biometry: which authentication it takes to read the session.
     ///   - unlock: for how long one prompt lasts.
     public static func keychain(
         service: String? = nil, accessGroup: String? = nil,
@@ -70,9 +70,9 @@ public struct Store: Sendable {
     /// A store of the app's own.
     public static func custom(_ store: some SecureStore) -> Store { Store(kind: .custom(store)) }
 
-    /// This process's memory: each session has one of its own, which is gone with it. For tests and previews.
+    /// This process's memory: each session has its own, which ends with it. For tests and previews.
     public static var memory: Store { Store(kind: .memory) }
 
-    /// Plain text in a folder: in danger of being read by whoever can read the files. For tests and development.
+    /// Plain text in a folder: everyone who can read the files can read the tokens. For tests and development.
     public static func dangerPlainFiles(_ folder: URL) -> Store { Store(kind: .dangerPlainFiles(folder)) }
 }

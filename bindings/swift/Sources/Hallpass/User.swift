@@ -2,7 +2,7 @@ import Foundation
 
 /// The signed-in user, by the latest ID token (OpenID Connect Core §5.1).
 public struct User: Sendable, Hashable, Identifiable {
-    /// The user's identifier at this issuer; never assigned to anybody else.
+    /// The user's identifier at this issuer; never assigned to another user.
     public let sub: String
     /// The full name.
     public let name: String?
@@ -12,7 +12,7 @@ public struct User: Sendable, Hashable, Identifiable {
     public let familyName: String?
     /// The casual name.
     public let nickname: String?
-    /// The name that the user wishes to be called by; not unique, and no key for anything.
+    /// The name that the user prefers; not unique, so do not use it as a key.
     public let preferredUsername: String?
     /// The e-mail address.
     public let email: String?

@@ -1,8 +1,8 @@
 import Foundation
 import Hallpass
 
-/// A store in memory that several sessions can be given one after the other, and that fails when told to: for an app's
-/// tests of a restart, of a locked device and of a full disk.
+/// A store in memory that several sessions can use one after the other, and that can be set to fail: for an app's tests of
+/// a restart, of a locked device and of a full disk.
 public final class InMemoryStore: SecureStore {
     private struct Contents {
         var values: [String: String] = [:]

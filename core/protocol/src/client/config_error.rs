@@ -7,23 +7,23 @@
 pub enum ConfigError {
     /// The client id is empty.
     ClientIdEmpty,
-    /// The client id is what a template has in its place.
+    /// The client id is a placeholder of a template.
     ClientIdPlaceholder,
     /// The client id has a space, a line break or another character that no client id has.
     ClientIdCharacter,
     /// The issuer is no absolute URL.
     IssuerNotUrl,
-    /// The issuer is what a template has in its place.
+    /// The issuer is a placeholder of a template.
     IssuerPlaceholder,
-    /// The issuer is not `https`, nor `http` on this machine where that was allowed.
+    /// The issuer is not `https`, or is `http` where that is not allowed.
     IssuerInsecure,
     /// The issuer has a query, a fragment or user information.
     IssuerExtra,
     /// The redirect URI is no absolute URI.
     RedirectUriNotUri,
-    /// The redirect URI has a fragment (RFC 6749 §3.1.2), a query or user information.
+    /// The redirect URI has a fragment (RFC 6749 §3.1.2), user information, or a query with a parameter of the callback.
     RedirectUriExtra,
-    /// The redirect URI's scheme of one's own has no period in it (RFC 8252 §7.1).
+    /// The redirect URI's custom scheme has no period (RFC 8252 §7.1).
     RedirectUriScheme,
     /// The redirect URI is plain `http` to another machine.
     RedirectUriInsecure,
@@ -35,7 +35,7 @@ pub enum ConfigError {
     ExtraParameter,
     /// A `resource` is no absolute URI without fragment (RFC 8707 §2).
     Resource,
-    /// `prompt=none` stands beside another value.
+    /// `prompt=none` together with another value.
     Prompt,
     /// The redirect URI after logout is no absolute URI.
     PostLogoutRedirectUri,
@@ -75,7 +75,9 @@ impl ConfigError {
             Self::IssuerInsecure => "use https, or allow plain HTTP for a server on this very machine",
             Self::IssuerExtra => "remove query, fragment, user name and password",
             Self::RedirectUriNotUri => "give an absolute URI, such as `com.example.app:/callback`",
-            Self::RedirectUriExtra => "remove query, fragment, user name and password",
+            Self::RedirectUriExtra => {
+                "remove fragment, user name, password, and from the query the callback's own parameters, such as `state` and `code`"
+            }
             Self::RedirectUriScheme => "use a scheme that is a domain of yours in reverse, such as `com.example.app`",
             Self::RedirectUriInsecure => "use https, a scheme of your own, or `http://127.0.0.1/callback`",
             Self::RedirectUriPort => {

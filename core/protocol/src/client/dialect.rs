@@ -26,7 +26,7 @@ impl Dialect {
 /// A row of the table of dialects.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DialectData {
-    /// Where the endpoints are, when that follows from the issuer; `None` when discovery has to tell.
+    /// The endpoints' paths, if they follow from the issuer; `None` when discovery is needed.
     pub endpoints: Option<EndpointPaths>,
     /// How the members of a token or revocation request are encoded.
     pub encoding: TokenEncoding,

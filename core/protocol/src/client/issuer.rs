@@ -59,7 +59,7 @@ pub struct Issuer {
     template: Option<Template>,
 }
 
-/// What stands before and after `{tenantid}` in the name of an issuer with many tenants.
+/// The text before and after `{tenantid}` in the name of an issuer with many tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Template {
     before: String,
@@ -89,8 +89,8 @@ impl Issuer {
     }
 
     /// The same issuer, whose metadata and tokens name it by a template: `https://login.microsoftonline.com/{tenantid}/v2.0`.
-    /// In the metadata the template stands as it is; in a token the tenant's id stands in the place of `{tenantid}`, and has
-    /// to be the claim `tid`. **Every tenant's users are accepted**: who may sign in is for the app to say.
+    /// The metadata has the template itself. In a token `{tenantid}` is replaced by the tenant's id, which has to be the claim
+    /// `tid`. **Users of every tenant are accepted**; the app has to decide who may sign in.
     ///
     /// # Errors
     /// [`ConfigError::IssuerNotUrl`] when `{tenantid}` is not in it once, or when it is another host's.
@@ -141,9 +141,9 @@ impl Issuer {
     }
 }
 
-/// Parses a URL that says what it means. The URL standard's parser repairs what browsers meet: it drops line breaks
-/// and surrounding spaces, takes `\` for `/`, and adds slashes that are missing or drops those that are too many. A
-/// text that is kept and compared byte for byte has to be what was read.
+/// Parses a URL that needs no repair. The URL standard's parser repairs what browsers meet: it drops line breaks and
+/// surrounding spaces, reads `\` as `/`, and adds missing slashes or drops extra ones. Here the text is stored and compared
+/// byte for byte, so it must mean what was parsed.
 pub(crate) fn parse_as_written(text: &str) -> Option<Url> {
     if text.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) {
         return None;

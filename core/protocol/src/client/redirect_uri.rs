@@ -100,7 +100,7 @@ impl RedirectUri {
         &self.url
     }
 
-    /// Whether it is plain `http` to this very machine, so that something has to listen there.
+    /// Whether it is plain `http` to this machine, so that something has to listen there.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.url.scheme() == "http"
@@ -202,6 +202,9 @@ mod tests {
         ] {
             assert_eq!(RedirectUri::parse(text), Err(ConfigError::RedirectUriExtra), "{text}");
         }
+        // A query is allowed, so the advice names the parameters that are not.
+        let fix = ConfigError::RedirectUriExtra.fix();
+        assert!(["fragment", "user name", "`state`", "`code`"].iter().all(|word| fix.contains(word)), "{fix}");
         for text in [
             "",
             "/callback",

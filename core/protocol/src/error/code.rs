@@ -67,17 +67,17 @@ error_codes! {
     AccountSelectionRequired = "account_selection_required",
     /// `prompt=none`, and the user would have to consent (OpenID Connect Core §3.1.2.6).
     ConsentRequired = "consent_required",
-    /// The `request_uri` is of no use (OpenID Connect Core §3.1.2.6).
+    /// The `request_uri` cannot be used (OpenID Connect Core §3.1.2.6).
     InvalidRequestUri = "invalid_request_uri",
-    /// The request object is of no use (OpenID Connect Core §3.1.2.6).
+    /// The request object cannot be used (OpenID Connect Core §3.1.2.6).
     InvalidRequestObject = "invalid_request_object",
-    /// The server takes no request objects (OpenID Connect Core §3.1.2.6).
+    /// The server does not support request objects (OpenID Connect Core §3.1.2.6).
     RequestNotSupported = "request_not_supported",
-    /// The server takes no `request_uri` (OpenID Connect Core §3.1.2.6).
+    /// The server does not support `request_uri` (OpenID Connect Core §3.1.2.6).
     RequestUriNotSupported = "request_uri_not_supported",
-    /// The server takes no registration in a request (OpenID Connect Core §3.1.2.6).
+    /// The server does not support registration in a request (OpenID Connect Core §3.1.2.6).
     RegistrationNotSupported = "registration_not_supported",
-    /// The authentication asked for cannot be had (OpenID Connect Unmet Authentication Requirements 1.0).
+    /// The requested authentication is not possible (OpenID Connect Unmet Authentication Requirements 1.0).
     UnmetAuthenticationRequirements = "unmet_authentication_requirements",
     /// The `resource` is unknown or not allowed (RFC 8707 §2).
     InvalidTarget = "invalid_target",
@@ -93,11 +93,11 @@ error_codes! {
     AuthorizationPending = "authorization_pending",
     /// Ask less often (RFC 8628 §3.5).
     SlowDown = "slow_down",
-    /// The device code is over (RFC 8628 §3.5).
+    /// The device code has expired (RFC 8628 §3.5).
     ExpiredToken = "expired_token",
     /// The DPoP proof is invalid (RFC 9449 §5).
     InvalidDpopProof = "invalid_dpop_proof",
-    /// The server wants its nonce in the DPoP proof (RFC 9449 §8).
+    /// The server requires its nonce in the DPoP proof (RFC 9449 §8).
     UseDpopNonce = "use_dpop_nonce",
     /// Auth0: the user is blocked, or a rule refused.
     Unauthorized = "unauthorized",
@@ -105,7 +105,7 @@ error_codes! {
     InvalidUserPassword = "invalid_user_password",
     /// Auth0: a second factor is needed.
     MfaRequired = "mfa_required",
-    /// Auth0: a second factor has to be enrolled.
+    /// Auth0: the user has to enrol a second factor.
     MfaRegistrationRequired = "mfa_registration_required",
     /// Auth0: the second factor's code is wrong.
     MfaInvalidCode = "mfa_invalid_code",
@@ -117,9 +117,9 @@ error_codes! {
     TooManyLogins = "too_many_logins",
     /// Auth0: the password appears in a known leak.
     PasswordLeaked = "password_leaked",
-    /// Auth0: suspicious; the user has to prove to be human.
+    /// Auth0: suspicious login; the user has to solve a challenge.
     RequiresVerification = "requires_verification",
-    /// Auth0: the user's session at the server is over.
+    /// Auth0: the user's session at the server has ended.
     SessionExpired = "session_expired",
     /// Auth0: a rule or action failed.
     ExtensibilityError = "extensibility_error",

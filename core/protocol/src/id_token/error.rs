@@ -14,13 +14,13 @@ pub enum IdTokenError {
     /// 1: it is encrypted, which was not asked for.
     #[error("the ID token is encrypted")]
     Encrypted,
-    /// It has an extension that has to be understood, and none is (RFC 7515 §4.1.11).
+    /// It has a critical extension; none is supported (RFC 7515 §4.1.11).
     #[error("the ID token has an extension that is not understood")]
     Critical,
     /// It says that it is some other kind of token (RFC 8725 §3.11).
     #[error("the token is not an ID token")]
     Type,
-    /// A claim that every ID token has is not there, or of another type than it has to be (OpenID Connect Core §2).
+    /// A required claim is missing, or has a wrong type (OpenID Connect Core §2).
     #[error("the ID token has no usable `{claim}`")]
     Missing {
         /// The claim.

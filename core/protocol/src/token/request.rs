@@ -138,8 +138,8 @@ fn push_json_string(text: &mut String, value: &str) {
     text.push('"');
 }
 
-/// Room for the worst case of either encoding (a byte becomes six, and six more stand around a member), so that the
-/// buffer never moves and leaves a secret behind in memory that nobody wipes.
+/// Room for the worst case of either encoding (a byte becomes six, and a member needs six more), so that the buffer is
+/// never moved, which would leave a copy of a secret in memory that is not zeroed.
 fn with_room_for(members: &[(&str, Option<&str>)]) -> String {
     String::with_capacity(present(members).map(|(name, value)| 6 * (name.len() + value.len() + 1)).sum::<usize>() + 2)
 }

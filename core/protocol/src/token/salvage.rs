@@ -10,12 +10,13 @@ use crate::http::Response;
 use crate::lenient;
 use crate::secret::RefreshToken;
 
-/// The refresh token of a 2xx that [`parse`](super::parse) refuses; `None` when there is none that is certainly whole.
+/// The refresh token of a 2xx response that [`parse`](super::parse) refuses; `None` when there is none that is certainly
+/// complete.
 ///
-/// Taken is the member `refresh_token` of the outermost JSON object, whose value is a whole string of 1*VSCHAR (RFC 6749
-/// appendix A.17). What comes after it may be cut off or broken, what comes before it has to be JSON; so a token that
-/// is nested, or that stands in another text, is never taken for it. When the member stands there more than once, the
-/// last value is taken: that is what most JSON readers do (RFC 8259 §4), and so what the server's other clients use.
+/// It is the member `refresh_token` of the outermost JSON object, whose value is a complete string of 1*VSCHAR (RFC 6749
+/// appendix A.17). What follows it may be cut off or broken; what precedes it has to be JSON. So a token that is nested, or
+/// inside another text, is never used. If the member occurs more than once, the last value is used: most JSON readers do
+/// so (RFC 8259 §4), and with them the server's other clients.
 #[must_use]
 pub fn salvage(response: &Response) -> Option<RefreshToken> {
     if !response.is_success() {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{STEP, entry_name};
 use crate::ports::{Lease, LeaseBusy, LeaseGuard};
 
-/// Runs the suite on a lease. `open` returns a handle of its own on the same leases each time, as another process would.
+/// Runs the suite on a lease. Each call of `open` returns a new handle for the same leases, as in another process.
 ///
 /// That the system takes a lease back from a process that died is not tested here: it takes a process.
 ///

@@ -52,7 +52,7 @@ pub async fn transport<T: Transport>(make: impl Fn(Limits) -> T) {
     a_connection_is_used_again(&transport).await;
 }
 
-/// Runs the suite on a transport that can be told to trust an authority of the test. `make` returns a new one that
+/// Runs the suite on a transport that can be configured to trust an authority of the test. `make` returns a new one that
 /// trusts the certificate in PEM beside the platform's own.
 ///
 /// # Panics

@@ -31,10 +31,10 @@ use crate::ports::{EntryName, Lease, SecureStore, StoreError, StoredValue};
 /// | [`StoreError::Locked`] | before the first unlock after a boot; or the user did not authenticate, whatever the reason | its collection is locked, or none has it and the default collection is locked; none is ever unlocked here, because that asks the user |
 /// | [`StoreError::Invalidated`] | the item of a protected entry is gone and the marker beside it is there | does not occur |
 ///
-/// On a desktop (Linux, macOS) it brings a lease, a locked file in the user's own folder for such things, so that two
-/// terminals make one request.
+/// On a desktop (Linux, macOS) it has a lease, a locked file in the user's state folder, so that two terminals make one
+/// request.
 ///
-/// Elsewhere every call fails; an app there brings a [`SecureStore`] of its own.
+/// On other systems every call fails; an app there needs its own [`SecureStore`].
 #[derive(Debug, Clone)]
 pub struct Keychain(Arc<Options>);
 
@@ -79,21 +79,21 @@ pub enum Protection {
     /// The device was unlocked once since it booted. It allows renewals in the background.
     #[default]
     AfterFirstUnlock,
-    /// The user shows to be present, by biometry or the device's passcode. Apple only: elsewhere every call
-    /// fails, rather than store something with less protection than was asked for.
+    /// The user authenticates by biometry or the device's passcode. Apple only: elsewhere every call fails, so that nothing
+    /// is stored with less protection than was asked for.
     UserPresence,
-    /// The user shows to be present by biometry. Apple only, as above.
+    /// The user authenticates by biometry. Apple only, as above.
     Biometry,
-    /// The user shows to be present by a finger or face that was enrolled when the entry was saved; enrolling another
-    /// makes the record unreadable forever ([`StoreError::Invalidated`]). Apple only, as above.
+    /// The user authenticates by a finger or face that was enrolled when the entry was saved. Enrolling another one makes the
+    /// record permanently unreadable ([`StoreError::Invalidated`]). Apple only, as above.
     CurrentBiometry,
 }
 
-/// For how long what the user has unlocked can be read again without a prompt. The time ends earlier when another process
-/// saves something else. Apple only, and without effect unless a [`Protection`] asks the user.
+/// How long an entry that the user has unlocked can be read again without a prompt. The time ends earlier when another
+/// process saves something else. Apple only, and without effect unless a [`Protection`] asks the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unlock {
-    /// Not at all. A session reads its record before each renewal, so prompts appear that no tap has caused.
+    /// Not at all. A session reads its record before each renewal, so prompts appear without an action of the user.
     EachRead,
     /// This long, also while the device sleeps.
     For(Duration),
@@ -110,22 +110,22 @@ impl Keychain {
 
     /// Shares the entries with the apps and extensions of the same access group, `TEAMID.com.example.shared`, which each
     /// of them names in its entitlements. Without one, they are in the app's first group. Apple only: on Linux all of
-    /// the user's programs share the Secret Service as it is.
+    /// the user's programs share the Secret Service anyway.
     #[must_use]
     pub fn access_group(mut self, group: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).access_group = Some(group.into());
         self
     }
 
-    /// Asks for more than the default before the record of a session can be read. A record that was saved with another
-    /// protection gets this one with its next save.
+    /// What it takes to read the record of a session. A record that was saved with another protection gets this one with its
+    /// next save.
     #[must_use]
     pub fn protection(mut self, protection: Protection) -> Self {
         Arc::make_mut(&mut self.0).protection = protection;
         self
     }
 
-    /// Says for how long one prompt lasts.
+    /// How long one prompt lasts.
     #[must_use]
     pub fn unlock(mut self, unlock: Unlock) -> Self {
         Arc::make_mut(&mut self.0).unlock = unlock;

@@ -1,4 +1,4 @@
-//! One lease a process, shared by all its renewals.
+//! The lease of a process, shared by all its renewals.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

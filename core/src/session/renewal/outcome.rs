@@ -1,5 +1,5 @@
-//! What follows from the server's answer to a renewal: new tokens are saved, judged and published (rule 3), a refusal is
-//! looked into (rules 4 to 6).
+//! What follows from the server's response to a renewal: new tokens are saved, judged and published (rule 3); a refusal is
+//! resolved (rules 4 to 6).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +38,9 @@ const JUDGEMENT_WAIT: Duration = Duration::from_secs(3);
 
 /// What to do about `invalid_grant` where the session is not over.
 pub(super) enum Next {
-    /// The store holds a newer token to go on with.
+    /// The store has a newer token, which is used next.
     Superseded,
-    /// Ask once more with the same token: some servers say so in passing.
+    /// Ask once more with the same token: some servers answer a temporary `invalid_grant`.
     AskOnceMore,
 }
 
@@ -225,7 +225,7 @@ impl Outcome {
     }
 }
 
-/// The refresh token to go on with: the new one, or the one just used, which then has proved to be reusable.
+/// The next refresh token: the new one, or the one just used, which is then known to be reusable.
 fn next_refresh(
     present: Option<Refresh>,
     prepared: &Prepared,

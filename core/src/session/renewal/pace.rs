@@ -1,4 +1,4 @@
-//! How long an answer of the token endpoint is waited for, by how long answers took lately (ADR 8).
+//! How long to wait for a response of the token endpoint, by how long recent responses took (ADR 8).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

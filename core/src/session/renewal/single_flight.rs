@@ -1,4 +1,5 @@
-//! Single flight: one renewal in flight, shared by all who need it (rule 1), and not ended by those who leave (rule 2).
+//! Single flight: at most one renewal in flight, shared by all callers that need it (rule 1). Callers that leave do not end
+//! it (rule 2).
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -11,7 +11,7 @@ import Security
 /// ```
 ///
 /// It can be used after the first unlock, so that tokens can be renewed in the background. What is kept in a file, out of
-/// backups, is the Enclave's own sealed form of it: of no use on another device.
+/// backups, is the Enclave's own encrypted form of it, which is useless on another device.
 public struct SecureEnclaveSigner: KeySigner {
     /// Files and the Enclave take tens of milliseconds, and the threads of Swift's tasks are few.
     private static let queue = DispatchQueue(label: "hallpass.secure-enclave")
@@ -21,11 +21,11 @@ public struct SecureEnclaveSigner: KeySigner {
     /// The file of the key: two signers on one file are one key.
     public var identity: String { "secure enclave:\(file.standardizedFileURL.path)" }
 
-    /// A key of one account's own; `nil` where there is no Secure Enclave, as on a simulator. Without a signer, a session keeps
+    /// The key of one account; `nil` where there is no Secure Enclave, as on a simulator. Without a signer, a session keeps
     /// a key in software in its store, which is the Keychain.
     ///
     /// - Parameters:
-    ///   - account: the account of the session that it is given to, as in `Session.init`. Each account has a key of its own.
+    ///   - account: the account of its session, as in `Session.init`. Each account has its own key.
     ///   - folder: where its sealed form is kept; the app's Application Support folder when `nil`.
     public init?(account: String? = nil, folder: URL? = nil) {
         let suffix = account.map { $0 == "default" ? "" : ".\($0)" } ?? ""

@@ -2,8 +2,8 @@ import Foundation
 
 /// A key pair on P-256 that access tokens are bound to (``Config/dpop``), one for each account.
 ///
-/// It is made when it is asked for and there is none, and stays until it is deleted, also in the next process. Methods may be
-/// called at the same time.
+/// It is created when it is first needed, and stays until it is deleted, also in the next process. Methods may be called at
+/// the same time.
 public protocol KeySigner: Sendable {
     /// Names the key, such as by its tag. Two signers with the same identity use the same key, and only one account of a process
     /// may: a logout of one would sign the other out.
@@ -19,7 +19,7 @@ public protocol KeySigner: Sendable {
     /// - Throws: as ``publicKey()``; ``SignerError/invalidated`` when there is no key.
     func sign(_ message: Data) async throws -> Data
 
-    /// Deletes the key; it is no error when there is none.
+    /// Deletes the key; no error if there is none.
     ///
     /// - Throws: as ``publicKey()``; the key is then still there.
     func delete() async throws
@@ -29,7 +29,7 @@ public protocol KeySigner: Sendable {
 public enum SignerError: Error, Sendable, Hashable {
     /// The key cannot be used now, such as before the device is first unlocked. It is tried again.
     case locked
-    /// The key is gone for good, and what is bound to it is of no use. A login is required.
+    /// The key is gone for good, and tokens bound to it cannot be used. A login is required.
     case invalidated
     /// Anything else. It is tried again.
     case failed

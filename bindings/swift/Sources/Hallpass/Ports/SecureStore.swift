@@ -1,7 +1,6 @@
-/// A place of the app's own where secrets outlive the process; ``Store/custom(_:)`` takes it.
+/// The app's own storage for secrets, which outlives the process; for ``Store/custom(_:)``.
 ///
-/// What is saved under one name is saved whole or not at all, and is durable when `save` returns. Methods may be called
-/// at the same time.
+/// A value is saved completely or not at all, and is durable when `save` returns. Methods may be called at the same time.
 public protocol SecureStore: Sendable {
     /// Names the storage behind this store: two stores with the same identity see each other's entries. It does not
     /// change.
@@ -12,12 +11,12 @@ public protocol SecureStore: Sendable {
     /// - Throws: ``StoreError``; an error never means absent. Any other error counts as ``StoreError/failed``.
     func load(_ name: String) async throws -> String?
 
-    /// Saves `value` under `name`, in place of what was there. Names are ASCII, and valid as file names.
+    /// Saves `value` under `name` and replaces the previous value. Names are ASCII, and valid as file names.
     ///
-    /// - Throws: as ``load(_:)``; the value before is then still there.
+    /// - Throws: as ``load(_:)``; the previous value is then still there.
     func save(_ value: String, under name: String) async throws
 
-    /// Deletes the value under `name`; it is no error when there is none.
+    /// Deletes the value under `name`; no error if there is none.
     ///
     /// - Throws: as ``load(_:)``; the value is then still there.
     func delete(_ name: String) async throws

@@ -1,27 +1,27 @@
 import Foundation
 
-/// Sends HTTP requests. A session has one of its own unless it is given another, such as ``URLSessionTransport``.
+/// Sends HTTP requests. A session has a default one; it can be given another, such as ``URLSessionTransport``.
 ///
 /// It follows no redirect, keeps no cookie, caches nothing and logs nothing: requests carry refresh tokens.
 public protocol Transport: Sendable {
-    /// Returns the answer, whatever its status.
+    /// Returns the response, whatever its status.
     ///
-    /// - Throws: ``TransportError``; what matters is whether the server can have acted on the request. Any other error
-    ///   counts as ``TransportError/noAnswer``, which is right whatever happened.
+    /// - Throws: ``TransportError``, which says whether the server may have acted on the request. Any other error counts as
+    ///   ``TransportError/noAnswer``, which is always safe.
     func send(_ request: TransportRequest) async throws -> TransportResponse
 }
 
-/// A request to be sent as it is.
+/// A request, to be sent unchanged.
 public struct TransportRequest: Sendable, Hashable {
     /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
     public var method: String
     /// An absolute URL.
     public var url: URL
-    /// The header fields that matter to the protocol, in order.
+    /// The header fields of the protocol, in order.
     public var headers: [HTTPHeader]
     /// The content; empty for none.
     public var body: Data
-    /// How many bytes of the response's body may be read; of more, ``TransportError/tooLarge`` is thrown.
+    /// How many bytes of the response's body may be read; for a larger one, throw ``TransportError/tooLarge``.
     public var maxResponseBytes: Int
 
     /// A request.
@@ -34,7 +34,7 @@ public struct TransportRequest: Sendable, Hashable {
     }
 }
 
-/// A response, read whole.
+/// A complete response.
 public struct TransportResponse: Sendable, Hashable {
     /// The status code.
     public var status: Int
@@ -51,15 +51,15 @@ public struct TransportResponse: Sendable, Hashable {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 public enum TransportError: Error, Sendable, Hashable {
-    /// The request did not leave. The server has not acted.
+    /// The request was not sent. The server has not acted.
     case unreachable
     /// No trusted connection could be made. The server has not acted.
     case tls
-    /// The request left, in part at least, and no whole answer came back. The server may have acted.
+    /// The request was sent, at least in part, and no complete response came. The server may have acted.
     case noAnswer
-    /// The answer is larger than asked for.
+    /// The response is larger than the request allows.
     case tooLarge
     /// The request cannot be expressed in HTTP. Nothing was sent.
     case invalidRequest

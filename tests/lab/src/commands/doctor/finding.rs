@@ -103,12 +103,12 @@ mod tests {
         let mut findings = Findings::default();
         assert_eq!(findings.worst(), Level::Ok);
         findings.ok("a", "fine");
-        findings.warn("b", "odd\nand long", "mend it");
+        findings.warn("b", "odd\nand long", "change it");
         assert_eq!(findings.worst(), Level::Warn);
         findings.fail("c", "broken", "");
         let lines = findings.lines();
         assert_eq!(lines[0], "ok    a: fine");
-        assert_eq!(lines[1..3], ["warn  b: odd\\nand long", "      fix: mend it"]);
+        assert_eq!(lines[1..3], ["warn  b: odd\\nand long", "      fix: change it"]);
         assert_eq!(lines.last().unwrap(), "To be changed: 1. To be thought about: 1.");
         assert_eq!(findings.to_json()[2]["fix"], Value::Null);
     }

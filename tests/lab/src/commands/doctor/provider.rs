@@ -94,13 +94,13 @@ fn tell_why(patient: &Patient, error: &DiscoveryError, document: &Value, finding
         ),
         DiscoveryError::Malformed => findings.fail(
             "metadata",
-            "the answer is no metadata document",
+            "the response is not a metadata document",
             "check `issuer`, and for a captive portal or a proxy on the way",
         ),
         DiscoveryError::Missing { member } => findings.fail(
             "metadata",
             format!("it has no `{member}`"),
-            "that is for the provider to mend; without it nobody can sign in",
+            "the provider has to fix this; without it no one can sign in",
         ),
         DiscoveryError::Insecure { member } => findings.fail(
             "metadata",
@@ -109,7 +109,7 @@ fn tell_why(patient: &Patient, error: &DiscoveryError, document: &Value, finding
         ),
         DiscoveryError::Unsupported { member: "code_challenge_methods_supported" } => findings.fail(
             "pkce",
-            "it takes code challenges, and not S256",
+            "it supports code challenges, but not S256",
             "switch PKCE with S256 on at the provider (RFC 7636); without it a stolen code could be used",
         ),
         DiscoveryError::Unsupported { member: "response_types_supported" } => findings.fail(
@@ -120,7 +120,7 @@ fn tell_why(patient: &Patient, error: &DiscoveryError, document: &Value, finding
         DiscoveryError::Unsupported { member } => findings.fail(
             "algorithms",
             format!("`{member}` has no algorithm that an app can check"),
-            "have ID tokens signed with RS256, ES256 or EdDSA at the provider; HS256 and none are not taken",
+            "have ID tokens signed with RS256, ES256 or EdDSA at the provider; HS256 and none are not accepted",
         ),
     }
 }
@@ -133,7 +133,7 @@ fn examine_flow(document: &Value, findings: &mut Findings) {
         Some(_) => findings.ok("pkce", "S256 is announced"),
         None => findings.note(
             "pkce",
-            "it does not say whether it takes PKCE; S256 is sent in any case",
+            "it does not say whether it supports PKCE; S256 is always sent",
             "require PKCE for this application at the provider, where it can be required",
         ),
     }
@@ -185,7 +185,7 @@ fn examine_endpoints(patient: &Patient, metadata: &ProviderMetadata, document: &
         (None, true) => findings.fail(
             "par",
             "pushed requests are required, and there is no endpoint for them",
-            "that is for the provider to mend",
+            "the provider has to fix this",
         ),
         (Some(_), true) if patient.client.dialect == Dialect::Auth0 && !wants_par => findings.fail(
             "par",
@@ -244,7 +244,7 @@ fn examine_clock(response: &Response, findings: &mut Findings) {
         off => findings.warn(
             "clock",
             format!("this machine is {off} s {which} the server"),
-            "set the clock of whichever is wrong; an app corrects its own by the server's, and others do not",
+            "correct the clock that is wrong; an app corrects its own by the server's, other clients do not",
         ),
     }
 }

@@ -94,7 +94,7 @@ pub(super) async fn examine(
         ),
         (_, _) => findings.note(
             CHECK,
-            "the provider shows a page whatever the redirect URI is, so nothing can be told before a login",
+            "the provider shows a page for any redirect URI, so this cannot be tested without a login",
             "run `lab doctor --login`",
         ),
     }

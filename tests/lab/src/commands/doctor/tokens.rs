@@ -202,7 +202,7 @@ async fn measure(
                 findings.ok("renewal", "the access token was renewed");
                 findings.ok(
                     "rotation",
-                    "refresh tokens do not rotate: a lost answer is asked for again with the same token",
+                    "refresh tokens do not rotate: the engine retries a lost response with the same token",
                 );
                 findings.ok("sign_out", "no lost answer signs a user out here");
                 return spent;
@@ -318,7 +318,7 @@ async fn end(patient: &Patient, metadata: &ProviderMetadata, token: &RefreshToke
         Renewed::Tokens(_) => findings.fail(
             CHECK,
             "a refresh token that was revoked still works: a logout ends nothing at the server",
-            "that is for the provider to mend",
+            "the provider has to fix this",
         ),
         Renewed::Unknown(error) => findings.note(CHECK, format!("not known: {error}"), ""),
     }

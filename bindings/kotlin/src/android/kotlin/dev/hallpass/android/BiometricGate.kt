@@ -17,37 +17,37 @@ import javax.crypto.SecretKey
 import kotlin.coroutines.resume
 
 /**
- * Asks the user for a finger, a face or, where the policy allows it, the screen lock, before something that matters.
+ * Asks the user for a fingerprint, a face or, if the policy allows it, the screen lock, before an important action.
  *
- * The prompt unlocks a key of the Keystore that works for nobody else, and that key is then used: an app that was tampered
- * with cannot simply report a success. A finger that is enrolled later makes a key without a fallback unusable, which is
- * [Outcome.EnrolmentChanged]; whoever knows the screen lock can enrol a finger, so that the other kind has nothing to lose.
+ * The prompt unlocks a key of the Keystore, which is then used: so a manipulated app cannot simply report success. With
+ * [Fallback.None], enrolling another finger or face makes the key unusable, which is [Outcome.EnrolmentChanged]. With a
+ * screen lock as fallback it does not: who knows the screen lock can unlock the key anyway.
  *
- * @param alias the name of the key; what serves is added to it, so that each policy has a key of its own
- * @param fallback what serves besides a strong biometric
+ * @param alias the name of the key; the fallback is added to it, so that each policy has its own key
+ * @param fallback what is accepted besides a strong biometric
  */
 public class BiometricGate(
     private val alias: String = "hallpass.gate",
     private val fallback: Fallback = Fallback.None,
 ) {
-    /** What serves besides a strong biometric (class 3). */
+    /** What is accepted besides a strong biometric (class 3). */
     public enum class Fallback {
         /** Nothing. */
         None,
 
-        /** The screen lock, from API 30 on; below it cannot unlock a key, and nothing serves. */
+        /** The screen lock, from API 30 on; below, it cannot unlock a key and is not accepted. */
         ScreenLock,
     }
 
-    /** What came of it. Only [Confirmed] means that the user is there. */
+    /** The result. Only [Confirmed] means that the user is present. */
     public enum class Outcome {
-        /** The user is there. */
+        /** The user is present. */
         Confirmed,
 
-        /** The user, or somebody else's screen, closed the prompt, or nobody answered it. */
+        /** The user or another screen closed the prompt, or there was no answer. */
         Cancelled,
 
-        /** Too many wrong tries: later, or after the device was unlocked. */
+        /** Too many wrong tries: try later, or after the device was unlocked. */
         LockedOut,
 
         /**
@@ -76,7 +76,7 @@ public class BiometricGate(
 
     /** What a device can do. */
     public companion object {
-        /** Whether devices of this API level have a prompt that unlocks a key: from API 28 on. What is enrolled, the prompt tells. */
+        /** Whether devices of this API level have a prompt that unlocks a key: from API 28 on. The prompt says what is enrolled. */
         public val isSupported: Boolean get() = isSupportedBy(Build.VERSION.SDK_INT)
 
         internal fun isSupportedBy(apiLevel: Int): Boolean = apiLevel >= Build.VERSION_CODES.P

@@ -32,16 +32,16 @@ public object HallpassAndroid {
      * of milliseconds.
      *
      * `Application.onCreate` runs in each process of an app. Processes that open the same account share its stored session and
-     * take turns at renewing it, by locked files in `noBackupFilesDir`.
+     * take turns at renewing it, with locked files in `noBackupFilesDir`.
      *
-     * When the process died while the browser was open, the redirect that comes back later finishes the login by itself,
-     * and [Session.states] tells of it. [onLateLoginFailed] is told when it does not, on a thread of `Dispatchers.Default`; after
-     * a failure that may pass, such as no network, [Session.restored] and [Session.reload] try it again. A redirect that nobody
-     * waits for is no failure and changes nothing.
+     * If the process ended while the browser was open, the redirect that arrives later finishes the login, and
+     * [Session.states] shows it. If that fails, [onLateLoginFailed] is called on a thread of `Dispatchers.Default`; after a
+     * temporary failure, such as no network, [Session.restored] and [Session.reload] try again. A redirect that belongs to no
+     * login is no failure and changes nothing.
      *
      * @param context any; the application's is kept
      * @param account which of several accounts of this device
-     * @param signer the key that tokens are bound to with [Config.dpop], such as a [KeystoreSigner] of this account's own; `null`
+     * @param signer the key that tokens are bound to with [Config.dpop], such as a [KeystoreSigner] of this account; `null`
      *   is one in software, kept in [store]
      * @throws HallpassException.Misconfigured naming what is missing or wrong
      */

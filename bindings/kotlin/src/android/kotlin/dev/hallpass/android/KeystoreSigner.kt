@@ -30,7 +30,7 @@ import java.security.spec.ECGenParameterSpec
  * the TEE otherwise. Give it to [HallpassAndroid.session] with [dev.hallpass.Config.dpop].
  *
  * It is not bound to the user's authentication, so that tokens can be renewed in the background. A key that exists is never
- * overwritten, whatever the Keystore says about it, and trouble is asked about again over two seconds before it is believed.
+ * overwritten, whatever the Keystore reports about it. An error counts only if it persists for two seconds.
  */
 public class KeystoreSigner internal constructor(
     private val alias: String,
@@ -39,9 +39,9 @@ public class KeystoreSigner internal constructor(
     private val retries: Retries,
 ) : KeySigner {
     /**
-     * Names the key; it is made when the core asks for it.
+     * Names the key; it is created when the core first needs it.
      *
-     * @param account the account of the session that it is given to; each account has a key of its own
+     * @param account the account of its session; each account has its own key
      * @param alias the name of the key, which no other account has
      * @param dispatcher where the blocking work is done
      */

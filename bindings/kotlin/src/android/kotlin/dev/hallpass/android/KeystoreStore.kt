@@ -10,21 +10,21 @@ import kotlinx.coroutines.Dispatchers
 import java.io.File
 
 /**
- * The secure store of Android: AES-256-GCM under a key in the Android Keystore, in files that no backup and no transfer to
- * another device takes along.
+ * The secure store of Android: AES-256-GCM with a key in the Android Keystore, in files that neither a backup nor a transfer
+ * to another device copies.
  *
- * The key is not bound to the user's authentication, so that tokens can be renewed in the background; [BiometricGate] is
- * what asks for a finger. Trouble of the Keystore is told apart, and the key is asked again over two seconds before that is
- * believed: what may pass destroys nothing, and what can never be read again is set aside and reported as
- * [dev.hallpass.ports.StoreException.Invalidated]. A key that comes back brings its entries back at the next start, and a key
- * that never works again stands in nobody's way: the next login is sealed under a new one.
+ * The key is not bound to the user's authentication, so that tokens can be renewed in the background; [BiometricGate] asks
+ * the user. Errors of the Keystore are distinguished, and an error counts only if it persists for two seconds. A temporary
+ * error destroys nothing. Entries that can never be read again are set aside and reported as
+ * [dev.hallpass.ports.StoreException.Invalidated]. If the key works again, so do its entries at the next start. If it never
+ * does, the next login is encrypted with a new key.
  */
 public class KeystoreStore internal constructor(store: EncryptedStore) : SecureStore by store {
     /**
      * Opens the store.
      *
      * @param context any; the application's is kept
-     * @param name tells several stores of one app apart: a name for a folder and for a key
+     * @param name distinguishes several stores of one app: a name for a folder and for a key
      * @param dispatcher where the blocking work is done
      */
     public constructor(

@@ -4,11 +4,11 @@ import android.app.Activity
 import android.os.Bundle
 
 /**
- * Takes the redirect from the browser. The app's manifest gives it the intent filter of its redirect URI.
+ * Receives the redirect from the browser. The app's manifest gives it the intent filter of its redirect URI.
  *
- * Anybody can start it with anything: it reads nothing but the URL, shows nothing, and passes on what the login in progress
- * waits for. When none is (the process died while the browser was open), the session that the redirect belongs to finishes
- * the login. In either case [LoginActivity] comes back in front, which closes the browser's tab above it.
+ * Any app can start it with any content. It reads only the URL, shows nothing, and passes the URL to the login in progress. If
+ * there is none (the process ended while the browser was open), the session that the redirect belongs to finishes the login.
+ * In both cases [LoginActivity] returns to the front, which closes the browser's tab above it.
  */
 public class RedirectActivity : Activity() {
     override fun onCreate(savedInstanceState: Bundle?) {

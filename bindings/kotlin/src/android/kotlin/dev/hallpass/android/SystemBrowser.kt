@@ -11,8 +11,8 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 /**
- * The user's browser: as an Auth Tab where it has one, else as a Custom Tab, else as it is, as far as [BrowserOptions] let it. The
- * redirect comes back through the Auth Tab, or through [RedirectActivity].
+ * The user's browser: as an Auth Tab if it has one, else as a Custom Tab, else the browser itself, as [BrowserOptions] allow. The
+ * redirect arrives through the Auth Tab, or through [RedirectActivity].
  *
  * Going back and closing the tab are [BrowserException.Cancelled]. An app in the background may not open a browser: Android
  * ignores it, which is [BrowserException.Failed] after some seconds.
@@ -50,9 +50,9 @@ public class SystemBrowser internal constructor(
     }
 
     /**
-     * Starts the browser's process, so that its tab opens sooner. For the moment at which a login becomes likely, such as when the
-     * app shows its first screen to nobody signed in; it costs a process, so not for an app whose user is signed in. Does nothing
-     * where the browser has no tabs.
+     * Starts the browser's process, so that its tab opens sooner. Call it when a login becomes likely, such as when the app shows
+     * its first screen and no user is signed in; not while a user is signed in, because it costs a process. Does nothing if the
+     * browser has no tabs.
      */
     public fun warmUp() {
         val installed = InstalledBrowsers.of(context).filter { options.allowed == null || it.packageName in options.allowed }
