@@ -80,7 +80,7 @@ pub enum Command {
     Login(LoginArguments),
     /// Show who is signed in and how long the access token is valid. Sends nothing.
     #[command(after_long_help = SETTINGS)]
-    Status(SessionArguments),
+    Status(StatusArguments),
     /// Call an API with the access token: curl with sign-in.
     ///
     /// The access token is renewed before the call if it is about to expire. If the API answers 401, it is renewed and the
@@ -147,10 +147,8 @@ impl Command {
             Command::Walk(arguments) => arguments.json,
             Command::Serve(arguments) => arguments.json,
             Command::Login(arguments) => arguments.json,
-            Command::Status(arguments)
-            | Command::Renew(arguments)
-            | Command::Userinfo(arguments)
-            | Command::Accounts(arguments) => arguments.json,
+            Command::Status(arguments) => arguments.json,
+            Command::Renew(arguments) | Command::Userinfo(arguments) | Command::Accounts(arguments) => arguments.json,
             Command::Token(arguments) => arguments.json,
             Command::Logout(arguments) => arguments.json,
             Command::Doctor(arguments) => arguments.json,
@@ -294,6 +292,20 @@ impl TenantArguments {
 /// Options of commands that only need to know the session.
 #[derive(Debug, Args)]
 pub struct SessionArguments {
+    /// Write JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+    /// Which tenant, client and account.
+    #[command(flatten)]
+    pub tenant: TenantArguments,
+}
+
+/// Options of `lab status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Show all that is known of the session, for a support case: why it is as it is. No secret is in it.
+    #[arg(long)]
+    pub report: bool,
     /// Write JSON for machines.
     #[arg(long)]
     pub json: bool,

@@ -8,20 +8,23 @@ use async_trait::async_trait;
 use hallpass_core::ports::{EntryName, SecureStore, StoreError, StoredValue, Transport, TransportError};
 use hallpass_core::protocol::http::{Request, Response};
 use hallpass_core::protocol::time::Timestamp;
-use hallpass_core::{Credentials, Error, LoginGrant, LoginReason, MinTtl, Session, State, User};
+use hallpass_core::{Credentials, Error, LoginGrant, LoginReason, MinTtl, Report, Session, State, User};
 use serde_json::{Value, json};
 
 use super::account::Account;
-use crate::cli::SessionArguments;
+use crate::cli::StatusArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{say, say_json};
 
 /// Shows the session, and ends as `LoginRequired` does when nobody is signed in, so that scripts can ask.
-pub(crate) async fn status(arguments: &SessionArguments) -> Result<Exit, Failure> {
+pub(crate) async fn status(arguments: &StatusArguments) -> Result<Exit, Failure> {
     let account = Account::of(&arguments.tenant)?;
     let known = known(&account).await?;
-    if arguments.json {
+    if arguments.report {
+        let report = json!(known.report);
+        if arguments.json { say_json(&report) } else { say(known.report.to_string().trim_end()) }
+    } else if arguments.json {
         say_json(&known.as_json(&account));
     } else {
         say(&known.as_text(&account));
@@ -36,6 +39,7 @@ pub(super) struct Known {
     pub(super) required: Option<LoginReason>,
     token: Option<Credentials>,
     grant: Option<LoginGrant>,
+    report: Report,
 }
 
 /// Reads the session of an account. Sends nothing, and leaves the store as it is.
@@ -52,7 +56,7 @@ pub(super) async fn known(account: &Account) -> Result<Known, Failure> {
         }
     };
     let token = if user.is_some() { token(&session).await? } else { None };
-    Ok(Known { user, required, token, grant: session.grant().await? })
+    Ok(Known { user, required, token, grant: session.grant().await?, report: session.report().await })
 }
 
 /// What the user is called: the name, else the e-mail address, else the subject.
