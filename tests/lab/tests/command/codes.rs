@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use hallpass_core::protocol::callback::CallbackError;
+use hallpass_core::protocol::challenge::StepUp;
 use hallpass_core::protocol::discovery::DiscoveryError;
-use hallpass_core::protocol::error::{ErrorCode, ServerError};
+use hallpass_core::protocol::error::{ErrorCode, ServerError, ServerWords};
 use hallpass_core::{Error, LoginReason, OfflineCause, StorageProblem};
 use hallpass_lab::drive::RefusalCode;
 
@@ -21,9 +22,10 @@ fn table_in_the_readme_has_every_code_of_the_sources_and_no_other() {
 
 /// The first two columns of the table's rows, whose first column is a kind.
 fn of_the_table() -> Codes {
-    const KINDS: [&str; 9] = [
+    const KINDS: [&str; 10] = [
         "Cancelled",
         "LoginRequired",
+        "StepUpRequired",
         "Offline",
         "Denied",
         "Storage",
@@ -53,6 +55,7 @@ fn of_the_sources() -> Codes {
     for reason in login_reasons() {
         add_error(Error::LoginRequired { reason });
     }
+    add_error(Error::StepUpRequired { step_up: StepUp::default() });
     for cause in offline_causes() {
         add_error(Error::Offline { cause, retry_after: None });
     }

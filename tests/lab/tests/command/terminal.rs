@@ -87,6 +87,37 @@ async fn kubectl_gets_a_token_with_its_end() {
 }
 
 #[tokio::test]
+async fn an_id_token_is_printed_alone_as_json_and_as_kubectl_takes_it() {
+    let tenant = tenant().await;
+    let folder = signed_in(&tenant).await;
+    let alone = asked(&folder, &["token", "--id-token"], "").await;
+    assert_eq!((alone.code, alone.stdout.trim().split('.').count()), (0, 3), "{}", alone.stderr);
+    let object = asked(&folder, &["token", "--id-token", "--json"], "").await;
+    let object: Value = serde_json::from_str(&object.stdout).unwrap();
+    assert_eq!(object["id_token"], alone.stdout.trim());
+    assert!(object["expires_at"].is_i64());
+    let credential = asked(&folder, &["token", "--id-token", "--exec-credential"], "").await;
+    let credential: Value = serde_json::from_str(&credential.stdout).unwrap();
+    assert_eq!(credential["status"]["token"], alone.stdout.trim());
+    assert!(credential["status"]["expirationTimestamp"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(asked(&folder, &["token", "--id-token", "--audience", "other"], "").await.code, 2);
+}
+
+#[tokio::test]
+async fn a_report_says_why_the_session_is_as_it_is_and_holds_no_token() {
+    let tenant = tenant().await;
+    let folder = signed_in(&tenant).await;
+    let token = asked(&folder, &["token"], "").await.stdout;
+    let report = asked(&folder, &["status", "--report"], "").await;
+    assert_eq!(report.code, 0, "{}", report.stderr);
+    assert!(report.stdout.contains("hallpass.session.state=signed_in\n"), "{}", report.stdout);
+    assert!(!report.stdout.contains(token.trim()));
+    let object = asked(&folder, &["status", "--report", "--json"], "").await;
+    let object: Value = serde_json::from_str(&object.stdout).unwrap();
+    assert_eq!(object["hallpass.refresh_token.is_there"], "true");
+}
+
+#[tokio::test]
 async fn git_gets_a_token_for_an_allowed_origin_and_nothing_for_another() {
     let tenant = tenant().await;
     let folder = signed_in(&tenant).await;
