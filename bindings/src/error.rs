@@ -86,8 +86,6 @@ pub enum HallpassError {
 /// What can be said of any error, in the core's words.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct ErrorDetails {
-    /// The name of the case.
-    pub kind: String,
     /// What happened, from a fixed vocabulary in `snake_case`.
     pub code: String,
     /// For people who develop the app, in English.
@@ -169,7 +167,6 @@ pub enum StorageProblem {
 impl From<core::Error> for HallpassError {
     fn from(error: core::Error) -> Self {
         let details = ErrorDetails {
-            kind: error.kind().to_owned(),
             code: error.code().to_owned(),
             message: error.to_string(),
             is_retryable: error.is_retryable(),

@@ -10,7 +10,6 @@
 //!   that is negative or too large would end the process in the generated code;
 //! - the refresh token never crosses, and a record that carries an access token or a body shows neither as text;
 //! - a foreign port may fail in any way: what it throws becomes a typed error here.
-
 mod api;
 mod clock;
 mod config;

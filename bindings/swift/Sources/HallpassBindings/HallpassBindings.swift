@@ -4929,10 +4929,6 @@ public func FfiConverterTypeCredentialsRequest_lower(_ value: CredentialsRequest
  */
 public struct ErrorDetails: Equatable, Hashable {
     /**
-     * The name of the case.
-     */
-    public let kind: String
-    /**
      * What happened, from a fixed vocabulary in `snake_case`.
      */
     public let code: String
@@ -4949,9 +4945,6 @@ public struct ErrorDetails: Equatable, Hashable {
     // declare one manually.
     public init(
         /**
-         * The name of the case.
-         */kind: String,
-        /**
          * What happened, from a fixed vocabulary in `snake_case`.
          */code: String,
         /**
@@ -4960,7 +4953,6 @@ public struct ErrorDetails: Equatable, Hashable {
         /**
          * Whether the same call may succeed later without anybody changing anything.
          */isRetryable: Bool) {
-        self.kind = kind
         self.code = code
         self.message = message
         self.isRetryable = isRetryable
@@ -4982,7 +4974,6 @@ public struct FfiConverterTypeErrorDetails: FfiConverterRustBuffer {
     public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ErrorDetails {
         return
             try ErrorDetails(
-                kind: FfiConverterString.read(from: &buf),
                 code: FfiConverterString.read(from: &buf),
                 message: FfiConverterString.read(from: &buf),
                 isRetryable: FfiConverterBool.read(from: &buf)
@@ -4990,7 +4981,6 @@ public struct FfiConverterTypeErrorDetails: FfiConverterRustBuffer {
     }
 
     public static func write(_ value: ErrorDetails, into buf: inout [UInt8]) {
-        FfiConverterString.write(value.kind, into: &buf)
         FfiConverterString.write(value.code, into: &buf)
         FfiConverterString.write(value.message, into: &buf)
         FfiConverterBool.write(value.isRetryable, into: &buf)

@@ -259,7 +259,7 @@ fn a_damaged_refusal_is_invalid_grant_only_when_it_says_so() {
             let says_so = |member: &str| text.contains(&format!(r#""{member}":"invalid_grant""#));
             assert!(says_so("error") || says_so("code"), "{text}");
         }
-        assert!(error.description.is_none_or(|text| text.as_str().chars().count() <= 200 * 10));
+        assert!(error.words.description().is_none_or(|text| text.chars().count() <= 200 * 10));
     }
 }
 

@@ -7628,11 +7628,6 @@ public object FfiConverterTypeCredentialsRequest: FfiConverterRustBuffer<Credent
  */
 data class ErrorDetails (
     /**
-     * The name of the case.
-     */
-    val `kind`: kotlin.String
-    ,
-    /**
      * What happened, from a fixed vocabulary in `snake_case`.
      */
     val `code`: kotlin.String
@@ -7664,20 +7659,17 @@ public object FfiConverterTypeErrorDetails: FfiConverterRustBuffer<ErrorDetails>
         return ErrorDetails(
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
             FfiConverterBoolean.read(buf),
         )
     }
 
     override fun allocationSize(value: ErrorDetails) = (
-            FfiConverterString.allocationSize(value.`kind`) +
             FfiConverterString.allocationSize(value.`code`) +
             FfiConverterString.allocationSize(value.`message`) +
             FfiConverterBoolean.allocationSize(value.`isRetryable`)
     )
 
     override fun write(value: ErrorDetails, buf: ByteBuffer) {
-            FfiConverterString.write(value.`kind`, buf)
             FfiConverterString.write(value.`code`, buf)
             FfiConverterString.write(value.`message`, buf)
             FfiConverterBoolean.write(value.`isRetryable`, buf)
