@@ -59,6 +59,8 @@ pub(crate) struct InFlight {
     is_answered: bool,
     left: u64,
     landed: bool,
+    /// Whether `invalid_grant` is being asked for once more.
+    is_second_ask: bool,
 }
 
 /// What came of a renewal.
@@ -86,13 +88,15 @@ impl InFlight {
         state.tell_of(ports.process, &format!("network   renews {token} for `{audience}`: {:?}", journey.fate));
         state.check_renewal(ports.process, token, &audience, entered);
         state.processes[ports.process].renewals.insert((token, audience.clone()));
+        let due = &mut state.processes[ports.process].second_ask_due;
+        let is_second_ask = audience.is_empty() && due.take_if(|due| *due == token).is_some();
         let lost = state.lost(token, &audience);
         if let Some(loss) = state.processes[ports.process].losses.get_mut(&lost) {
             loss.left = left;
         }
         drop(state);
         let is_answered = matches!(journey.fate, Fate::Arrives | Fate::Duplicated | Fate::DuplicatedLater);
-        Some(Self { ports: ports.clone(), token, audience, is_answered, left, landed: false })
+        Some(Self { ports: ports.clone(), token, audience, is_answered, left, landed: false, is_second_ask })
     }
 
     /// The answer reaches the process, or the process knows that there is none.
@@ -108,6 +112,9 @@ impl InFlight {
         let is_gone = outcome.as_ref().is_ok_and(|response| response.status == 404);
         if landing == Landing::Refused && self.audience.is_empty() {
             state.ledger.refusals.entry(self.token).or_default().push(now);
+        }
+        if landing == Landing::Word && self.audience.is_empty() {
+            state.processes[self.ports.process].second_ask_due = Some(self.token);
         }
         if is_gone || landing == Landing::Word && self.audience.is_empty() {
             state.processes[self.ports.process].told_over = Some((self.token, now));
@@ -132,7 +139,9 @@ impl InFlight {
         }
         let Some(loss) = losses.get_mut(&lost) else { return };
         // `invalid_grant`, and an endpoint that is gone, are followed by one more try, and not by two.
-        let is_second_ask = told_over.is_some_and(|(token, at)| token == self.token && self.left < at + SECOND_ASK);
+        let is_soon = told_over.is_some_and(|(token, at)| token == self.token && self.left < at + SECOND_ASK);
+        // It may have waited for the turns of many audiences.
+        let is_second_ask = self.is_second_ask || is_soon;
         if is_second_ask && loss.tries == 0 {
             loss.tries = 1;
         }

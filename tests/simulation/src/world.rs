@@ -140,6 +140,8 @@ pub(crate) struct Process {
     pub(crate) read_at: Option<u64>,
     /// When it last read a record with which nothing can be asked: the session is over, or a newer version wrote it.
     pub(crate) nothing_to_ask_at: Option<u64>,
+    /// The token of which it was told that it is over, and which it has not asked with since.
+    pub(crate) second_ask_due: Option<Refresh>,
     /// The token of which it was told that it is over, and when.
     pub(crate) told_over: Option<(Refresh, u64)>,
     /// It once read the store while the record was not to be seen.
@@ -243,6 +245,7 @@ impl State {
             gave_up_unsent: false,
             read_at: None,
             nothing_to_ask_at: None,
+            second_ask_due: None,
             told_over: None,
             found_hidden: false,
             found_nothing: false,
