@@ -145,7 +145,13 @@ private class AuthorizedCall(
         // It was redirected to another origin, whose answer says nothing of the token.
         if (request.header(AUTHORIZATION) == null) return null
         val headers = response.headers.map { (name, value) -> HttpHeader(name, value) }
-        return await { session.after(latest, response.code, headers) }?.let { authorized(request, it) }
+        val again = try {
+            await { session.after(latest, response.code, headers) }
+        } catch (closed: NotAuthorizedException) {
+            // Nothing was refused, so the answer is the app's although the session is closed by now: the API may have acted.
+            if (response.code == UNAUTHORIZED) throw closed else null
+        }
+        return again?.let { authorized(request, it) }
     }
 
     /** The request with a proof that no other had. */
@@ -194,3 +200,4 @@ private class AuthorizedCall(
 
 private const val AUTHORIZATION = "Authorization"
 private const val PROOF = "DPoP"
+private const val UNAUTHORIZED = 401

@@ -283,6 +283,17 @@ class HallpassTest {
     }
 
     @Test
+    fun `session closed while the API works, its answer is returned all the same`() {
+        var session: Session? = null
+        ScriptedApi { Answer(201).also { session?.close() } }.use { api ->
+            signedIn(listOf(api.origin)) { _, client, open ->
+                session = open
+                assertEquals(201, client.get(api.origin))
+            }
+        }
+    }
+
+    @Test
     fun `call canceled while it waits for a token, ends at once`() = waiting { call, isWaiting ->
         val failed = CompletableFuture<IOException>()
         call.enqueue(object : Callback {
