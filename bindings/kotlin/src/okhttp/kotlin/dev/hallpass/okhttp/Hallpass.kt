@@ -22,7 +22,7 @@ import kotlin.time.Duration.Companion.milliseconds
 
 /**
  * Sends the session's access token with every request to [origins], such as `https://api.example.com`, and to no other; when
- * the API answers 401, has another one in its place and repeats the request once. [origins] have to be among
+ * the API answers 401, gets another one and repeats the request once. [origins] have to be among
  * [dev.hallpass.Config.apiOrigins]. A token that is bound to a key goes with a proof for each request that is really sent, and
  * once more when the API wants its nonce in the proof.
  *
@@ -30,8 +30,8 @@ import kotlin.time.Duration.Companion.milliseconds
  * origin carry none. A body that can be written only once is sent only once: the 401 is the answer then, and the next request has
  * another token.
  *
- * A request that cannot be authorized fails with [NotAuthorizedException]: nobody is signed in, nothing is sent then, or the
- * API wants the user to authenticate again ([HallpassException.StepUpRequired]).
+ * A request that cannot be authorized fails with [NotAuthorizedException]. When nobody is signed in, nothing is sent; when the API
+ * wants the user to authenticate again, the cause is [HallpassException.StepUpRequired] and says how.
  *
  * @param audience for another API than the one of the login; a request's own [TokenFor] comes first
  * @param scope with a narrower scope than the login's, its values separated by spaces; likewise
