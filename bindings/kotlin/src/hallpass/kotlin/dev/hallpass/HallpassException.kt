@@ -4,7 +4,7 @@ import kotlin.time.Duration
 
 /**
  * Why a function of a [Session] failed, named by what the app does next. Log-safe: neither [message] nor any
- * property carries a token, a URL or text from a server.
+ * property carries a token, a URL or text from a server; [Denied.words] alone does, and does not show it.
  *
  * @property code what happened, from a fixed vocabulary in `snake_case`
  * @property isRetryable whether the same call may succeed later without anybody changing anything
@@ -19,6 +19,7 @@ public sealed class HallpassException(
         get() = when (this) {
             is Cancelled -> "Cancelled"
             is LoginRequired -> "LoginRequired"
+            is StepUpRequired -> "StepUpRequired"
             is Offline -> "Offline"
             is Denied -> "Denied"
             is Storage -> "Storage"
@@ -38,6 +39,15 @@ public sealed class HallpassException(
         HallpassException(message, reason.code, isRetryable = false)
 
     /**
+     * An API wants the user to authenticate again, or in a stronger way, before it serves the request (RFC 9470): log in with
+     * `Login(stepUp)`, and send it again. The session goes on, and other requests are served as before.
+     *
+     * @property stepUp what the API asks for
+     */
+    public class StepUpRequired(message: String, public val stepUp: StepUp) :
+        HallpassException(message, "insufficient_user_authentication", isRetryable = false)
+
+    /**
      * The server cannot be reached, or cannot answer now. The user stays signed in; try again later.
      *
      * @property offlineCause what stood in the way
@@ -49,8 +59,13 @@ public sealed class HallpassException(
         public val retryAfter: Duration?,
     ) : HallpassException(message, offlineCause.code, isRetryable = true)
 
-    /** The server refused, and said so in OAuth's words, which are the [code]. Trying the same again will not help. */
-    public class Denied(message: String, code: String) : HallpassException(message, code, isRetryable = false)
+    /**
+     * The server refused, and said so in OAuth's words, which are the [code]. Trying the same again will not help.
+     *
+     * @property words the refusal in the server's own words; not for a log
+     */
+    public class Denied(message: String, code: String, public val words: ServerWords = ServerWords()) :
+        HallpassException(message, code, isRetryable = false)
 
     /**
      * The secure store cannot be used: its [problem], and more about it in [detail], log-safe, where there is more to say.
@@ -68,6 +83,25 @@ public sealed class HallpassException(
 
     /** A defect of Hallpass or of a port. Report the [code]. */
     public class Internal(message: String, code: String) : HallpassException(message, code, isRetryable = false)
+}
+
+/**
+ * What an API asks of the user before it serves a request (RFC 9470 §3); [Login] takes it as it is.
+ *
+ * @property acrValues the authentication context classes that would do, separated by spaces, the preferred one first
+ * @property maxAge how long ago the user may have authenticated at most
+ */
+public data class StepUp(public val acrValues: String? = null, public val maxAge: Duration? = null)
+
+/**
+ * A refusal in the server's own words, for a developer: it may hold anything, and is not to be shown to users.
+ *
+ * @property code the server's error code, as it wrote it
+ * @property description what the server says to a developer
+ */
+public data class ServerWords(public val code: String? = null, public val description: String? = null) {
+    /** Shows nothing. */
+    override fun toString(): String = "ServerWords"
 }
 
 /**

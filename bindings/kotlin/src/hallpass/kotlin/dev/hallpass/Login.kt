@@ -32,6 +32,9 @@ public data class Login(
     public val connection: String? = null,
     public val extra: Map<String, String> = emptyMap(),
 ) {
+    /** A login that does what an API asks for; [copy] adds to it what else the page has to know. */
+    public constructor(stepUp: StepUp) : this(acrValues = stepUp.acrValues, maxAge = stepUp.maxAge)
+
     /** Shows no value: a hint is personal, a ticket is a secret. */
     override fun toString(): String = "Login(prompt=$prompt)"
 }

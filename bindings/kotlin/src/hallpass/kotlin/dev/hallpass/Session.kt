@@ -96,51 +96,82 @@ public interface Session : AutoCloseable {
     /**
      * Renews the access token now, valid or not. Callers at the same time share one renewal.
      *
+     * @param audience that of another API: its token is renewed, and the one of the login is not
+     * @param scope that of a token with a narrower scope than the login's
      * @throws HallpassException as [credentials]; `LoginRequired` without a refresh token, and then nothing is sent
      */
-    public suspend fun renew(): Credentials
+    public suspend fun renew(audience: String? = null, scope: String? = null): Credentials
+
+    /**
+     * Returns the ID token, for a service that takes it as proof of who the user is (Firebase, Supabase, Amazon Cognito). One that
+     * does not last for [minTtl] is renewed, where the provider sends an ID token with a renewal.
+     *
+     * @throws HallpassException.LoginRequired when nobody is signed in
+     * @throws HallpassException.Misconfigured with the code `id_token` when the last one has expired and the provider sends none
+     *   with a renewal
+     * @throws HallpassException any other, as [credentials]
+     */
+    public suspend fun idToken(minTtl: Duration = DEFAULT_MIN_TTL): IdToken
 
     /**
      * Sends a request to an API with the access token; when the API answers 401, renews once and repeats it once. Any
-     * answer of the API is returned, whatever its status.
+     * answer of the API is returned, whatever its status; a redirect is not followed. It is sent by the session's transport, which
+     * is `HttpURLConnection` on Android: who uses that needs no more than this. For any other client there is [authorize].
      *
-     * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins]
+     * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins], or the request brings its
+     *   own `Authorization`, `DPoP` or `Host`
+     * @throws HallpassException.StepUpRequired when the API wants the user to authenticate again
      * @throws HallpassException any other, as [credentials]
      */
     public suspend fun call(request: ApiRequest): ApiReply
 
     /**
-     * Returns the header fields that authorize one request of the app's own HTTP client: `Authorization`, and `DPoP` when the
-     * access token is bound to a key. A proof is for this method and this URL (without its query), and for once: ask again for
-     * the next request, and for a repeat.
+     * Authorizes one request of the app's own HTTP client: returns the header fields to send with it. Hand the answer to [after],
+     * which says whether the request is to be sent once more:
      *
+     * ```
+     * var authorization = session.authorize("GET", url)
+     * while (true) {
+     *     val answer = send(url, authorization.headers)
+     *     authorization = session.after(authorization, answer.status, answer.headers) ?: return answer
+     * }
+     * ```
+     *
+     * @param method `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`
+     * @param url an absolute URL below one of [Config.apiOrigins]
+     * @param minTtl how long the access token is valid at least
+     * @param audience for another API than the one of the login
+     * @param scope with a narrower scope than the login's, its values separated by spaces
      * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins]
      * @throws HallpassException any other, as [credentials]
      */
-    public suspend fun proof(
+    public suspend fun authorize(
         method: String,
         url: String,
         minTtl: Duration = DEFAULT_MIN_TTL,
         audience: String? = null,
         scope: String? = null,
-    ): List<HttpHeader>
+    ): Authorization
 
     /**
-     * Notes the `DPoP-Nonce` of an answer that the app's own client got from [url], for the next [proof] to the same origin.
-     * Returns whether it is another than before: a request refused with `use_dpop_nonce` is then worth repeating, once and with
-     * a new proof.
+     * Says what follows from an API's answer to an authorized request: the header fields to send it again with, or `null` when the
+     * answer is for the app. One request is sent again at most once with a new access token in place of a refused one, and at most
+     * once a token for the API's nonce (RFC 9449 §9). Call it for every answer, whatever its status: a nonce may come with any.
      *
-     * @throws HallpassException.Misconfigured when the URL's origin is not one of [Config.apiOrigins]
+     * @param status the status code of the answer
+     * @param headers its header fields
+     * @throws HallpassException.StepUpRequired when the API wants the user to authenticate again
+     * @throws HallpassException any other, as [credentials], where another access token is needed and cannot be had
      */
-    public fun noteNonce(url: String, nonce: String): Boolean
+    public suspend fun after(authorization: Authorization, status: Int, headers: List<HttpHeader>): Authorization?
 
     /**
-     * Asks the provider for the user's claims (OpenID Connect Core §5.3); returns one JSON object.
+     * Asks the provider for the user's claims (OpenID Connect Core §5.3), which have to be about the signed-in user.
      *
      * @throws HallpassException.Untrusted when they are about somebody else
      * @throws HallpassException any other, as [call]
      */
-    public suspend fun userinfo(): String
+    public suspend fun userinfo(): User
 
     /**
      * Logs the user out: erases the session here, then revokes the refresh token at the server and, if asked for, ends the

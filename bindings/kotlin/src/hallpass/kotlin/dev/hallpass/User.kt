@@ -1,7 +1,8 @@
 package dev.hallpass
 
 /**
- * The signed-in user, by the latest ID token. The claims are defined in OpenID Connect Core §5.1.
+ * The signed-in user, by the latest ID token, or by the provider's answer to [Session.userinfo]. The claims are defined in OpenID
+ * Connect Core §5.1.
  *
  * @property sub the user's identifier at this issuer; the only claim that is always there
  * @property name the full name

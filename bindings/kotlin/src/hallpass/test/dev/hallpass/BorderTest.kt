@@ -79,6 +79,26 @@ class BorderTest {
     }
 
     @Test
+    fun `answer to a client of the app's own with a status that is none of HTTP's, has no consequence`() = test {
+        session().use { session ->
+            session.login()
+            val authorization = session.authorize("GET", tenant.api)
+            for (status in listOf(Int.MIN_VALUE, -1, 0, 65_536 + 401, Int.MAX_VALUE)) {
+                assertEquals(null, session.after(authorization, status, emptyList()))
+            }
+            assertEquals(0, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `authorization that no session made, is refused`() = test {
+        session().use { session ->
+            val made = Authorization(listOf(HttpHeader("Authorization", "Bearer of-a-test")))
+            assertEquals("authorization", failure { session.after(made, 401, emptyList()) }.code)
+        }
+    }
+
+    @Test
     fun `login that may last for no time at all, is misconfigured`() = test {
         for (lifetime in listOf((-1).seconds, 0.seconds)) {
             assertEquals("login_lifetime", failure { Session.open(tenant.config().copy(loginLifetime = lifetime), MemoryStore()) }.code)
@@ -89,12 +109,13 @@ class BorderTest {
     fun `session that is closed, every function says so by this library's own exception`() = test {
         val session = session()
         session.login()
+        val authorization = session.authorize("GET", tenant.api)
         session.close()
         val verbs: List<suspend () -> Any> = listOf(
             { session.login() }, { session.startLogin() }, { session.resume("x:/y") }, { session.cancelLogin() }, { session.credentials() },
-            { session.renew() }, { session.call(ApiRequest.get(tenant.api)) }, { session.proof("GET", tenant.api) },
-            { session.noteNonce(tenant.api, "n") }, { session.userinfo() }, { session.logout() }, { session.revoke() },
-            { session.logoutUrl() }, { session.restored() }, { session.reload() },
+            { session.renew() }, { session.idToken() }, { session.call(ApiRequest.get(tenant.api)) },
+            { session.authorize("GET", tenant.api) }, { session.after(authorization, 200, emptyList()).toString() }, { session.userinfo() },
+            { session.logout() }, { session.revoke() }, { session.logoutUrl() }, { session.restored() }, { session.reload() },
         )
         for ((index, verb) in verbs.withIndex()) assertEquals("session", failure { verb() }.code, "function $index")
     }

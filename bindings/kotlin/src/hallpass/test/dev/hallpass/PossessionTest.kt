@@ -1,5 +1,6 @@
 package dev.hallpass
 
+import dev.hallpass.ports.HttpHeader
 import dev.hallpass.ports.KeySigner
 import dev.hallpass.ports.MemoryStore
 import dev.hallpass.ports.SignerException
@@ -12,9 +13,12 @@ import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertInstanceOf
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.BeforeAll
@@ -27,6 +31,7 @@ import java.security.KeyPairGenerator
 import java.security.Signature
 import java.security.interfaces.ECPublicKey
 import java.security.spec.ECGenParameterSpec
+import java.util.Base64
 import kotlin.time.Duration.Companion.seconds
 
 /** Tokens bound to a key (RFC 9449): the core's own in software, and an app's that throws. */
@@ -62,13 +67,20 @@ class PossessionTest {
     }
 
     @Test
-    fun `client of the app's own, gets the fields of one request and hands a nonce back`() = test {
+    fun `client of the app's own, gets the fields of one request, and those with the nonce that the API wants`() = test {
         session(JavaSigner()).use { session ->
             session.login()
-            assertEquals(listOf("Authorization", "DPoP"), session.proof("GET", tenant.api).map { it.name })
-            assertTrue(session.noteNonce(tenant.api, "nonce"))
-            assertFalse(session.noteNonce(tenant.api, "nonce"))
-            val elsewhere = failure<HallpassException.Misconfigured> { session.proof("GET", "https://elsewhere.example/") }
+            val first = session.authorize("GET", tenant.api)
+            assertEquals(listOf("Authorization", "DPoP"), first.headers.map { it.name })
+            val wants = listOf(HttpHeader("WWW-Authenticate", """DPoP error="use_dpop_nonce""""), HttpHeader("DPoP-Nonce", "one"))
+            val second = checkNotNull(session.after(first, 401, wants))
+            assertEquals("one", second.proof["nonce"]?.jsonPrimitive?.content)
+            assertEquals(first.headers.first().value, second.headers.first().value)
+            // The nonce is in the proof, so it is the token that the API refuses.
+            val third = checkNotNull(session.after(second, 401, wants))
+            assertTrue(third.headers.first().value != first.headers.first().value, "another token")
+            assertEquals(1, tenant.grants("refresh_token"))
+            val elsewhere = failure<HallpassException.Misconfigured> { session.authorize("GET", "https://elsewhere.example/") }
             assertEquals("api_origins", elsewhere.code)
         }
     }
@@ -133,6 +145,12 @@ class PossessionTest {
             session(JavaSigner(), "work").close()
         }
     }
+
+    /** The claims of its proof. */
+    private val Authorization.proof: JsonObject
+        get() = headers.single { it.name == "DPoP" }.value.split('.').let { (_, claims, _) ->
+            Json.parseToJsonElement(Base64.getUrlDecoder().decode(claims).decodeToString()).jsonObject
+        }
 
     private fun session(signer: KeySigner?, account: String? = null) = Session.open(
         tenant.config().copy(dpop = true), MemoryStore(), browser = ScriptedBrowser(), account = account, signer = signer,

@@ -15,6 +15,8 @@ import dev.hallpass.ffi.CredentialsRequest as CoreCredentialsRequest
 import dev.hallpass.ffi.HttpHeader as CoreHeader
 import dev.hallpass.ffi.HttpRequest as CoreRequest
 import dev.hallpass.ffi.HttpResponse as CoreResponse
+import dev.hallpass.ffi.IdToken as CoreIdToken
+import dev.hallpass.ffi.ServerWords as CoreWords
 
 /** No text of a value shows a token or who the user is, however deep it stands in another value. */
 class RedactionTest {
@@ -30,7 +32,7 @@ class RedactionTest {
         val request = ApiRequest(method = "POST", url = url, headers = listOf(header), body = bytes)
         val reply = ApiReply(200, listOf(header), bytes, renewals = 0)
         val values = listOf(
-            credentials, header, request, reply, HttpRequest("POST", url, listOf(header), bytes, 1), HttpResponse(200, listOf(header), bytes),
+            IdToken(secret, Clock.System.now()), Authorization(listOf(header)), ServerWords(secret, secret), credentials, header, request, reply, HttpRequest("POST", url, listOf(header), bytes, 1), HttpResponse(200, listOf(header), bytes),
             user, SessionState.SignedIn(user), StartedLogin(url, secret), Login(loginHint = "secret@example.com", invitation = secret),
         )
         data class Screen(val state: Any, val more: Map<String, List<Any>>)
@@ -48,7 +50,7 @@ class RedactionTest {
         val values = listOf(
             CoreCredentials(secret, "Bearer", "", null, false), header, CoreRequest("POST", secret, listOf(header), bytes, 1uL),
             CoreResponse(200u, listOf(header), bytes), CoreApiRequest("POST", secret, listOf(header), bytes, which),
-            CoreReply(200u, listOf(header), bytes, 0u),
+            CoreReply(200u, listOf(header), bytes, 0u), CoreIdToken(secret, 0), CoreWords(secret, secret),
         )
         for (value in values + listOf(values)) assertFalse("$value".contains("secret"), "$value")
     }
@@ -57,7 +59,8 @@ class RedactionTest {
     fun `exceptions, show their message and no more`() {
         val errors = listOf(
             HallpassException.Cancelled("m"), HallpassException.LoginRequired("m", LoginReason.Revoked),
-            HallpassException.Offline("m", OfflineCause.RateLimited, 7.seconds), HallpassException.Denied("m", "access_denied"),
+            HallpassException.Offline("m", OfflineCause.RateLimited, 7.seconds), 
+            HallpassException.Denied("m", "access_denied", ServerWords(secret, secret)), HallpassException.StepUpRequired("m", StepUp("gold")),
             HallpassException.Storage("m", StorageProblem.Locked), HallpassException.Untrusted("m", "id_token_nonce"),
             HallpassException.Misconfigured("m", "issuer", "use https"), HallpassException.Internal("m", "border"),
         )

@@ -2,9 +2,11 @@ package dev.hallpass
 
 import dev.hallpass.ports.BrowserException
 import dev.hallpass.ports.BrowserProblem
+import dev.hallpass.ports.HttpHeader
 import dev.hallpass.ports.MemoryStore
 import dev.hallpass.ports.MovableClock
 import dev.hallpass.ports.StoreException
+import dev.hallpass.testing.ScriptedApi
 import dev.hallpass.testing.ScriptedBrowser
 import dev.hallpass.testing.Tenant
 import kotlinx.coroutines.CoroutineStart
@@ -29,6 +31,8 @@ import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.TestInstance
+import kotlin.time.Clock
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -77,7 +81,9 @@ class SessionTest {
             assertEquals(200 to 1, reply.status to reply.renewals)
             assertTrue(reply.text().contains("date"), "the expenses")
 
-            assertTrue(session.userinfo().contains("\"sub\""))
+            val asked = session.userinfo()
+            assertEquals(session.user?.sub to "Ada Lovelace", asked.sub to asked.name)
+            assertTrue(asked.claims.contains("\"sub\""))
             assertTrue(session.logoutUrl().startsWith(tenant.issuer))
             val outcome = session.logout()
             assertTrue(outcome.erased && outcome.revoked)
@@ -304,6 +310,77 @@ class SessionTest {
             }
         }
         assertEquals("login_required", denied.code)
+        assertEquals("login_required", denied.words.code)
+        assertTrue(denied.words.description.orEmpty().isNotEmpty(), "what the tenant says")
+    }
+
+    @Test
+    fun `ID token, is the one of the login until a renewal brings another`() = test {
+        session().use { session ->
+            assertEquals(LoginReason.NotSignedIn, failure<HallpassException.LoginRequired> { session.idToken() }.reason)
+            session.login()
+            val first = session.idToken()
+            assertEquals(3, first.raw.split('.').size)
+            assertTrue(first.expiresAt > Clock.System.now())
+            assertEquals(first, session.idToken())
+            assertEquals(0, tenant.grants("refresh_token"))
+            // None lasts that long, and what has some time left is better than an error.
+            assertTrue(session.idToken(minTtl = 1000.hours) != first)
+            assertEquals(1, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `token of another audience, is renewed alone`() = test {
+        session().use { session ->
+            session.login()
+            val ofLogin = session.credentials().accessToken
+            val first = session.credentials(audience = REPORTS).accessToken
+            val second = session.renew(audience = REPORTS).accessToken
+            assertTrue(second != first, "another token")
+            assertEquals(second, session.credentials(audience = REPORTS).accessToken)
+            assertEquals(ofLogin, session.credentials().accessToken)
+            assertEquals(2, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `client of the app's own, is told what to send and whether to send it again`() = test {
+        session().use { session ->
+            session.login()
+            val first = session.authorize("GET", tenant.api)
+            assertEquals(listOf("Authorization" to session.credentials().authorization), first.headers.map { it.name to it.value })
+            for (status in listOf(200, 302, 403, 500)) assertNull(session.after(first, status, emptyList()))
+            assertEquals(0, tenant.grants("refresh_token"))
+            val second = checkNotNull(session.after(first, 401, emptyList()))
+            assertTrue(second.headers.single().value != first.headers.single().value, "another token")
+            assertNull(session.after(second, 401, emptyList()), "once")
+            assertEquals(1, tenant.grants("refresh_token"))
+        }
+    }
+
+    @Test
+    fun `API that wants the user to authenticate again, says how and a login takes it as it is`() = test {
+        val challenge = """Bearer error="insufficient_user_authentication", acr_values="gold", max_age="300""""
+        ScriptedApi { ScriptedApi.Answer(401, "WWW-Authenticate" to challenge) }.use { api ->
+            val config = tenant.config().copy(apiOrigins = listOf(api.origin))
+            Session.open(config, MemoryStore(), browser = ScriptedBrowser()).use { session ->
+                session.login()
+                val wanted = StepUp(acrValues = "gold", maxAge = 300.seconds)
+                val error = failure<HallpassException.StepUpRequired> { session.call(ApiRequest.get(api.origin)) }
+                assertEquals(wanted, error.stepUp)
+                assertEquals("insufficient_user_authentication" to false, error.code to error.isRetryable)
+                val headers = listOf(HttpHeader("www-authenticate", challenge))
+                val again = failure<HallpassException.StepUpRequired> {
+                    session.after(session.authorize("GET", api.origin), 401, headers)
+                }
+                assertEquals(wanted, again.stepUp)
+                assertEquals(0, tenant.grants("refresh_token"))
+                assertInstanceOf(SessionState.SignedIn::class.java, session.state)
+                val page = session.startLogin(Login(error.stepUp)).url
+                assertTrue("acr_values=gold" in page && "max_age=300" in page, "the page does not ask for it")
+            }
+        }
     }
 
     @Test
@@ -323,10 +400,10 @@ class SessionTest {
             val credentials = session.credentials()
             val reply = session.call(ApiRequest.get(tenant.api))
             val shown = listOf(
-                credentials, session, session.state, session.user, reply, session.startLogin(),
+                credentials, session, session.idToken(), session.authorize("GET", tenant.api), session.userinfo(), session.state, session.user, reply, session.startLogin(),
                 Login(loginHint = "ada@example.com"), ApiRequest.get(tenant.api + "?token=abc"), reply.headers,
             ).joinToString("\n")
-            for (secret in listOf(credentials.accessToken, "Ada", "token=abc", "ada@example.com", "code_challenge", "Bearer ")) {
+            for (secret in listOf(credentials.accessToken, session.idToken().raw, "Ada", "token=abc", "ada@example.com", "code_challenge", "Bearer ")) {
                 assertFalse(shown.contains(secret), "$secret in $shown")
             }
         }
@@ -339,6 +416,10 @@ class SessionTest {
     ) = Session.open(tenant.config(), store, transport, browser)
 
     private fun test(body: suspend kotlinx.coroutines.CoroutineScope.() -> Unit) = runBlocking { withTimeout(60.seconds, body) }
+
+    private companion object {
+        const val REPORTS = "https://api-reports.example"
+    }
 }
 
 /** A store that can be locked. */

@@ -3,15 +3,16 @@ package dev.hallpass.android
 import android.os.SystemClock
 import dev.hallpass.ApiReply
 import dev.hallpass.ApiRequest
+import dev.hallpass.Authorization
 import dev.hallpass.Credentials
 import dev.hallpass.HallpassException
+import dev.hallpass.IdToken
 import dev.hallpass.Login
 import dev.hallpass.Session
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
 import dev.hallpass.android.BiometricGate.Outcome
 import dev.hallpass.ports.Elapsed
-import dev.hallpass.ports.HttpHeader
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlin.time.Duration
@@ -43,10 +44,10 @@ public class GatePolicy private constructor(private val lasts: Duration) {
 public class GateRefused(public val outcome: Outcome) : Exception("the user is not confirmed: $outcome")
 
 /**
- * This session, whose credentials are behind a gate: whatever uses the access token asks [confirm] first, unless [policy] says
- * that the last time still counts. That is [Session.credentials], [Session.renew], [Session.call], [Session.proof] and
- * [Session.userinfo]; what watches, logs in or ends the session asks nothing. A login counts as a confirmation. Give it, and not the
- * session below it, to all that need tokens.
+ * This session, whose credentials are behind a gate: whatever uses a token asks [confirm] first, unless [policy] says that the
+ * last time still counts. That is [Session.credentials], [Session.renew], [Session.idToken], [Session.call], [Session.authorize] and
+ * [Session.userinfo]; what watches, logs in or ends the session asks nothing, and neither does [Session.after], whose request was
+ * let through. A login counts as a confirmation. Give it, and not the session below it, to all that need tokens.
  *
  * A user who closes the prompt makes them throw [HallpassException.Cancelled]. Any other outcome makes them throw
  * [HallpassException.Storage], *locked*, with a [GateRefused] as its cause: too many tries, a finger that was enrolled since
@@ -83,14 +84,16 @@ internal class GatedSession(
     override suspend fun credentials(minTtl: Duration, audience: String?, scope: String?): Credentials =
         behindGate { session.credentials(minTtl, audience, scope) }
 
-    override suspend fun renew(): Credentials = behindGate { session.renew() }
+    override suspend fun renew(audience: String?, scope: String?): Credentials = behindGate { session.renew(audience, scope) }
+
+    override suspend fun idToken(minTtl: Duration): IdToken = behindGate { session.idToken(minTtl) }
 
     override suspend fun call(request: ApiRequest): ApiReply = behindGate { session.call(request) }
 
-    override suspend fun proof(method: String, url: String, minTtl: Duration, audience: String?, scope: String?): List<HttpHeader> =
-        behindGate { session.proof(method, url, minTtl, audience, scope) }
+    override suspend fun authorize(method: String, url: String, minTtl: Duration, audience: String?, scope: String?): Authorization =
+        behindGate { session.authorize(method, url, minTtl, audience, scope) }
 
-    override suspend fun userinfo(): String = behindGate { session.userinfo() }
+    override suspend fun userinfo(): User = behindGate { session.userinfo() }
 
     private suspend fun <T> behindGate(use: suspend () -> T): T {
         turn.withLock {

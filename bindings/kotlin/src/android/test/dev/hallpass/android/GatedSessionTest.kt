@@ -1,8 +1,10 @@
 package dev.hallpass.android
 
 import dev.hallpass.ApiRequest
+import dev.hallpass.Authorization
 import dev.hallpass.Credentials
 import dev.hallpass.HallpassException
+import dev.hallpass.IdToken
 import dev.hallpass.Session
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
@@ -36,11 +38,11 @@ class GatedSessionTest {
     private val used = mutableListOf<String>()
 
     @Test
-    fun `each use of the access token, asks the user first`() = test {
+    fun `each use of a token, asks the user first`() = test {
         val session = gated(GatePolicy.EACH_USE)
         val uses = listOf<suspend () -> Any>(
             { session.credentials() }, { session.renew() }, { session.call(ApiRequest.get("https://api.example/")) },
-            { session.proof("GET", "https://api.example/") }, { session.userinfo() },
+            { session.authorize("GET", "https://api.example/") }, { session.idToken() }, { session.userinfo() },
         )
         uses.forEach { it() }
         assertEquals(uses.size, prompts)
@@ -56,6 +58,15 @@ class GatedSessionTest {
     fun `functions of a session, are behind the gate or give nothing out`() {
         val functions = Session::class.java.declaredMethods.filterNot { it.isSynthetic || Modifier.isStatic(it.modifiers) }
         assertEquals(GATED + FREE, functions.map { it.name.substringBefore('-') }.toSet())
+    }
+
+    @Test
+    fun `answer to a request that was let through, asks nothing more`() = test {
+        val session = gated(GatePolicy.EACH_USE)
+        val authorization = session.authorize("GET", "https://api.example/")
+        session.after(authorization, 401, emptyList())
+        assertEquals(1, prompts)
+        assertEquals(listOf("authorize", "after"), used)
     }
 
     @Test
@@ -121,9 +132,10 @@ class GatedSessionTest {
         val answer = { name: String ->
             when (name) {
                 "credentials", "renew" -> credentials
-                "login" -> User("auth0|1")
-                "proof" -> emptyList<Any>()
-                "userinfo" -> "{}"
+                "idToken" -> IdToken("header.claims.signature", Clock.System.now())
+                "login", "userinfo" -> User("auth0|1")
+                "authorize" -> Authorization(emptyList())
+                "after" -> null
                 else -> dev.hallpass.ApiReply(200, emptyList(), ByteArray(0), renewals = 0)
             }
         }
@@ -137,9 +149,9 @@ class GatedSessionTest {
     private fun test(work: suspend kotlinx.coroutines.CoroutineScope.() -> Unit) = runBlocking { withTimeout(20_000) { work() } }
 
     private companion object {
-        val GATED = setOf("credentials", "renew", "call", "proof", "userinfo")
+        val GATED = setOf("credentials", "renew", "idToken", "call", "authorize", "userinfo")
         val FREE = setOf(
-            "getStates", "getEvents", "getState", "getUser", "login", "startLogin", "resume", "cancelLogin", "noteNonce", "logout",
+            "getStates", "getEvents", "getState", "getUser", "login", "startLogin", "resume", "cancelLogin", "after", "logout",
             "revoke", "logoutUrl", "restored", "reload", "close", "deviceLogin",
         )
     }

@@ -10,6 +10,7 @@ import android.os.Build
 import dev.hallpass.ApiRequest
 import dev.hallpass.Config
 import dev.hallpass.HallpassException
+import dev.hallpass.Login
 import dev.hallpass.LoginReason
 import dev.hallpass.Provider
 import dev.hallpass.Session
@@ -17,6 +18,7 @@ import dev.hallpass.SessionState
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
 import dev.hallpass.okhttp.hallpass
+import dev.hallpass.ports.HttpHeader
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.SharingStarted
@@ -49,6 +51,25 @@ private suspend fun callAnApi(session: Session) {
 
 private fun withOkHttp(session: Session) {
     val client = OkHttpClient.Builder().hallpass(session, "https://api.example.com").build()
+    val reports = OkHttpClient.Builder().hallpass(session, "https://api.example.com", audience = "https://reports-api").build()
+}
+
+private class Answer(val status: Int, val headers: List<HttpHeader>)
+
+private suspend fun withAnotherClient(session: Session, url: String, send: suspend (String, List<HttpHeader>) -> Answer): Answer {
+    var authorization = session.authorize("GET", url)
+    while (true) {
+        val answer = send(url, authorization.headers)                            // as your client sends
+        authorization = session.after(authorization, answer.status, answer.headers) ?: return answer
+    }
+}
+
+private suspend fun stepUp(session: Session, json: String) {
+    try {
+        session.call(ApiRequest.postJson("https://api.example.com/transfers", json))
+    } catch (error: HallpassException.StepUpRequired) {
+        session.login(Login(error.stepUp))                                       // then send it again
+    }
 }
 
 private fun bound(context: Context, config: Config) {

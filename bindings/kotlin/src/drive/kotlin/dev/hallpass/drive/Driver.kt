@@ -99,7 +99,7 @@ internal class Driver {
             }
         }
         "renew" -> of(members, { }) { open, _ -> open.session.renew().toJson() }
-        "userinfo" -> of(members, { }) { open, _ -> buildJsonObject { put("claims", json(open.session.userinfo())) } }
+        "userinfo" -> of(members, { }) { open, _ -> buildJsonObject { put("claims", json(open.session.userinfo().claims)) } }
         "user" -> of(members, { }) { open, _ -> buildJsonObject { put("user", open.session.user?.let { json(it.claims) } ?: JsonNull) } }
         "state" -> of(members, { }) { open, _ -> buildJsonObject { put("state", open.session.state.toJson()) } }
         "reload" -> of(members, { }) { open, _ -> buildJsonObject { put("state", open.session.reload().toJson()) } }

@@ -2,16 +2,20 @@ package dev.hallpass.internal
 
 import dev.hallpass.ApiReply
 import dev.hallpass.ApiRequest
+import dev.hallpass.Authorization
 import dev.hallpass.Config
 import dev.hallpass.Credentials
 import dev.hallpass.HallpassException
+import dev.hallpass.IdToken
 import dev.hallpass.Login
 import dev.hallpass.LoginReason
 import dev.hallpass.OfflineCause
 import dev.hallpass.Prompt
 import dev.hallpass.Provider
+import dev.hallpass.ServerWords
 import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
+import dev.hallpass.StepUp
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
 import dev.hallpass.UserCode
@@ -24,15 +28,18 @@ import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
 import dev.hallpass.ffi.ApiReply as CoreReply
 import dev.hallpass.ffi.ApiRequest as CoreApiRequest
+import dev.hallpass.ffi.Authorization as CoreAuthorization
 import dev.hallpass.ffi.Config as CoreConfig
 import dev.hallpass.ffi.Credentials as CoreCredentials
 import dev.hallpass.ffi.Event as CoreEvent
 import dev.hallpass.ffi.HallpassException as CoreException
 import dev.hallpass.ffi.HttpHeader as CoreHeader
+import dev.hallpass.ffi.IdToken as CoreIdToken
 import dev.hallpass.ffi.LoginReason as CoreReason
 import dev.hallpass.ffi.OfflineCause as CoreCause
 import dev.hallpass.ffi.Prompt as CorePrompt
 import dev.hallpass.ffi.Provider as CoreProvider
+import dev.hallpass.ffi.ServerWords as CoreWords
 import dev.hallpass.ffi.State as CoreState
 import dev.hallpass.ffi.StorageProblem as CoreProblem
 import dev.hallpass.ffi.User as CoreUser
@@ -42,6 +49,11 @@ import dev.hallpass.ffi.UserCode as CoreUserCode
 internal fun Duration.toMilliseconds(): ULong = coerceAtLeast(Duration.ZERO).inWholeMilliseconds.toULong()
 
 private fun Duration.toSeconds(): ULong = coerceAtLeast(Duration.ZERO).inWholeSeconds.toULong()
+
+private fun ULong.fromSeconds(): Duration = coerceAtMost(Long.MAX_VALUE.toULong()).toLong().seconds
+
+/** A number that HTTP has no room for stays one that means nothing. */
+internal fun Int.toCoreStatus(): UShort = coerceIn(0, UShort.MAX_VALUE.toInt()).toUShort()
 
 /** Every login would be over before it began. */
 private fun tooShort() = HallpassException.Misconfigured(
@@ -100,9 +112,7 @@ private fun Prompt.toCore() = when (this) {
     Prompt.Create -> CorePrompt.CREATE
 }
 
-internal fun CoreUserCode.toPublic() = UserCode(
-    code, verificationUri, verificationUriComplete, lifetimeSeconds.coerceAtMost(Long.MAX_VALUE.toULong()).toLong().seconds,
-)
+internal fun CoreUserCode.toPublic() = UserCode(code, verificationUri, verificationUriComplete, lifetimeSeconds.fromSeconds())
 
 internal fun ApiRequest.toCore() =
     CoreApiRequest(method, url, headers.toCore(), body, CredentialsRequest(minTtl.toMilliseconds(), audience, scope))
@@ -113,6 +123,10 @@ internal fun List<CoreHeader>.toPublic() = map { HttpHeader(it.name, it.value) }
 
 internal fun CoreCredentials.toPublic() =
     Credentials(accessToken, tokenType, scope, expiresAt?.let(Instant::fromEpochSeconds), renewed)
+
+internal fun CoreAuthorization.toPublic() = Authorization(headers.toPublic(), receipt)
+
+internal fun CoreIdToken.toPublic() = IdToken(raw, Instant.fromEpochSeconds(expiresAt))
 
 internal fun CoreUser.toPublic() = User(
     sub, name, givenName, familyName, nickname, preferredUsername, email, emailVerified, picture, locale, claims,
@@ -141,12 +155,16 @@ internal fun CoreException.toPublic(): HallpassException = when (this) {
         offlineCause.toPublic(),
         retryAfterMilliseconds?.let { it.coerceAtMost(Long.MAX_VALUE.toULong()).toLong().milliseconds },
     )
-    is CoreException.Denied -> HallpassException.Denied(details.message, details.code)
+    is CoreException.StepUpRequired ->
+        HallpassException.StepUpRequired(details.message, StepUp(acrValues, maxAgeSeconds?.fromSeconds()))
+    is CoreException.Denied -> HallpassException.Denied(details.message, details.code, words.toPublic())
     is CoreException.Storage -> HallpassException.Storage(details.message, problem.toPublic(), detail.ifEmpty { null })
     is CoreException.Untrusted -> HallpassException.Untrusted(details.message, details.code)
     is CoreException.Misconfigured -> HallpassException.Misconfigured(details.message, details.code, fix)
     is CoreException.Internal -> HallpassException.Internal(details.message, details.code)
 }
+
+private fun CoreWords.toPublic() = ServerWords(code, description)
 
 private fun CoreReason.toPublic() = when (this) {
     CoreReason.NOT_SIGNED_IN -> LoginReason.NotSignedIn

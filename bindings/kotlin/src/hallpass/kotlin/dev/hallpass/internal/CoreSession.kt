@@ -2,9 +2,11 @@ package dev.hallpass.internal
 
 import dev.hallpass.ApiReply
 import dev.hallpass.ApiRequest
+import dev.hallpass.Authorization
 import dev.hallpass.Config
 import dev.hallpass.Credentials
 import dev.hallpass.HallpassException
+import dev.hallpass.IdToken
 import dev.hallpass.LoggedOut
 import dev.hallpass.Login
 import dev.hallpass.Logout
@@ -58,23 +60,30 @@ internal class CoreSession private constructor(private val core: Core, private v
         return verb { core.credentials(CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic() }
     }
 
-    override suspend fun renew(): Credentials = verb { core.renew().toPublic() }
+    override suspend fun renew(audience: String?, scope: String?): Credentials = verb {
+        // What is renewed lasts as long as it does.
+        core.renew(CredentialsRequest(0uL, audience, scope)).toPublic()
+    }
+
+    override suspend fun idToken(minTtl: Duration): IdToken = verb { core.idToken(minTtl.toMilliseconds()).toPublic() }
 
     override suspend fun call(request: ApiRequest): ApiReply = verb { core.call(request.toCore()).toPublic() }
 
-    override suspend fun proof(
+    override suspend fun authorize(
         method: String,
         url: String,
         minTtl: Duration,
         audience: String?,
         scope: String?,
-    ): List<HttpHeader> = verb {
-        core.proof(method, url, CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic()
+    ): Authorization = verb {
+        core.authorize(method, url, CredentialsRequest(minTtl.toMilliseconds(), audience, scope)).toPublic()
     }
 
-    override fun noteNonce(url: String, nonce: String): Boolean = verb { core.noteNonce(url, nonce) }
+    override suspend fun after(authorization: Authorization, status: Int, headers: List<HttpHeader>): Authorization? = verb {
+        core.after(authorization.receipt ?: throw notOurs(), status.toCoreStatus(), headers.toCore())?.toPublic()
+    }
 
-    override suspend fun userinfo(): String = verb { core.userinfo() }
+    override suspend fun userinfo(): User = verb { core.userinfo().toPublic() }
 
     override suspend fun logout(logout: Logout): LoggedOut = verb {
         val outcome = core.logout(dev.hallpass.ffi.LogoutOptions(logout.endSession, logout.federated))
@@ -107,6 +116,10 @@ internal class CoreSession private constructor(private val core: Core, private v
         } catch (error: HallpassException.Internal) {
             throw if (isClosed) closed().apply { initCause(error) } else error
         }
+
+    private fun notOurs() = HallpassException.Misconfigured(
+        "misconfigured (authorization): no session made it", "authorization", "hand back what `authorize` or `after` returned",
+    )
 
     private fun closed() =
         HallpassException.Misconfigured("misconfigured (session): it is closed", "session", "open the session again, or close it later")

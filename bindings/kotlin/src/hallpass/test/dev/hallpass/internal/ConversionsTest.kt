@@ -1,15 +1,23 @@
 package dev.hallpass.internal
 
+import dev.hallpass.HallpassException
 import dev.hallpass.LoginReason
+import dev.hallpass.ServerWords
 import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
+import dev.hallpass.StepUp
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
+import dev.hallpass.ffi.ErrorDetails
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertInstanceOf
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Test
+import kotlin.time.Duration.Companion.seconds
 import dev.hallpass.ffi.Event as CoreEvent
+import dev.hallpass.ffi.HallpassException as CoreException
 import dev.hallpass.ffi.LoginReason as CoreReason
+import dev.hallpass.ffi.ServerWords as CoreWords
 import dev.hallpass.ffi.State as CoreState
 import dev.hallpass.ffi.StorageProblem as CoreProblem
 import dev.hallpass.ffi.User as CoreUser
@@ -43,6 +51,20 @@ class ConversionsTest {
         )) {
             assertEquals(expected, event.toPublic())
         }
+    }
+
+    @Test
+    fun `step-up and the server's words, come with their error`() {
+        val details = ErrorDetails("StepUpRequired", "insufficient_user_authentication", "m", false)
+        for ((core, expected) in listOf(
+            CoreException.StepUpRequired(details, "gold silver", 300uL) to StepUp("gold silver", 300.seconds),
+            CoreException.StepUpRequired(details, null, null) to StepUp(),
+            CoreException.StepUpRequired(details, null, ULong.MAX_VALUE) to StepUp(maxAge = Long.MAX_VALUE.seconds),
+        )) {
+            assertEquals(expected, assertInstanceOf(HallpassException.StepUpRequired::class.java, core.toPublic()).stepUp)
+        }
+        val denied = CoreException.Denied(ErrorDetails("Denied", "access_denied", "m", false), CoreWords("no", "not today")).toPublic()
+        assertEquals(ServerWords("no", "not today"), assertInstanceOf(HallpassException.Denied::class.java, denied).words)
     }
 
     @Test

@@ -187,6 +187,7 @@ class LabPresenter(
             LoginReason.NotSignedIn, LoginReason.NoRefreshToken, LoginReason.LoggedOut -> "No Refresh Token found. Log in first."
             LoginReason.Refused, LoginReason.Revoked, LoginReason.AnswerLost, LoginReason.StorageInvalidated -> "log in again (${error.code})."
         }
+        is HallpassException.StepUpRequired -> "the API wants you to log in again (${error.code})."
         is HallpassException.Offline -> "no answer for now (${error.code})" + (error.retryAfter?.let { "; wait $it." } ?: ".")
         is HallpassException.Denied -> "the server refused (${error.code})."
         is HallpassException.Storage -> "the secure store cannot be used (${error.code})."

@@ -2,8 +2,10 @@ package com.example.hallpass.lab
 
 import dev.hallpass.ApiReply
 import dev.hallpass.ApiRequest
+import dev.hallpass.Authorization
 import dev.hallpass.Credentials
 import dev.hallpass.HallpassException
+import dev.hallpass.IdToken
 import dev.hallpass.LoggedOut
 import dev.hallpass.Login
 import dev.hallpass.LoginReason
@@ -43,11 +45,11 @@ class FakeSession : Session {
         return Credentials("at", "Bearer", "openid", Clock.System.now() + 42.seconds, renewed = false)
     }
 
-    override suspend fun renew(): Credentials {
+    override suspend fun renew(audience: String?, scope: String?): Credentials {
         failure?.let { throw it }
         if (user == null) throw notSignedIn
         events.tryEmit(SessionEvent.Renewed)
-        return credentials()
+        return credentials(audience = audience, scope = scope)
     }
 
     override suspend fun call(request: ApiRequest): ApiReply {
@@ -70,17 +72,20 @@ class FakeSession : Session {
 
     override suspend fun cancelLogin() = Unit
 
-    override suspend fun proof(
+    override suspend fun idToken(minTtl: Duration): IdToken = error("the app does not")
+
+    override suspend fun authorize(
         method: String,
         url: String,
         minTtl: Duration,
         audience: String?,
         scope: String?,
-    ): List<HttpHeader> = error("the app does not")
+    ): Authorization = error("the app does not")
 
-    override fun noteNonce(url: String, nonce: String): Boolean = error("the app does not")
+    override suspend fun after(authorization: Authorization, status: Int, headers: List<HttpHeader>): Authorization? =
+        error("the app does not")
 
-    override suspend fun userinfo(): String = error("the app does not")
+    override suspend fun userinfo(): User = error("the app does not")
 
     override suspend fun revoke() = error("the app does not")
 

@@ -4,6 +4,7 @@ import dev.hallpass.HallpassException
 import dev.hallpass.LoginReason
 import dev.hallpass.OfflineCause
 import dev.hallpass.SessionState
+import dev.hallpass.StepUp
 import dev.hallpass.StorageProblem
 import dev.hallpass.User
 import kotlinx.coroutines.ExperimentalCoroutinesApi
@@ -52,6 +53,8 @@ class LabPresenterTest {
             HallpassException.LoginRequired("x", LoginReason.Refused) to "log in again (refused).",
             HallpassException.Storage("x", StorageProblem.Locked) to "the secure store cannot be used (storage_locked).",
             HallpassException.Offline("x", OfflineCause.RateLimited, 7.seconds) to "no answer for now (rate_limited); wait 7s.",
+            HallpassException.StepUpRequired("x", StepUp("gold")) to
+                "the API wants you to log in again (insufficient_user_authentication).",
             HallpassException.Denied("x", "access_denied") to "the server refused (access_denied).",
             HallpassException.Untrusted("x", "nonce") to "an answer could not be trusted (nonce).",
             HallpassException.Misconfigured("x", "issuer", "use https") to "issuer: use https.",
