@@ -212,6 +212,9 @@ public interface Session : AutoCloseable {
      */
     public suspend fun reload(): SessionState
 
+    /** What is known of the session, for a log when something surprises, and for a support case. Sends nothing and reads no store. */
+    public suspend fun report(): Report
+
     /**
      * Closes the session, and signs nobody out. A renewal in flight is finished and stored first. Every function of a closed session
      * throws [HallpassException.Misconfigured] with the code `session`.

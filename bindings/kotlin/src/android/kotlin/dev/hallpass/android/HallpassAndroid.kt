@@ -4,8 +4,10 @@ import android.content.Context
 import android.os.Build
 import android.os.SystemClock
 import android.security.NetworkSecurityPolicy
+import android.util.Log
 import dev.hallpass.Config
 import dev.hallpass.HallpassException
+import dev.hallpass.HallpassLog
 import dev.hallpass.Session
 import dev.hallpass.SessionState
 import dev.hallpass.net.UrlConnectionTransport
@@ -59,6 +61,23 @@ public object HallpassAndroid {
         val session = Session.open(config, store, transport, browser, account, leases.path, BOOT_TIME, signer = signer)
         return ResumingSession(session, onLateLoginFailed)
     }
+
+    /**
+     * Sends the core's log to Logcat, under the tag `Hallpass`: what happens to sessions, with codes and without secrets.
+     *
+     * @throws HallpassException.Internal when the system gives no thread
+     */
+    public fun logToLogcat(level: HallpassLog.Level = HallpassLog.Level.Info) {
+        HallpassLog.send(level) { line ->
+            when (line.level) {
+                HallpassLog.Level.Warning -> Log.w(TAG, line.message)
+                HallpassLog.Level.Info -> Log.i(TAG, line.message)
+                HallpassLog.Level.Debug -> Log.d(TAG, line.message)
+            }
+        }
+    }
+
+    private const val TAG = "Hallpass"
 
     /** By the Network Security Config of the app. */
     private fun isCleartextPermitted(host: String): Boolean = NetworkSecurityPolicy.getInstance().isCleartextTrafficPermitted(host)

@@ -152,7 +152,7 @@ class GatedSessionTest {
         val GATED = setOf("credentials", "renew", "idToken", "call", "authorize", "userinfo")
         val FREE = setOf(
             "getStates", "getEvents", "getState", "getUser", "login", "startLogin", "resume", "cancelLogin", "after", "logout",
-            "revoke", "logoutUrl", "restored", "reload", "close", "deviceLogin",
+            "revoke", "logoutUrl", "restored", "reload", "report", "close", "deviceLogin",
         )
     }
 }

@@ -164,7 +164,7 @@ internal fun CoreException.toPublic(): HallpassException = when (this) {
     is CoreException.Internal -> HallpassException.Internal(details.message, details.code)
 }
 
-private fun CoreWords.toPublic() = ServerWords(code, description)
+private fun CoreWords.toPublic() = ServerWords(code, text)
 
 private fun CoreReason.toPublic() = when (this) {
     CoreReason.NOT_SIGNED_IN -> LoginReason.NotSignedIn

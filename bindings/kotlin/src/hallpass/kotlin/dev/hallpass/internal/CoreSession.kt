@@ -10,6 +10,7 @@ import dev.hallpass.IdToken
 import dev.hallpass.LoggedOut
 import dev.hallpass.Login
 import dev.hallpass.Logout
+import dev.hallpass.Report
 import dev.hallpass.Session
 import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
@@ -98,6 +99,8 @@ internal class CoreSession private constructor(private val core: Core, private v
 
     override suspend fun reload(): SessionState = verb { core.reload().toPublic() }
 
+    override suspend fun report(): Report = verb { Report(core.report().associate { it.name to it.value }) }
+
     @Volatile
     private var isClosed = false
 
@@ -159,7 +162,7 @@ internal class CoreSession private constructor(private val core: Core, private v
  * Errors of the core come out as those of this library, and so does everything else but a cancellation. Inlined, so that a
  * suspending call stays the caller's.
  */
-private inline fun <T> converted(work: () -> T): T =
+internal inline fun <T> converted(work: () -> T): T =
     try {
         work()
     } catch (error: CoreException) {

@@ -55,7 +55,7 @@ class ConversionsTest {
 
     @Test
     fun `step-up and the server's words, come with their error`() {
-        val details = ErrorDetails("StepUpRequired", "insufficient_user_authentication", "m", false)
+        val details = ErrorDetails("insufficient_user_authentication", "m", false)
         for ((core, expected) in listOf(
             CoreException.StepUpRequired(details, "gold silver", 300uL) to StepUp("gold silver", 300.seconds),
             CoreException.StepUpRequired(details, null, null) to StepUp(),
@@ -63,7 +63,7 @@ class ConversionsTest {
         )) {
             assertEquals(expected, assertInstanceOf(HallpassException.StepUpRequired::class.java, core.toPublic()).stepUp)
         }
-        val denied = CoreException.Denied(ErrorDetails("Denied", "access_denied", "m", false), CoreWords("no", "not today")).toPublic()
+        val denied = CoreException.Denied(ErrorDetails("access_denied", "m", false), CoreWords("no", "not today")).toPublic()
         assertEquals(ServerWords("no", "not today"), assertInstanceOf(HallpassException.Denied::class.java, denied).words)
     }
 

@@ -10,6 +10,7 @@ import dev.hallpass.LoggedOut
 import dev.hallpass.Login
 import dev.hallpass.LoginReason
 import dev.hallpass.Logout
+import dev.hallpass.Report
 import dev.hallpass.Session
 import dev.hallpass.SessionEvent
 import dev.hallpass.SessionState
@@ -92,6 +93,8 @@ class FakeSession : Session {
     override suspend fun logoutUrl(postLogoutRedirectUri: String?): String = error("the app does not")
 
     override suspend fun restored(): SessionState = state
+
+    override suspend fun report(): Report = error("the app does not")
 
     override suspend fun reload(): SessionState {
         reloads += 1
