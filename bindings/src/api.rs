@@ -13,7 +13,7 @@ use crate::ports::transport::HttpHeader;
 #[derive(Clone, uniffi::Record)]
 #[uniffi::export(Debug, Display)]
 pub struct ApiRequest {
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
     pub method: String,
     /// An absolute URL below one of the configured origins.
     pub url: String,
@@ -81,8 +81,10 @@ impl TryFrom<ApiRequest> for core::ApiRequest {
 /// # Errors
 /// [`core::Error::Misconfigured`] naming `method`.
 pub(crate) fn method(text: &str) -> core::Result<Method> {
-    text.parse()
-        .map_err(|_| core::Error::Misconfigured { field: "method", fix: "use GET, POST, PUT, PATCH, DELETE or HEAD" })
+    text.parse().map_err(|_| core::Error::Misconfigured {
+        field: "method",
+        fix: "use GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS",
+    })
 }
 
 impl From<core::ApiResponse> for ApiReply {

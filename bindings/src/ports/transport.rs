@@ -22,7 +22,7 @@ pub trait Transport: Send + Sync {
 #[derive(Clone, uniffi::Record)]
 #[uniffi::export(Debug, Display)]
 pub struct HttpRequest {
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
     pub method: String,
     /// An absolute URL.
     pub url: String,

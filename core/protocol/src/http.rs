@@ -31,6 +31,8 @@ pub enum Method {
     Delete,
     /// HEAD
     Head,
+    /// OPTIONS
+    Options,
 }
 
 impl Method {
@@ -44,6 +46,7 @@ impl Method {
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
             Method::Head => "HEAD",
+            Method::Options => "OPTIONS",
         }
     }
 }
@@ -56,7 +59,7 @@ impl fmt::Display for Method {
 
 /// The method is not one of [`Method`]'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the method is not GET, POST, PUT, PATCH, DELETE or HEAD")]
+#[error("the method is not GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS")]
 pub struct UnknownMethod;
 
 impl FromStr for Method {
@@ -64,7 +67,7 @@ impl FromStr for Method {
 
     /// Reads a method, case-sensitively as HTTP does.
     fn from_str(text: &str) -> Result<Self, UnknownMethod> {
-        [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Head]
+        [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Head, Method::Options]
             .into_iter()
             .find(|method| method.as_str() == text)
             .ok_or(UnknownMethod)

@@ -229,6 +229,7 @@ fn of_method(method: Method) -> ::reqwest::Method {
         Method::Post => ::reqwest::Method::POST,
         Method::Put => ::reqwest::Method::PUT,
         Method::Patch => ::reqwest::Method::PATCH,
+        Method::Options => ::reqwest::Method::OPTIONS,
         Method::Delete => ::reqwest::Method::DELETE,
         Method::Head => ::reqwest::Method::HEAD,
     }

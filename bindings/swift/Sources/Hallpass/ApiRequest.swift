@@ -2,7 +2,7 @@ import Foundation
 
 /// A request to an API, without its authorization; ``Session/call(_:)`` sends it.
 public struct ApiRequest: Sendable, Hashable {
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
     public var method: String
     /// An absolute URL below one of ``Config/apiOrigins``.
     public var url: URL

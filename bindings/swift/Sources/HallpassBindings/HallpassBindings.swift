@@ -4266,7 +4266,7 @@ public func FfiConverterTypeApiReply_lower(_ value: ApiReply) -> RustBuffer {
  */
 public struct ApiRequest: Equatable, Hashable, CustomDebugStringConvertible, CustomStringConvertible {
     /**
-     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
      */
     public let method: String
     /**
@@ -4290,7 +4290,7 @@ public struct ApiRequest: Equatable, Hashable, CustomDebugStringConvertible, Cus
     // declare one manually.
     public init(
         /**
-         * `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+         * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
          */method: String,
         /**
          * An absolute URL below one of the configured origins.
@@ -5099,7 +5099,7 @@ public func FfiConverterTypeHttpHeader_lower(_ value: HttpHeader) -> RustBuffer 
  */
 public struct HttpRequest: Equatable, Hashable, CustomDebugStringConvertible, CustomStringConvertible {
     /**
-     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
      */
     public let method: String
     /**
@@ -5123,7 +5123,7 @@ public struct HttpRequest: Equatable, Hashable, CustomDebugStringConvertible, Cu
     // declare one manually.
     public init(
         /**
-         * `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+         * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
          */method: String,
         /**
          * An absolute URL.

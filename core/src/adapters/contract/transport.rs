@@ -81,7 +81,8 @@ async fn a_request_arrives_as_it_was_given(transport: &impl Transport) {
         connection.write_all(NO_CONTENT.as_bytes())?;
         Ok(Then::Keep)
     });
-    for method in [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Head] {
+    for method in [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Head, Method::Options]
+    {
         let mut request = get(origin.url("/a%20path?q=1&r=%2F"));
         request.method = method;
         request.headers.push("X-One", "of one");

@@ -13,7 +13,7 @@ public protocol Transport: Sendable {
 
 /// A request, to be sent unchanged.
 public struct TransportRequest: Sendable, Hashable {
-    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
     public var method: String
     /// An absolute URL.
     public var url: URL

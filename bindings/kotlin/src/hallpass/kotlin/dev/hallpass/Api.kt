@@ -6,7 +6,7 @@ import kotlin.time.Duration
 /**
  * A request to an API, without its authorization.
  *
- * @property method `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`
+ * @property method `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`
  * @property url an absolute URL below one of [Config.apiOrigins]
  * @property headers the header fields
  * @property body the content; empty for none

@@ -137,7 +137,7 @@ public interface Session : AutoCloseable {
      * }
      * ```
      *
-     * @param method `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`
+     * @param method `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`
      * @param url an absolute URL below one of [Config.apiOrigins]
      * @param minTtl how long the access token is valid at least
      * @param audience for another API than the one of the login

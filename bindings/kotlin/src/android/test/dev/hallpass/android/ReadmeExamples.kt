@@ -49,6 +49,11 @@ private suspend fun callAnApi(session: Session) {
     val token = session.credentials().accessToken                                // or do it yourself
 }
 
+private suspend fun whatHappened(session: Session) {
+    HallpassAndroid.logToLogcat()                                                // elsewhere HallpassLog.send { line -> … }
+    println(session.report())
+}
+
 private fun withOkHttp(session: Session) {
     val client = OkHttpClient.Builder().hallpass(session, "https://api.example.com").build()
     val reports = OkHttpClient.Builder().hallpass(session, "https://api.example.com", audience = "https://reports-api").build()

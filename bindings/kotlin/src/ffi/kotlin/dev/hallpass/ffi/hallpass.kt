@@ -7156,7 +7156,7 @@ public object FfiConverterTypeApiReply: FfiConverterRustBuffer<ApiReply> {
  */
 data class ApiRequest (
     /**
-     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
      */
     val `method`: kotlin.String
     ,
@@ -7739,7 +7739,7 @@ public object FfiConverterTypeHttpHeader: FfiConverterRustBuffer<HttpHeader> {
  */
 data class HttpRequest (
     /**
-     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`.
+     * `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`.
      */
     val `method`: kotlin.String
     ,

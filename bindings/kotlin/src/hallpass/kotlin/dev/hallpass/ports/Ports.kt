@@ -97,7 +97,7 @@ public fun interface Transport {
 /**
  * A request to be sent as it is.
  *
- * @property method `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`
+ * @property method `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD` or `OPTIONS`
  * @property url an absolute URL
  * @property headers the header fields that matter to the protocol
  * @property body the content; empty for none
