@@ -4,7 +4,6 @@
 //! mode with the rules that an app gets from the library; the libraries are stored on pages of 16 KiB; apksigner signs and
 //! verifies it. The library for the processor is the one of `cargo xtask android`: without an NDK it is a trial.
 
-mod archive;
 mod dex;
 
 use std::collections::BTreeSet;
@@ -16,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::archive::{self, Entry};
 use crate::inspect;
 use crate::inspect::android::FILE_NAME;
 use crate::native_library::table;
@@ -23,7 +23,6 @@ use crate::process;
 use crate::setup::kotlin::{self, Tools};
 use crate::targets::AndroidTarget;
 use crate::{android, workspace};
-use archive::Entry;
 
 /// By this name `tests/bench/counts.toml` has its size.
 pub(crate) const NAME: &str = "hallpass-lab.apk";

@@ -2,6 +2,7 @@
 
 mod android;
 mod apk;
+mod archive;
 mod bench;
 mod bindgen;
 mod check;
