@@ -44,10 +44,10 @@ pub(crate) struct Release {
     pub(crate) trial: bool,
     /// A framework that a Mac has made, instead of a preview that is built here.
     #[arg(long, value_name = "XCFRAMEWORK")]
-    framework: Option<PathBuf>,
+    pub(crate) framework: Option<PathBuf>,
     /// Another release folder of the same commit: an error names what differs from it.
     #[arg(long, value_name = "FOLDER")]
-    same_as: Option<PathBuf>,
+    pub(crate) same_as: Option<PathBuf>,
 }
 
 /// Makes the folder.

@@ -38,12 +38,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     assert!(matches!(session.restored().await?, State::SignedIn(_)), "the session was not found again");
-    let url = format!("{api}expenses");
+    let url = &format!("{api}expenses");
     let credentials = session.credentials(MinTtl::seconds(60)).await?;
-    let reply = session.call(ApiRequest::get(&url)).await?;
+    let reply = session.call(ApiRequest::get(url)).await?;
     assert_eq!((reply.status, reply.renewals), (200, 0));
     admin(Method::POST, "expire-access-tokens", "{}").await?;
-    let reply = session.call(ApiRequest::get(&url)).await?;
+    let reply = session.call(ApiRequest::get(url)).await?;
     assert_eq!((reply.status, reply.renewals), (200, 1));
     let renewed = session.credentials(MinTtl::seconds(60)).await?;
     assert_ne!(credentials.access_token().expose(), renewed.access_token().expose());
