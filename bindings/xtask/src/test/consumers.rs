@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -57,11 +57,13 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
     ];
     for (name, story) in stories {
         println!("\n-- {name}");
+        let started = Instant::now();
         if let Err(error) = story() {
             println!("{error:#}");
             wrong.push(name);
             tally.failed += 1;
         } else {
+            println!("passed ({:.1} s)", started.elapsed().as_secs_f64());
             tally.passed += 1;
         }
     }
@@ -300,7 +302,7 @@ mod tests {
             let text = fs::read_to_string(workspace::root().join(document)).unwrap();
             let app = fs::read_to_string(workspace::root().join("tests/consumers").join(app)).unwrap();
             let shown = statements(&text, language);
-            assert!(shown.len() >= 4, "{document} shows too little: {shown:?}");
+            assert!(shown.len() >= 3, "{document} shows too little: {shown:?}");
             for statement in shown {
                 assert!(
                     app.lines().any(|line| line.trim() == statement),

@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("login: {}", user.sub());
         return Ok(());
     }
-    assert!(matches!(session.restored().await?, State::SignedIn(_)), "the session was not found again");
+    assert!(matches!(session.restored().await?, State::SignedIn { .. }), "the session was not found again");
     let url = &format!("{api}expenses");
     let credentials = session.credentials(MinTtl::seconds(60)).await?;
     let reply = session.call(ApiRequest::get(url)).await?;
