@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use md5::Md5;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha1::Sha1;
 use sha2::digest::Digest;
 use sha2::{Sha256, Sha512};
@@ -22,32 +22,17 @@ use crate::setup::kotlin::{self, Tools};
 use crate::targets::AndroidTarget;
 use crate::{process, test, workspace};
 
-const GROUP: &str = "dev.hallpass";
-
 /// The folder that Maven and the sources share.
 const KOTLIN: &str = "bindings/kotlin";
 
 /// The modules of Maven's project that ship, and where each has its sources.
 const MODULES: [&str; 4] = ["ffi", "hallpass", "android", "okhttp"];
 
-/// What a module needs: the coordinates for Gradle, the name that Maven has for the same, the version, and whether those who
-/// use the module use it too.
-struct Dependency {
-    group: &'static str,
-    name: &'static str,
-    maven: &'static str,
-    version: String,
-    is_public: bool,
-    /// Of the file, where it is no JAR.
-    kind: Option<&'static str>,
-}
-
+/// What is published under one name; `bindings/kotlin/release` has its POM and its module metadata.
 struct Module<'a> {
     name: &'static str,
-    description: &'static str,
     version: &'a str,
     packaging: &'static str,
-    dependencies: Vec<Dependency>,
     content: Vec<u8>,
     sources: Vec<Entry>,
 }
@@ -101,62 +86,17 @@ fn is_newer(classes: &Path, sources: &Path) -> Result<bool> {
 }
 
 fn modules<'a>(version: &'a str, built: &Built, notices: &str) -> Result<[Module<'a>; 3]> {
-    let library = |group, name, maven, stated, is_public| -> Result<Dependency> {
-        Ok(Dependency { group, name, maven, version: property(stated)?, is_public, kind: None })
-    };
-    let stdlib = || library("org.jetbrains.kotlin", "kotlin-stdlib", "kotlin-stdlib", "kotlin.version", true);
-    let jna = |kind| -> Result<Dependency> {
-        Ok(Dependency { kind, ..library("net.java.dev.jna", "jna", "jna", "jna.version", false)? })
-    };
-    let coroutines = || {
-        let name = "kotlinx-coroutines-core";
-        library("org.jetbrains.kotlinx", name, "kotlinx-coroutines-core-jvm", "coroutines.version", true)
-    };
-    let own = Dependency {
-        group: GROUP,
-        name: "hallpass",
-        maven: "hallpass",
-        version: version.to_owned(),
-        is_public: true,
-        kind: None,
-    };
-
     // By this name JNA finds it on the class path.
     let place = format!("{}-{}/", if OS == "macos" { "darwin" } else { OS }, ARCH.replace('_', "-"));
     let file = built.library.file_name().context("a library has a name")?.to_string_lossy();
     let native = Entry::deflated(format!("{place}{file}"), &fs::read(&built.library)?)?;
+    let module = |name, packaging, content, parts| -> Result<Module<'a>> {
+        Ok(Module { name, version, packaging, content, sources: sources(parts)? })
+    };
     Ok([
-        Module {
-            name: "hallpass",
-            description: "Sign-in for native apps: login, renewal and secure storage.",
-            version,
-            packaging: "jar",
-            dependencies: vec![stdlib()?, coroutines()?, jna(None)?],
-            content: jar(&["ffi", "hallpass"], vec![native], Some(notices))?,
-            sources: sources(&["ffi", "hallpass"])?,
-        },
-        Module {
-            name: "hallpass-android",
-            description: "Hallpass for Android: the Keystore, Auth and Custom Tabs.",
-            version,
-            packaging: "aar",
-            dependencies: vec![stdlib()?, coroutines()?, jna(Some("aar"))?],
-            content: aar(&built.android, notices)?,
-            sources: sources(&["ffi", "hallpass", "android"])?,
-        },
-        Module {
-            name: "hallpass-okhttp",
-            description: "Hallpass for OkHttp: an interceptor and an authenticator.",
-            version,
-            packaging: "jar",
-            dependencies: vec![
-                stdlib()?,
-                own,
-                library("com.squareup.okhttp3", "okhttp", "okhttp-jvm", "okhttp.version", true)?,
-            ],
-            content: jar(&["okhttp"], Vec::new(), None)?,
-            sources: sources(&["okhttp"])?,
-        },
+        module("hallpass", "jar", jar(&MODULES[..2], vec![native], Some(notices))?, &MODULES[..2])?,
+        module("hallpass-android", "aar", aar(&built.android, notices)?, &MODULES[..3])?,
+        module("hallpass-okhttp", "jar", jar(&MODULES[3..], Vec::new(), None)?, &MODULES[3..])?,
     ])
 }
 
@@ -165,10 +105,7 @@ fn modules<'a>(version: &'a str, built: &Built, notices: &str) -> Result<[Module
 /// # Errors
 /// When it states none by this name.
 pub(crate) fn property(name: &str) -> Result<String> {
-    property_of(&fs::read_to_string(kotlin().join("pom.xml"))?, name)
-}
-
-fn property_of(pom: &str, name: &str) -> Result<String> {
+    let pom = fs::read_to_string(kotlin().join("pom.xml"))?;
     let value = pom.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once('<'));
     value.map(|(value, _)| value.to_owned()).with_context(|| format!("{KOTLIN}/pom.xml has no {name}"))
 }
@@ -235,16 +172,12 @@ impl Module<'_> {
         let folder = group.join(self.name).join(self.version);
         fs::create_dir_all(&folder)?;
         let stem = format!("{}-{}", self.name, self.version);
-        let documentation = format!(
-            "# {}\n\nThe sources carry the documentation of everything public: {stem}-sources.jar.\n",
-            self.name
-        );
+        let documentation = format!("The documentation stands in the sources: {stem}-sources.jar.\n");
         let documentation = vec![Entry::deflated("README.md".to_owned(), documentation.as_bytes())?];
-        let metadata = serde_json::to_string_pretty(&self.metadata())?;
         for (ending, content) in [
-            (format!(".{}", self.packaging), self.content.clone()),
-            (".pom".to_owned(), self.pom()?.into_bytes()),
-            (".module".to_owned(), metadata.into_bytes()),
+            (".pom".to_owned(), self.description("pom")?),
+            (".module".to_owned(), self.description("module")?),
+            (format!(".{}", self.packaging), self.content),
             ("-sources.jar".to_owned(), archive_of(self.sources)?),
             ("-javadoc.jar".to_owned(), archive_of(documentation)?),
         ] {
@@ -257,125 +190,20 @@ impl Module<'_> {
         Ok(())
     }
 
-    fn pom(&self) -> Result<String> {
-        let url = workspace_field("repository")?;
-        let dependencies: String = self.dependencies.iter().map(Dependency::pom).collect();
-        let licences: String = [("MIT", "LICENSE-MIT"), ("Apache-2.0", "LICENSE-APACHE")]
-            .map(|(name, file)| {
-                format!("    <license><name>{name}</name><url>{url}/blob/v{}/{file}</url></license>\n", self.version)
-            })
-            .concat();
-        let Module { name, description, version, packaging, .. } = self;
-        Ok(format!(
-            r#"<?xml version="1.0" encoding="UTF-8"?>
-<!-- do_not_remove: published-with-gradle-metadata -->
-<project xmlns="http://maven.apache.org/POM/4.0.0" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://maven.apache.org/POM/4.0.0 http://maven.apache.org/xsd/maven-4.0.0.xsd">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>{GROUP}</groupId>
-  <artifactId>{name}</artifactId>
-  <version>{version}</version>
-  <packaging>{packaging}</packaging>
-  <name>{name}</name>
-  <description>{description}</description>
-  <url>{url}</url>
-  <licenses>
-{licences}  </licenses>
-  <developers>
-    <developer><name>The Hallpass maintainers</name></developer>
-  </developers>
-  <scm>
-    <connection>scm:git:{url}.git</connection>
-    <url>{url}</url>
-  </scm>
-  <dependencies>
-{dependencies}  </dependencies>
-</project>
-"#
-        ))
-    }
-
-    /// Gradle's module metadata, version 1.1.
-    fn metadata(&self) -> Value {
-        let (platform, environment) =
-            if self.packaging == "aar" { ("androidJvm", "android") } else { ("jvm", "standard-jvm") };
-        let mut variants = Vec::new();
-        for (name, usage) in USAGES {
-            let wanted = self.dependencies.iter().filter(|one| usage == "java-runtime" || one.is_public);
-            variants.push(json!({
-                "name": format!("{environment}{name}"),
-                "attributes": attributes(platform, environment, usage, self.packaging),
-                "dependencies": wanted.map(Dependency::metadata).collect::<Vec<_>>(),
-                "files": [self.file()],
-            }));
-        }
-        if self.name == "hallpass" {
-            for (name, usage) in USAGES {
-                let (module, version) = ("hallpass-android", self.version);
-                variants.push(json!({
-                    "name": format!("android{name}"),
-                    "attributes": attributes("androidJvm", "android", usage, "aar"),
-                    "available-at": {
-                        "url": format!("../../{module}/{version}/{module}-{version}.module"),
-                        "group": GROUP, "module": module, "version": version,
-                    },
-                }));
-            }
-        }
-        json!({
-            "formatVersion": "1.1",
-            "component": {
-                "group": GROUP, "module": self.name, "version": self.version,
-                "attributes": { "org.gradle.status": "release" },
-            },
-            "variants": variants,
-        })
-    }
-
-    fn file(&self) -> Value {
+    /// How Maven or Gradle is told of it, with the versions that the project's own POM states.
+    fn description(&self, ending: &str) -> Result<Vec<u8>> {
         let name = format!("{}-{}.{}", self.name, self.version, self.packaging);
         let mut file = json!({ "name": name, "url": name, "size": self.content.len() });
         for (name, sum) in checksums(&self.content) {
             file[name] = sum.into();
         }
-        file
-    }
-}
-
-/// What a variant is called, and what it is for.
-const USAGES: [(&str, &str); 2] = [("ApiElements", "java-api"), ("RuntimeElements", "java-runtime")];
-
-fn attributes(platform: &str, environment: &str, usage: &str, kind: &str) -> Value {
-    let mut attributes = json!({
-        "org.gradle.category": "library",
-        "org.gradle.dependency.bundling": "external",
-        "org.gradle.jvm.environment": environment,
-        "org.gradle.libraryelements": kind,
-        "org.gradle.usage": usage,
-        "org.jetbrains.kotlin.platform.type": platform,
-    });
-    if environment == "standard-jvm" {
-        attributes["org.gradle.jvm.version"] = 17.into();
-    }
-    attributes
-}
-
-impl Dependency {
-    fn pom(&self) -> String {
-        let scope = if self.is_public { "compile" } else { "runtime" };
-        let kind = self.kind.map(|kind| format!("<type>{kind}</type>")).unwrap_or_default();
-        format!(
-            "    <dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>{kind}<scope>{scope}</scope></dependency>\n",
-            self.group, self.maven, self.version
-        )
-    }
-
-    fn metadata(&self) -> Value {
-        let mut told = json!({ "group": self.group, "module": self.name, "version": { "requires": self.version } });
-        if let Some(kind) = self.kind {
-            told["thirdPartyCompatibility"] =
-                json!({ "artifactSelector": { "name": self.name, "type": kind, "extension": kind } });
+        let template = fs::read_to_string(kotlin().join("release").join(format!("{}.{ending}", self.name)))?;
+        let mut text = template.replace("{version}", self.version).replace("{file}", &file.to_string());
+        text = text.replace("{repository}", &workspace_field("repository")?);
+        for name in ["kotlin.version", "coroutines.version", "jna.version", "okhttp.version"] {
+            text = text.replace(&format!("{{{name}}}"), &property(name)?);
         }
-        told
+        Ok(text.into_bytes())
     }
 }
 
@@ -392,53 +220,57 @@ fn checksums(content: &[u8]) -> [(&'static str, String); 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn module(name: &'static str, packaging: &'static str) -> Module<'static> {
-        let jna = Dependency {
-            group: "net.java.dev.jna",
-            name: "jna",
-            maven: "jna",
-            version: "5.1.0".to_owned(),
-            is_public: false,
-            kind: (packaging == "aar").then_some("aar"),
-        };
-        Module {
-            name,
-            description: "",
-            version: "1.2.3",
-            packaging,
-            dependencies: vec![jna],
-            content: b"abc".to_vec(),
-            sources: Vec::new(),
-        }
+        Module { name, version: "1.2.3", packaging, content: b"abc".to_vec(), sources: Vec::new() }
+    }
+
+    fn metadata(name: &'static str, packaging: &'static str) -> Value {
+        serde_json::from_slice(&module(name, packaging).description("module").unwrap()).unwrap()
     }
 
     #[test]
     fn android_app_that_asks_for_the_library_is_led_to_the_one_for_android() {
-        let told = module("hallpass", "jar").metadata();
-        let android = told["variants"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|one| one["attributes"]["org.gradle.jvm.environment"] == "android");
-        let target = module("hallpass-android", "aar").metadata();
-        for (variant, there) in android.zip(target["variants"].as_array().unwrap()) {
-            assert_eq!(variant["available-at"]["url"], "../../hallpass-android/1.2.3/hallpass-android-1.2.3.module");
+        let (library, android) = (metadata("hallpass", "jar"), metadata("hallpass-android", "aar"));
+        for place in [0, 1] {
+            let (variant, there) = (&library["variants"][place + 2], &android["variants"][place]);
+            let url = "../../hallpass-android/1.2.3/hallpass-android-1.2.3.module";
+            assert_eq!((&variant["available-at"]["url"], &variant["name"]), (&json!(url), &there["name"]));
             assert_eq!(variant["attributes"], there["attributes"]);
         }
-        assert_eq!(told["variants"].as_array().unwrap().len(), 4);
     }
 
     #[test]
-    fn jna_is_asked_for_at_run_time_and_on_android_as_an_archive_for_android() {
-        let module = module("hallpass-android", "aar");
-        let told = module.metadata();
-        assert_eq!(told["variants"][0]["dependencies"], json!([]));
-        assert_eq!(
-            told["variants"][1]["dependencies"][0]["thirdPartyCompatibility"]["artifactSelector"]["type"],
-            "aar"
-        );
-        assert!(module.pom().unwrap().contains("<version>5.1.0</version><type>aar</type><scope>runtime</scope>"));
+    fn maven_and_gradle_are_told_of_the_same_needs_and_of_the_file_as_it_is() {
+        for (name, packaging) in [("hallpass", "jar"), ("hallpass-android", "aar"), ("hallpass-okhttp", "jar")] {
+            let pom = String::from_utf8(module(name, packaging).description("pom").unwrap()).unwrap();
+            let told = metadata(name, packaging);
+            let needs = told["variants"][1]["dependencies"].as_array().unwrap();
+            assert_eq!(pom.matches("<dependency>").count(), needs.len(), "{name}");
+            for need in needs {
+                let [artifact, version] =
+                    [&need["module"], &need["version"]["requires"]].map(|text| text.as_str().unwrap());
+                let place =
+                    pom.find(&format!("<artifactId>{artifact}")).unwrap_or_else(|| panic!("{name}: {artifact}"));
+                assert!(
+                    pom[place..].split("</dependency>").next().unwrap().contains(&format!("<version>{version}<")),
+                    "{artifact}"
+                );
+            }
+            let file = &told["variants"][0]["files"][0];
+            assert_eq!(file["name"], format!("{name}-1.2.3.{packaging}"));
+            assert_eq!((&file["size"], &file["md5"]), (&json!(3), &json!("900150983cd24fb0d6963f7d28e17f72")));
+            assert!(!pom.contains('{') && pom.contains(&format!("<packaging>{packaging}<")), "{pom}");
+        }
+    }
+
+    #[test]
+    fn jna_for_android_is_an_archive_for_android() {
+        let need = metadata("hallpass-android", "aar")["variants"][1]["dependencies"][2].clone();
+        assert_eq!(need["thirdPartyCompatibility"]["artifactSelector"]["type"], "aar");
+        let pom = module("hallpass-android", "aar").description("pom").unwrap();
+        assert!(String::from_utf8(pom).unwrap().contains("<type>aar</type>"));
     }
 
     #[test]
@@ -451,11 +283,5 @@ mod tests {
         assert_eq!(sum("md5"), "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(sum("sha1"), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert!(sum("sha512").starts_with("ddaf35a193617aba"));
-    }
-
-    #[test]
-    fn version_that_the_project_does_not_state_is_an_error() {
-        assert_eq!(property_of("<a><jna.version>5.1</jna.version></a>", "jna.version").unwrap(), "5.1");
-        assert!(property_of("<a/>", "jna.version").is_err());
     }
 }
