@@ -182,8 +182,8 @@ impl Consumers {
     }
 
     fn swift(&self, toolchain: &setup::swift::SwiftToolchain, tenant: &Tenant) -> Result<()> {
-        let (app, native) = (self.copy("swift")?, self.unpacked("libhallpass").join("lib"));
         let repository = self.repository()?;
+        let (app, native) = (self.copy("swift")?, self.unpacked("libhallpass").join("lib"));
         let scratch = self.folder.join("swift");
         let mut build = toolchain.command(["build", "--disable-sandbox", "-Xswiftc", "-use-ld=lld"], &app);
         for folder in ["scratch", "cache", "config", "security"] {
@@ -224,11 +224,9 @@ impl Consumers {
         if git(&["write-tree"])? != before {
             git(&["commit", "--quiet", "--allow-empty", "--message", &self.version])?;
             git(&["tag", "--force", &self.version])?;
-            for known in [self.folder.join("swift"), self.folder.join("apps/swift/Package.resolved")] {
-                if known.is_dir() {
-                    fs::remove_dir_all(known)?
-                } else if known.is_file() {
-                    fs::remove_file(known)?
+            for known in ["swift", "apps/swift"].map(|name| self.folder.join(name)) {
+                if known.exists() {
+                    fs::remove_dir_all(known)?;
                 }
             }
         }
