@@ -3,24 +3,26 @@ use std::error::Error;
 use std::path::Path;
 
 use async_trait::async_trait;
-use hallpass_core::adapters::DangerPlainFiles;
-use hallpass_core::ports::{Browser, BrowserError, Visit};
+use hallpass_core::adapters::{DangerPlainFiles, Reqwest};
+use hallpass_core::ports::{Browser, BrowserError, Transport, Visit};
 use hallpass_core::protocol::client::RedirectUri;
+use hallpass_core::protocol::http::{Headers, Method, Request, Response};
 use hallpass_core::{ApiRequest, Config, Login, Logout, MinTtl, Session, State};
-use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::{Client, Method, Response, redirect};
 use url::Url;
 
 const REDIRECT_URI: &str = "com.example.hallpass.lab:/callback";
 
+type Failure = Box<dyn Error + Send + Sync>;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().collect();
     let [_, phase, issuer, api, folder] = &words[..] else { return Err("login|later ISSUER API FOLDER".into()) };
-    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build()?;
-    let admin = async |method: Method, path: &str, body: &'static str| -> reqwest::Result<Response> {
-        let url = format!("{issuer}admin/api/{path}");
-        client.request(method, url).header(CONTENT_TYPE, "application/json").body(body).send().await?.error_for_status()
+    let ada = Ada(Reqwest::new()?);
+    let admin = async |method, path: &str, body: &str| -> Result<(), Failure> {
+        let url = Url::parse(issuer)?.join("/admin/api/")?.join(path)?;
+        let answer = ada.send(method, &url, "application/json", body).await?;
+        if answer.is_success() { Ok(()) } else { Err(format!("{path}: {}", answer.status).into()) }
     };
     let config = Config::auth0(issuer, "hallpass-lab", REDIRECT_URI)?
         .audience("https://expenses-api")
@@ -28,11 +30,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .api_origin(api.trim_end_matches('/'))?
         .danger_allow_loopback_http();
     let store = DangerPlainFiles::open(Path::new(folder))?;
-    let browser = Ada(client.clone());
+    let browser = ada.clone();
     let session = Session::builder(config).store(store).browser(browser).build()?;
 
     if phase == "login" {
-        admin(Method::PATCH, "settings", r#"{"refresh_token_rotation": true}"#).await?;
+        admin(Method::Patch, "settings", r#"{"refresh_token_rotation": true}"#).await?;
         let user = session.login(Login::default()).await?;
         println!("login: {}", user.sub());
         return Ok(());
@@ -42,36 +44,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let credentials = session.credentials(MinTtl::seconds(60)).await?;
     let reply = session.call(ApiRequest::get(url)).await?;
     assert_eq!((reply.status, reply.renewals), (200, 0));
-    admin(Method::POST, "expire-access-tokens", "{}").await?;
+    admin(Method::Post, "expire-access-tokens", "{}").await?;
     let reply = session.call(ApiRequest::get(url)).await?;
     assert_eq!((reply.status, reply.renewals), (200, 1));
     let renewed = session.credentials(MinTtl::seconds(60)).await?;
     assert_ne!(credentials.access_token().expose(), renewed.access_token().expose());
     session.logout(Logout::default()).await?;
-    assert!(session.credentials(MinTtl::seconds(60)).await.is_err());
+    assert!(session.credentials(MinTtl::seconds(60)).await.is_err(), "a session after its logout");
     println!("restart, call, renewal, logout");
     Ok(())
 }
 
 /// A browser in which Ada signs in as soon as she is asked.
-struct Ada(Client);
+#[derive(Clone)]
+struct Ada(Reqwest);
 
 #[async_trait]
 impl Browser for Ada {
-    async fn begin(&self, configured: &RedirectUri) -> Result<Box<dyn Visit>, BrowserError> {
-        Ok(Box::new(Page { client: self.0.clone(), home: configured.clone() }))
+    async fn begin(&self, _configured: &RedirectUri) -> Result<Box<dyn Visit>, BrowserError> {
+        Ok(Box::new(self.clone()))
     }
 }
 
-struct Page {
-    client: Client,
-    home: RedirectUri,
-}
-
 #[async_trait]
-impl Visit for Page {
+impl Visit for Ada {
     fn redirect_uri(&self) -> RedirectUri {
-        self.home.clone()
+        RedirectUri::parse(REDIRECT_URI).expect("it is one")
     }
 
     async fn navigate(self: Box<Self>, url: Url) -> Result<String, BrowserError> {
@@ -79,28 +77,32 @@ impl Visit for Page {
     }
 }
 
-impl Page {
+impl Ada {
     /// Follows redirects to the login page, submits it, and follows them back to the app.
-    async fn sign_in(&self, mut url: Url) -> Result<String, Box<dyn Error + Send + Sync>> {
-        let mut answer = self.client.get(url.clone()).send().await?;
+    async fn sign_in(&self, mut url: Url) -> Result<String, Failure> {
+        let mut answer = self.send(Method::Get, &url, "text/plain", "").await?;
         for _ in 0..10 {
-            if let Some(location) = answer.headers().get(LOCATION) {
-                let location = location.to_str()?;
+            if let Some(location) = answer.headers.get("location") {
                 if location.starts_with(REDIRECT_URI) {
                     return Ok(location.to_owned());
                 }
                 url = url.join(location)?;
-                answer = self.client.get(url.clone()).send().await?;
+                answer = self.send(Method::Get, &url, "text/plain", "").await?;
             } else {
-                let page = answer.text().await?;
+                let page = std::str::from_utf8(&answer.body)?;
                 let rest = page.split_once("name=\"transaction\" value=\"").ok_or("no login page")?.1;
                 let transaction = rest.split('"').next().unwrap_or_default();
-                url = url.join("/u/login")?;
                 let form = format!("transaction={transaction}&username=ada%40example.com&password=correct+horse");
-                let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-                answer = request.body(form).send().await?;
+                url = url.join("/u/login")?;
+                answer = self.send(Method::Post, &url, "application/x-www-form-urlencoded", &form).await?;
             }
         }
         Err("the pages lead nowhere".into())
+    }
+
+    async fn send(&self, method: Method, url: &Url, kind: &str, body: &str) -> Result<Response, Failure> {
+        let headers = Headers::from_iter([("Content-Type", kind)]);
+        let (url, body) = (url.clone(), body.to_owned().into());
+        Ok(self.0.send(Request { method, url, headers, body, max_response_bytes: 1 << 20 }).await?)
     }
 }
