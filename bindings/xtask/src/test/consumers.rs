@@ -249,9 +249,10 @@ impl Consumers {
         fs::create_dir_all(&store)?;
         for (phase, ending) in [("login", "login: "), ("later", "restart, call, renewal, logout")] {
             let mut program = program();
-            let told = process::read(program.arg(phase).args([&tenant.issuer, &tenant.api]).arg(&store), STORY)?;
-            print!("{told}");
-            ensure!(told.lines().any(|line| line.starts_with(ending)), "it did not come to its end");
+            program.arg(phase).args([&tenant.issuer, &tenant.api]).arg(&store);
+            let mut has_ended = false;
+            let status = process::tee(&mut program, STORY, |line| has_ended |= line.starts_with(ending))?;
+            ensure!(status.success() && has_ended, "{phase}: it did not come to its end ({status})");
         }
         Ok(())
     }
