@@ -218,9 +218,11 @@ impl App<'_> {
             }
         }
         let manifest = self.aapt2(&["dump", "xmltree", "--file", "AndroidManifest.xml"], package)?;
-        let missing = components(&manifest).into_iter().filter(|component| !defined.contains(component));
-        problems
-            .extend(missing.map(|component| format!("the manifest names {component}, which the code does not have")));
+        let of_library = String::from_utf8(self.in_library("AndroidManifest.xml")?)?;
+        let of_library = of_library.split("android:name=\"dev.").skip(1).filter_map(|rest| rest.split('"').next());
+        let named = components(&manifest).into_iter().chain(of_library.map(|name| format!("dev.{name}")));
+        let missing = named.filter(|component| !defined.contains(component));
+        problems.extend(missing.map(|component| format!("a manifest names {component}, which the code does not have")));
         let badging = self.aapt2(&["dump", "badging"], package)?;
         problems.extend(problems_of_badging(&badging, targets));
         problems.extend(self.problems_of_signature(package)?);
