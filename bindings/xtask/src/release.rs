@@ -60,6 +60,11 @@ pub(crate) fn run(asked: &Release) -> Result<()> {
         asked.trial || !commit.ends_with("-dirty"),
         "a release is made of a commit: commit your changes, or use --trial"
     );
+    // Read before anything is written: it may be what the last run left in the same folder.
+    let others = asked.same_as.as_ref().map(|other| {
+        fs::read_to_string(other.join(SUMS)).with_context(|| format!("{} has no {SUMS}", other.display()))
+    });
+    let others = others.transpose()?;
     let version = version()?;
     let folder = workspace::root().join(&asked.to);
     prepare(&folder)?;
@@ -80,12 +85,10 @@ pub(crate) fn run(asked: &Release) -> Result<()> {
     fs::write(folder.join(SUMS), &sums)?;
     println!("\n{}", native_library::table(["artefact", "size"], &sizes(&folder)?));
     println!("\n{}", folder.display());
-    if let Some(other) = &asked.same_as {
-        let others =
-            fs::read_to_string(other.join(SUMS)).with_context(|| format!("{} has no {SUMS}", other.display()))?;
+    if let Some(others) = others {
         let differing = differing(&sums, &others);
         ensure!(differing.is_empty(), "not the same, byte for byte: {}", differing.join(", "));
-        println!("the same as {}, byte for byte", other.display());
+        println!("the same as the other, byte for byte");
     }
     Ok(())
 }
@@ -182,14 +185,16 @@ pub(crate) fn sums(folder: &Path) -> Result<String> {
     Ok(sums)
 }
 
-/// The names of what is not in both lists, or not the same.
+/// The names of what is not in both lists, or not the same. The checksums that stand beside a file follow from it.
 fn differing(sums: &str, others: &str) -> Vec<String> {
     fn lines(list: &str) -> BTreeMap<&str, &str> {
         list.lines().filter_map(|line| line.split_once("  ")).map(|(sum, name)| (name, sum)).collect()
     }
     let (sums, others) = (lines(sums), lines(others));
     let names: std::collections::BTreeSet<_> = sums.keys().chain(others.keys()).collect();
-    names.into_iter().filter(|name| sums.get(*name) != others.get(*name)).map(|name| (*name).to_owned()).collect()
+    let own =
+        names.into_iter().filter(|name| !["md5", "sha1", "sha256", "sha512"].iter().any(|sum| name.ends_with(sum)));
+    own.filter(|name| sums.get(*name) != others.get(*name)).map(|name| (*name).to_owned()).collect()
 }
 
 /// What people download.
@@ -203,7 +208,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Every file below `folder`, by its name from there, in order. Folders of git and of builds are none of ours.
+/// Every file below `folder`, by its name from there, in order.
 pub(crate) fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -221,10 +226,12 @@ pub(crate) fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(found)
 }
 
-/// What an archive has of `folder`: the files whose names `keeps` likes, below `prefix`.
-fn entries(folder: &Path, prefix: &str, keeps: impl Fn(&str) -> bool) -> Result<Vec<Entry>> {
-    let kept = files(folder)?.into_iter().filter(|(name, _)| keeps(name));
-    kept.map(|(name, file)| Entry::deflated(format!("{prefix}{name}"), &fs::read(file)?)).collect()
+/// What an archive has of `folder`, below `prefix`.
+fn entries(folder: &Path, prefix: &str) -> Result<Vec<Entry>> {
+    files(folder)?
+        .into_iter()
+        .map(|(name, file)| Entry::deflated(format!("{prefix}{name}"), &fs::read(file)?))
+        .collect()
 }
 
 /// The project's licences, by the names that they have wherever they go.
@@ -269,7 +276,7 @@ mod tests {
 
     #[test]
     fn file_that_differs_or_is_missing_is_named() {
-        let sums = "aa  one\nbb  two\ncc  three\n";
+        let sums = "aa  one\nbb  two\nbb  two.md5\ncc  three\n";
         assert_eq!(differing(sums, sums), <[String; 0]>::default());
         assert_eq!(differing(sums, "aa  one\nb0  two\ndd  four\n"), ["four", "three", "two"]);
     }

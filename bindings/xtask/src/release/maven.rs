@@ -114,7 +114,7 @@ pub(crate) fn property(name: &str) -> Result<String> {
 fn jar(modules: &[&str], more: Vec<Entry>, notices: Option<&str>) -> Result<Vec<u8>> {
     let mut all = more;
     for module in modules {
-        all.extend(entries(&kotlin().join(module).join("target/classes"), "", |_| true)?);
+        all.extend(entries(&kotlin().join(module).join("target/classes"), "")?);
     }
     for (name, content) in licences()?.into_iter().chain(notices.map(|text| (NOTICES.to_owned(), text.into()))) {
         all.push(Entry::deflated(format!("META-INF/dev.hallpass/{name}"), &content)?);
@@ -131,7 +131,7 @@ fn archive_of(mut entries: Vec<Entry>) -> Result<Vec<u8>> {
 
 fn sources(modules: &[&str]) -> Result<Vec<Entry>> {
     modules.iter().try_fold(Vec::new(), |mut all, module| {
-        all.extend(entries(&kotlin().join("src").join(module).join("kotlin"), "", |_| true)?);
+        all.extend(entries(&kotlin().join("src").join(module).join("kotlin"), "")?);
         Ok(all)
     })
 }

@@ -25,7 +25,7 @@ const MODULES: [&str; 4] = ["Hallpass", "HallpassBindings", "HallpassFFI", "Hall
 /// # Errors
 /// When something cannot be read or written.
 pub(super) fn write(folder: &Path, version: &str, framework: &Path, notices: &str) -> Result<()> {
-    let archive = archive::write(&entries(framework, "HallpassFFI.xcframework/", |_| true)?)?;
+    let archive = archive::write(&entries(framework, "HallpassFFI.xcframework/")?)?;
     fs::write(folder.join(FRAMEWORK), &archive)?;
 
     let (from, package) = (workspace::root().join("bindings/swift"), folder.join(PACKAGE));
