@@ -4,7 +4,6 @@
 //! mode with the rules that an app gets from the library; the libraries are stored on pages of 16 KiB; apksigner signs and
 //! verifies it. The library for the processor is the one of `cargo xtask android`: without an NDK it is a trial.
 
-mod archive;
 mod dex;
 
 use std::collections::BTreeSet;
@@ -16,23 +15,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::archive::{self, Entry};
 use crate::inspect;
 use crate::inspect::android::FILE_NAME;
 use crate::native_library::table;
 use crate::process;
+use crate::release::maven;
 use crate::setup::kotlin::{self, Tools};
 use crate::targets::AndroidTarget;
 use crate::{android, workspace};
-use archive::Entry;
 
 /// By this name `tests/bench/counts.toml` has its size.
 pub(crate) const NAME: &str = "hallpass-lab.apk";
 
 /// The first and the last release of Android that the signature has to be good for, by API level.
 const LEVELS: [&str; 2] = ["26", "36"];
-
-/// A first run downloads the compiler and the libraries.
-const COMPILE: Duration = Duration::from_secs(20 * 60);
 
 /// R8 takes half a minute on a small machine that does nothing else.
 const TOOL: Duration = Duration::from_secs(8 * 60);
@@ -50,18 +47,25 @@ const DEBUG_KEY: [&str; 2] = ["CN=Android Debug,O=Android,C=US", "android"];
 /// When a tool is missing, something does not build, or the package is not as it should be.
 pub(crate) fn run(named: &[AndroidTarget]) -> Result<u64> {
     let tools = kotlin::prepare()?;
-    let words = ["--quiet", "--projects", ":hallpass-lab-android", "--also-make", "process-classes"];
-    process::run(&mut tools.maven(words), COMPILE)?;
-    pack(&tools, if named.is_empty() { &AndroidTarget::TESTED } else { named })
+    maven::compile(&tools, false)?;
+    let targets = if named.is_empty() { &AndroidTarget::TESTED[..] } else { named };
+    let libraries = targets.iter().map(|&target| Ok((target, android::build(target)?))).collect::<Result<Vec<_>>>()?;
+    pack(&tools, &maven::aar(&libraries, "")?, targets)
 }
 
-/// Packs the app that Maven has compiled; as [`run`].
+/// Packs the app that Maven has compiled, with everything of Hallpass from the library's own archive; as [`run`].
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn pack(tools: &Tools, targets: &[AndroidTarget]) -> Result<u64> {
+pub(crate) fn pack(tools: &Tools, aar: &[u8], targets: &[AndroidTarget]) -> Result<u64> {
     let built = workspace::root().join("android-app/target");
-    let app = App { parts: built.join("parts"), linked: built.join("linked"), output: built.join("apk"), tools };
+    let app = App {
+        parts: built.join("parts"),
+        linked: built.join("linked"),
+        output: built.join("apk"),
+        library: archive::read(aar)?,
+        tools,
+    };
     fs::create_dir_all(&app.output).context("cannot write to android-app/target")?;
     let shrunk = app.shrink()?;
     let aligned = app.output.join("aligned.apk");
@@ -81,6 +85,8 @@ struct App<'a> {
     /// What aapt2 made.
     linked: PathBuf,
     output: PathBuf,
+    /// What is in the AAR.
+    library: Vec<Entry>,
     tools: &'a Tools,
 }
 
@@ -88,13 +94,16 @@ impl App<'_> {
     /// The app's code and that of all that it needs, shrunk: an archive. What was shrunk from the same is kept.
     fn shrink(&self) -> Result<PathBuf> {
         let class_path = fs::read_to_string(self.parts.join("class-path")).context("Maven left no class path")?;
-        let mut programs_of_app = Vec::new();
-        for part in class_path.trim().split(':').map(Path::new).chain([self.classes().as_path()]) {
-            programs_of_app.extend(programs(part)?);
+        let mut programs_of_app = vec![self.of_library("classes.jar")?];
+        // What Maven has beside its modules are the same classes.
+        let modules = workspace::root().join("bindings/kotlin");
+        let others = class_path.trim().split(':').map(PathBuf::from).filter(|part| !is_below(part, &modules));
+        for part in others.chain([self.classes()]) {
+            programs_of_app.extend(programs(&part)?);
         }
         let rules = self.output.join("rules.pro");
         fs::write(&rules, RULES_OF_ANDROID)?;
-        let rules = [rules, self.linked.join("rules.pro"), consumer_rules()];
+        let rules = [rules, self.linked.join("rules.pro"), self.of_library("proguard.txt")?];
         let (shrunk, stamp) = (self.output.join("shrunk.zip"), self.output.join("shrunk.stamp"));
         let made_of = stamp_of(programs_of_app.iter().chain(&rules).chain([&self.parts.join("r8.jar")]))?;
         if shrunk.is_file() && fs::read_to_string(&stamp).is_ok_and(|before| before == made_of) {
@@ -116,6 +125,18 @@ impl App<'_> {
         process::read(r8.arg(format!("@{}", arguments.display())), TOOL)?;
         fs::write(stamp, made_of)?;
         Ok(shrunk)
+    }
+
+    fn in_library(&self, name: &str) -> Result<Vec<u8>> {
+        let entry = self.library.iter().find(|entry| entry.name == name);
+        entry.with_context(|| format!("the AAR has no {name}"))?.content()
+    }
+
+    /// A file of the AAR, where programs can read it.
+    fn of_library(&self, name: &str) -> Result<PathBuf> {
+        let file = self.output.join(name);
+        fs::write(&file, self.in_library(name)?)?;
+        Ok(file)
     }
 
     fn classes(&self) -> PathBuf {
@@ -142,7 +163,8 @@ impl App<'_> {
         let jna = read(&self.parts.join("jna.aar"))?;
         for &target in targets {
             let folder = format!("lib/{}", target.abi());
-            entries.push(Entry::stored(format!("{folder}/{FILE_NAME}"), fs::read(android::build(target)?)?));
+            let ours = self.in_library(&format!("jni/{}/{FILE_NAME}", target.abi()))?;
+            entries.push(Entry::stored(format!("{folder}/{FILE_NAME}"), ours));
             let wanted = format!("jni/{}/{JNA}", target.abi());
             let library = jna.iter().find(|entry| entry.name == wanted).context("JNA has no such processor")?;
             entries.push(Entry::stored(format!("{folder}/{JNA}"), library.content()?));
@@ -196,9 +218,11 @@ impl App<'_> {
             }
         }
         let manifest = self.aapt2(&["dump", "xmltree", "--file", "AndroidManifest.xml"], package)?;
-        let missing = components(&manifest).into_iter().filter(|component| !defined.contains(component));
-        problems
-            .extend(missing.map(|component| format!("the manifest names {component}, which the code does not have")));
+        let of_library = String::from_utf8(self.in_library("AndroidManifest.xml")?)?;
+        let of_library = of_library.split("android:name=\"dev.").skip(1).filter_map(|rest| rest.split('"').next());
+        let named = components(&manifest).into_iter().chain(of_library.map(|name| format!("dev.{name}")));
+        let missing = named.filter(|component| !defined.contains(component));
+        problems.extend(missing.map(|component| format!("a manifest names {component}, which the code does not have")));
         let badging = self.aapt2(&["dump", "badging"], package)?;
         problems.extend(problems_of_badging(&badging, targets));
         problems.extend(self.problems_of_signature(package)?);
@@ -237,9 +261,9 @@ fn is_code(entry: &Entry) -> bool {
     entry.name.starts_with("classes") && entry.name.ends_with(".dex")
 }
 
-/// The rules that an app gets with the library.
-fn consumer_rules() -> PathBuf {
-    workspace::root().join("bindings/kotlin/src/android/consumer-rules.pro")
+/// By what the file system calls both.
+fn is_below(part: &Path, folder: &Path) -> bool {
+    part.canonicalize().is_ok_and(|part| folder.canonicalize().is_ok_and(|folder| part.starts_with(folder)))
 }
 
 /// Other files, or the same files with another content, have another stamp.

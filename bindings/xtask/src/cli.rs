@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::bench::Bench;
 use crate::fuzz::Fuzz;
 use crate::interop::Interop;
+use crate::release::Release;
 use crate::simulate::Simulate;
 use crate::soak::Soak;
 use crate::targets::{AndroidTarget, AppleTarget};
@@ -42,6 +43,10 @@ pub(crate) enum Command {
         /// The targets to build for. The one that the tests build when none is named.
         targets: Vec<AndroidTarget>,
     },
+    /// Makes everything that ships, in one folder, and lists it with its checksums.
+    ///
+    /// The framework takes a Mac, and the libraries for Android the NDK: RELEASE.md in the folder says what is a preview.
+    Release(Release),
     /// Looks for a user who is signed out by accident: the engine in virtual time, with everything that goes wrong.
     Simulate(Simulate),
     /// Hands made-up inputs to whatever reads what others wrote: every target, or those named, for a while.
@@ -112,7 +117,7 @@ pub(crate) enum Suite {
     Apple,
     /// The library for Android, built and looked into.
     AndroidNative,
-    /// The Kotlin library over the real core, the Android sources under Robolectric, and the app as a package.
+    /// The Kotlin library over the real core, and the Android sources under Robolectric.
     Kotlin,
     /// One story at node-oidc-provider, in three shapes, and at django-oauth-toolkit.
     Interop,
@@ -124,6 +129,8 @@ pub(crate) enum Suite {
     Swift,
     /// The conformance cases through the Rust, Swift and Kotlin drivers.
     Vectors,
+    /// Apps in Rust, Kotlin and Swift, and a package for Android, of nothing but a release folder.
+    Consumers,
 }
 
 /// Something that checks or suites need.

@@ -2,6 +2,7 @@
 
 mod android;
 mod apk;
+mod archive;
 mod bench;
 mod bindgen;
 mod check;
@@ -11,6 +12,7 @@ mod inspect;
 mod interop;
 mod native_library;
 mod process;
+mod release;
 mod report;
 mod setup;
 mod simulate;
@@ -55,6 +57,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Interop(asked) => interop::run(&asked, &mut report::Tally::default()),
         Command::Vectors(asked) => vectors::run(&asked, &mut report::Tally::default()),
         Command::Fuzz(asked) => Ok(fuzz::run(&asked)?.iter().all(|one| one.finding.is_none())),
+        Command::Release(asked) => release::run(&asked).map(|()| true),
         Command::Test { suites, skip } => test::run(&suites, &skip),
         Command::Setup { tools } => setup::run(&tools).map(|()| true),
     }

@@ -3,6 +3,7 @@
 mod android_native;
 mod apple;
 mod browser;
+mod consumers;
 mod fuzz;
 mod interop;
 mod kotlin;
@@ -23,7 +24,7 @@ use crate::report::{Outcome, Report, Tally};
 use crate::workspace::cargo;
 
 /// A cold build of everything on a small machine, with room to spare.
-const COMPILE: Duration = Duration::from_secs(30 * 60);
+pub(crate) const COMPILE: Duration = Duration::from_secs(30 * 60);
 
 /// Runs the suites named, or all of them, but for those in `skip`. Returns whether none failed and none is missing.
 ///
@@ -55,6 +56,7 @@ fn run_suite(suite: Suite, tally: &mut Tally) -> Result<Outcome> {
         Suite::Interop => interop::run(tally),
         Suite::Swift => swift::run(tally),
         Suite::Vectors => vectors::run(tally),
+        Suite::Consumers => consumers::run(tally),
     }
 }
 

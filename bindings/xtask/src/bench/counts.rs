@@ -23,7 +23,7 @@ pub(crate) fn renew(program: &Path, with_sizes: bool) -> Result<()> {
     let known = read()?;
     let counts = lines(Command::new(program).arg("counts"))?;
     let mut text = "# Renewed by `cargo xtask bench --renew`, sizes by `cargo xtask bench --renew size`.\n\
-        # `cargo xtask test` (rust, apple, android-native, kotlin) fails where the project differs.\n\n[counts]\n"
+        # `cargo xtask test` (rust, apple, android-native, consumers) fails where the project differs.\n\n[counts]\n"
         .to_owned();
     for (name, count) in counts {
         let _ = writeln!(text, "{name:?} = {count}");

@@ -88,6 +88,16 @@ pub(crate) fn prepare(target: Target) -> Result<CrossCargo> {
     Ok(CrossCargo { target, environment, flags })
 }
 
+/// `cargo` with these words for this machine's own system, whose result does not tell where it was built.
+///
+/// # Errors
+/// When nobody says where cargo keeps its sources.
+pub(crate) fn for_this_machine<const N: usize>(words: [&str; N]) -> Result<Command> {
+    let mut command = cargo(words);
+    command.env("CARGO_ENCODED_RUSTFLAGS", encoded(&nameless_paths()?));
+    Ok(command)
+}
+
 /// Panics carry the path of the source that they come from. A library must not tell where on whose machine it was
 /// built, nor which registry its crates were fetched from.
 fn nameless_paths() -> Result<Vec<OsString>> {

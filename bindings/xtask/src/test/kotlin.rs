@@ -7,10 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{build_core, missing};
-use crate::bench::counts;
 use crate::report::{Outcome, Tally};
-use crate::targets::{AndroidTarget, Target};
-use crate::{apk, process, setup, workspace};
+use crate::{process, setup, workspace};
 
 /// A first run also downloads the compiler, the framework and the libraries: about 1 GB.
 const TESTS: Duration = Duration::from_secs(40 * 60);
@@ -21,21 +19,12 @@ pub(super) fn run(tally: &mut Tally) -> Result<Outcome> {
         Ok(tools) => tools,
         Err(error) => return Ok(missing(&error)),
     };
-    for target in AndroidTarget::TESTED {
-        if let Err(error) = setup::cross::prepare(Target::Android(target)) {
-            return Ok(missing(&error));
-        }
-    }
     build_core()?;
     let mut maven = tools.maven(["--fail-at-end", "test"]);
     let status = process::tee(&mut maven, TESTS, |line| add_surefire_line(tally, line))?;
     Ok(match (status.success(), tally.failed, tally.passed) {
         (true, 0, 0) => Outcome::Failed("no test was run".to_owned()),
-        (true, 0, _) => {
-            // The app that the tests have just drawn.
-            counts::judge_size(apk::NAME, apk::pack(&tools, &AndroidTarget::TESTED)?)?;
-            Outcome::Passed
-        }
+        (true, 0, _) => Outcome::Passed,
         (_, 0, _) => Outcome::Failed(format!("the tests did not run to their end ({status})")),
         (_, failed, _) => Outcome::Failed(format!("{failed} failed")),
     })
