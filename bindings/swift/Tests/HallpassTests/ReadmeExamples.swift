@@ -52,6 +52,23 @@ private func callAnAPI(session: Session, url: URL, request: URLRequest) async th
     _ = (config, expenses, data, response)
 }
 
+private func stepUp(session: Session, request: ApiRequest) async throws {
+    let reply: ApiReply
+    do {
+        reply = try await session.call(request)
+    } catch .stepUpRequired(let stepUp) {
+        try await session.login(LoginOptions(stepUp))
+        reply = try await session.call(request)
+    }
+
+    _ = reply
+}
+
+private func whatHappened(session: Session) async throws {
+    try HallpassLog.send { line in print(line.message) }     // on Apple's systems also to: Logger(…)
+    print(await session.report())
+}
+
 private func shared(config: Config, appGroupFolder: URL) throws {
     let session = try Session(
         config, store: .keychain(service: "com.example.app", accessGroup: "A1B2C3D4E5.com.example.shared"),
