@@ -56,7 +56,8 @@ private func stepUp(session: Session, request: ApiRequest) async throws {
     let reply: ApiReply
     do {
         reply = try await session.call(request)
-    } catch .stepUpRequired(let stepUp) {
+    } catch {
+        guard case .stepUpRequired(let stepUp) = error else { throw error }
         try await session.login(LoginOptions(stepUp))
         reply = try await session.call(request)
     }
